@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The only words that kernel and user space share: record kinds, their layout and their version.
+ * Fixed-width fields, explicit padding, explicit numbers that are only ever appended to. Every time is
+ * CLOCK_MONOTONIC in nanoseconds as bpf_ktime_get_ns() reads it.
+ *
+ * A *position* counts the bytes of one direction of one TCP connection from its first byte (0) on. The two
+ * ends of a connection count the same bytes, so a position seen at one end names the same byte at the other:
+ * that is how turns are cut, joined and re-found after a loss (DESIGN section 1).
+ */
+#ifndef TOLL_WIRE_H
+#define TOLL_WIRE_H
+
+#ifndef __bpf__
+#include <stdint.h>
+typedef uint8_t wire_u8;
+typedef uint16_t wire_u16;
+typedef uint32_t wire_u32;
+typedef uint64_t wire_u64;
+#else
+typedef unsigned char wire_u8;
+typedef unsigned short wire_u16;
+typedef unsigned int wire_u32;
+typedef unsigned long long wire_u64;
+#endif
+
+#define WIRE_VERSION 1
+
+/* Whose process a socket or thread belongs to. */
+enum wire_role {
+	WIRE_ROLE_NONE = 0,
+	WIRE_ROLE_DRIVER = 1,
+	WIRE_ROLE_GATEWAY = 2,
+	WIRE_ROLE_PROVIDER = 3,
+};
+
+/* What a socket is to its owner: it listens, it was accepted (serves), or it connected (calls). */
+enum wire_side {
+	WIRE_SIDE_NONE = 0,
+	WIRE_SIDE_LISTENER = 1,
+	WIRE_SIDE_SERVER = 2,
+	WIRE_SIDE_CLIENT = 3,
+};
+
+enum wire_kind {
+	WIRE_KIND_CONN = 1,
+	WIRE_KIND_ACCEPT = 2,
+	WIRE_KIND_CLOSE = 3,
+	WIRE_KIND_TURN = 4,
+	WIRE_KIND_MARKS = 5,
+	WIRE_KIND_PROCESS = 6,
+	WIRE_KIND_CONNECT_FAILED = 7,
+};
+
+struct wire_header {
+	wire_u16 kind; /* enum wire_kind */
+	wire_u16 size; /* bytes of the whole record, this header included */
+	wire_u32 reserved;
+	wire_u64 time_ns; /* when the record was made */
+};
+
+enum wire_conn_flag {
+	WIRE_CONN_FOUND_OPEN = 1, /* open before we attached: found by the iterator, syn/established unknown (0) */
+	WIRE_CONN_MID_TURN = 2,	  /* ... and not idle at that moment: its first turn is incomplete */
+};
+
+/* A connection that exists from here on. `conn` is the socket cookie: the key of all records of this end. */
+struct wire_conn {
+	struct wire_header h;
+	wire_u64 conn;
+	wire_u8 role; /* enum wire_role */
+	wire_u8 side; /* enum wire_side */
+	wire_u8 flags;
+	wire_u8 reserved0;
+	wire_u16 local_port; /* host byte order */
+	wire_u16 peer_port;
+	wire_u8 local_addr[16]; /* IPv6, IPv4 as ::ffff:a.b.c.d */
+	wire_u8 peer_addr[16];
+	wire_u32 netns; /* inode number of the network namespace */
+	wire_u32 tgid;	/* in the initial pid namespace; 0 when made in softirq (accepted sockets) */
+	wire_u64 syn_ns; /* CLIENT: SYN_SENT; SERVER: the child socket was made (its handshake's last ACK) */
+	wire_u64 established_ns;
+	wire_u64 in_pos; /* bytes received / sent before the first mark of ours (0 unless found open) */
+	wire_u64 out_pos;
+};
+
+/* The gateway took the connection from the accept queue (only on kernels where that can be seen). */
+struct wire_accept {
+	struct wire_header h;
+	wire_u64 conn;
+	wire_u32 tgid;
+	wire_u32 tid;
+};
+
+struct wire_close {
+	struct wire_header h;
+	wire_u64 conn;
+	wire_u32 turns;	      /* turns that this end has seen */
+	wire_u32 retransmits; /* segments sent again by this end */
+};
+
+struct wire_connect_failed {
+	struct wire_header h;
+	wire_u64 conn;
+	wire_u8 role;
+	wire_u8 reserved0;
+	wire_u16 peer_port;
+	wire_u32 err; /* positive errno of the socket: ECONNREFUSED, ETIMEDOUT ... 0 when unknown */
+	wire_u8 peer_addr[16];
+	wire_u64 syn_ns;
+};
+
+/*
+ * The three places where a byte of a connection is seen at this end (DESIGN section 1):
+ * IN readable (tcp_probe, sk_data_ready), READ read by the process (tcp_rcv_space_adjust),
+ * OUT leaves (net_dev_queue).
+ */
+enum wire_lane {
+	WIRE_LANE_IN = 0,
+	WIRE_LANE_READ = 1,
+	WIRE_LANE_OUT = 2,
+	WIRE_LANES = 3,
+};
+
+enum wire_mark_flag {
+	WIRE_MARK_THREAD = 1,	/* tid and cpu_ns are those of the thread that did it */
+	WIRE_MARK_INFERRED = 2, /* IN without an event of its own: time taken from sk_data_ready or the read */
+};
+
+/* One position of one lane. `pos` is the position *after* the bytes of this mark. */
+struct wire_mark {
+	wire_u64 time_ns;
+	wire_u64 pos;
+	wire_u32 tid;
+	wire_u8 lane;	/* enum wire_lane */
+	wire_u8 flags;	/* enum wire_mark_flag */
+	wire_u16 cpu_us; /* reserved for the thread account: CPU of tid since its last mark here, 65535 = that or more */
+};
+
+/*
+ * What one lane did in one turn. start_pos: before its first byte. Its first mark covers
+ * [start_pos, start_pos + first_bytes); its last mark ends at end_pos. count == 0: nothing, all else is 0.
+ */
+struct wire_lane_span {
+	wire_u64 first_ns;
+	wire_u64 last_ns;
+	wire_u64 start_pos;
+	wire_u64 end_pos;
+	wire_u32 first_bytes;
+	wire_u32 count;
+};
+
+struct wire_thread {
+	wire_u32 tgid;
+	wire_u32 tid;	 /* 0: not known (softirq, lock not owned) */
+	wire_u64 cpu_ns; /* CPU time of the thread at that mark; 0: thread accounts are off */
+};
+
+enum wire_turn_flag {
+	WIRE_TURN_STILL_OPEN = 1,    /* snapshot by the flush iterator: may come again, longer, under the same number */
+	WIRE_TURN_MARKS_DROPPED = 2, /* marks past the bound of a turn, or refused by the ring */
+	WIRE_TURN_MID = 4,	     /* the connection was found in the middle of this turn */
+};
+
+/*
+ * One change of direction there and back at one end of one connection. The kernel cuts where the direction
+ * flips; user space re-cuts by the positions that our ends have logged (100 Continue, TLS tickets, early answers).
+ */
+struct wire_turn {
+	struct wire_header h;
+	wire_u64 conn;
+	wire_u32 turn;	 /* counts from 0 on this connection */
+	wire_u16 flags;	 /* enum wire_turn_flag */
+	wire_u8 role;	 /* enum wire_role */
+	wire_u8 side;	 /* enum wire_side */
+	struct wire_lane_span lane[WIRE_LANES];
+	struct wire_thread reader; /* at the first READ of the turn */
+	struct wire_thread sender; /* at the first OUT of the turn */
+	wire_u32 retransmits;
+	wire_u32 marks_dropped;
+};
+
+/* Marks of a turn after the first of each lane, in time order per lane, in batches. Sent before the turn itself. */
+#define WIRE_MARKS_MAX 16
+struct wire_marks {
+	struct wire_header h;
+	wire_u64 conn;
+	wire_u32 turn;
+	wire_u32 count; /* valid entries; the record is cut after them */
+	struct wire_mark mark[WIRE_MARKS_MAX];
+};
+/* Marks kept of one turn at one end; more are counted in marks_dropped. */
+#define WIRE_MARKS_PER_TURN 8192
+
+enum wire_process_event {
+	WIRE_PROCESS_FORK = 1,
+	WIRE_PROCESS_EXIT = 2,
+	WIRE_PROCESS_EXEC = 3,
+};
+
+struct wire_process {
+	struct wire_header h;
+	wire_u32 tgid;	      /* initial pid namespace */
+	wire_u32 tgid_in_ns;  /* as the process' own innermost namespace numbers it */
+	wire_u32 parent_tgid;
+	wire_u8 role;
+	wire_u8 event; /* enum wire_process_event */
+	wire_u16 reserved0;
+	char comm[16];
+};
+
+/* Why data was lost, or a rule of the design was applied, counted per CPU. Index into the `counters` array. */
+enum wire_counter {
+	WIRE_COUNT_RING_FULL = 0,	/* records refused by the ring buffer */
+	WIRE_COUNT_STORAGE_REFUSED = 1, /* socket storage refused by the kernel */
+	WIRE_COUNT_TARGETS_FULL = 2,	/* a child process could not be added */
+	WIRE_COUNT_MARKS_BOUND = 3,	/* marks past WIRE_MARKS_PER_TURN */
+	WIRE_COUNT_RETRANSMITS = 4,	/* segments sent again by watched sockets */
+	WIRE_COUNT_IN_INFERRED = 5,	/* readable marks that no tcp_probe told (handshake data, out of order) */
+	WIRE_COUNT_LISTEN_DROPS = 6,	/* connections that a watched listener turned away: queue full */
+	WIRE_COUNT_PEEKS = 7,		/* read events without progress: MSG_PEEK, empty splice */
+	WIRE_COUNT_RECORDS = 8,		/* records submitted */
+	WIRE_COUNT_MARKS_SEEN = 9,	/* marks taken, all lanes */
+	WIRE_COUNTERS = 16,
+};
+
+#define WIRE_SIZE(type, bytes) _Static_assert(sizeof(struct type) == (bytes), "layout of " #type)
+WIRE_SIZE(wire_header, 16);
+WIRE_SIZE(wire_conn, 104);
+WIRE_SIZE(wire_accept, 32);
+WIRE_SIZE(wire_close, 32);
+WIRE_SIZE(wire_connect_failed, 56);
+WIRE_SIZE(wire_mark, 24);
+WIRE_SIZE(wire_lane_span, 40);
+WIRE_SIZE(wire_thread, 16);
+WIRE_SIZE(wire_turn, 192);
+WIRE_SIZE(wire_marks, 32 + 24 * WIRE_MARKS_MAX);
+WIRE_SIZE(wire_process, 48);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Whole requests -> phases with one owner for every instant, and their statistics.
+ *
+ * The cut is one sweep from t0 to t11: a cursor moves forward from mark to mark and everything it passes goes to exactly one phase, so the
+ * parts add up to t11 - t0 by construction, whatever the marks are (missing, early, overlapping). Starved spans are then moved out
+ * of the gateway's phases.
+ */
+#ifndef TOLL_ATTRIBUTION_ATTRIBUTION_H
+#define TOLL_ATTRIBUTION_ATTRIBUTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/hist.h"
+#include "timeline/timeline.h"
+
+/* Names as in the result document; order as printed. */
+enum phase {
+	PHASE_DRIVER_LAG = 0,
+	PHASE_CLIENT_CONNECT,	/* SYN -> ESTABLISHED */
+	PHASE_CLIENT_TLS,	/* gateway: its handshake */
+	PHASE_ACCEPT_QUEUE,	/* gateway: ESTABLISHED or first data -> accept */
+	PHASE_NETWORK,
+	PHASE_REQUEST_ARRIVAL,	/* waiting for the rest of the request: driver, network */
+	PHASE_PICK_UP_REQUEST,	/* gateway: t2 -> t3 */
+	PHASE_PROCESS_REQUEST,	/* gateway: t3 -> t4 */
+	PHASE_UPSTREAM_DNS,
+	PHASE_UPSTREAM_CONNECT,
+	PHASE_UPSTREAM_TLS,
+	PHASE_PROVIDER,		/* t5L -> t6 */
+	PHASE_REST_OF_RESPONSE,	/* waiting for the rest of the response: provider */
+	PHASE_PICK_UP_RESPONSE,	/* gateway: t7 -> t8 */
+	PHASE_PROCESS_RESPONSE,	/* gateway: t8 -> t9 */
+	PHASE_BETWEEN_ATTEMPTS,	/* gateway: its own back-off */
+	PHASE_LOCAL_ANSWER,	/* gateway: answered without upstream */
+	PHASE_STREAM,		/* t10 -> t11 */
+	PHASES,
+};
+const char *phase_name(enum phase phase);  /* "pick_up_request" */
+const char *phase_title(enum phase phase); /* "pick up request" */
+bool phase_is_toll(enum phase phase);
+/* "driver", "network", "gateway", "provider". */
+const char *phase_owner(enum phase phase);
+
+struct phase_cut {
+	uint64_t ns[PHASES];
+	uint64_t total_ns; /* t11 - t0: always the sum of ns[] */
+	uint64_t toll_ns;
+};
+/* Pure. Works for any marks with t11 >= t0; returns -EINVAL otherwise. */
+int attribution_cut(const struct whole_request *w, struct phase_cut *out);
+
+/* Statistics of a set of requests (all, one class, one stage). Histograms may be NULL: nothing recorded. */
+struct attribution_set {
+	uint64_t requests;		/* whole requests in it */
+	struct hist *latency;		/* t11 - t0 */
+	struct hist *toll;
+	struct hist *phase[PHASES];	/* per request; only requests in which the phase occurred (ns > 0 or its marks exist) */
+	uint64_t phase_sum_ns[PHASES];
+	uint64_t toll_sum_ns, latency_sum_ns;
+	struct hist *chunk_lag;		/* per chunk: readable at the gateway -> leaves the gateway */
+	struct hist *ttft;		/* t0 -> first token at the driver */
+	struct hist *ttft_toll;		/* gateway's part of it */
+	uint64_t chunks, chunks_unmatched;
+	struct hist *upstream_turns;	/* per request */
+	struct hist *self_hold;		/* |kernel's t5L->t6 - provider's own hold| */
+	struct hist *self_end;		/* t12 - t11 */
+};
+
+struct attribution_peer {
+	uint8_t addr[16];
+	uint16_t port;
+	uint32_t index; /* upstream_index or UINT32_MAX */
+	uint64_t turns, new_connections, answered;
+	uint64_t status[6]; /* by hundreds, [0] unknown */
+	struct hist *wait; /* t4_last -> t7 */
+};
+
+/* A few whole timelines kept for the report: the median, the p99 and the worst by toll, of a bounded seeded sample. */
+struct attribution_exemplar {
+	struct whole_request request; /* chunk pointer cleared */
+	struct phase_cut cut;
+};
+
+struct attribution;
+struct attribution_config {
+	uint32_t classes, stages;
+};
+struct attribution *attribution_new(const struct attribution_config *config);
+void attribution_free(struct attribution *a);
+/* Requests flagged RECORD_WARMUP and unmatched ones are counted, not cut. -ENOMEM. */
+int attribution_add(struct attribution *a, const struct whole_request *w);
+const struct attribution_set *attribution_total(const struct attribution *a);
+const struct attribution_set *attribution_class(const struct attribution *a, uint32_t class_index);
+const struct attribution_set *attribution_stage(const struct attribution *a, uint32_t stage_index);
+unsigned attribution_peers(const struct attribution *a, const struct attribution_peer **out);
+/* which: 50, 99 or 100. false: no request. */
+bool attribution_exemplar(const struct attribution *a, unsigned which, struct attribution_exemplar *out);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One function per command: argv[0] is the command's name. Each returns an exit code (base/err.h). */
+#ifndef TOLL_COMMANDS_COMMANDS_H
+#define TOLL_COMMANDS_COMMANDS_H
+
+int command_run(int argc, char **argv);
+int command_attach(int argc, char **argv);
+int command_replay(int argc, char **argv);
+int command_report(int argc, char **argv);
+int command_doctor(int argc, char **argv);
+int command_provider(int argc, char **argv);
+int command_gateway(int argc, char **argv);
+int command_schema(int argc, char **argv);
+int command_scenarios(int argc, char **argv);
+
+#endif

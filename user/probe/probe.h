@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The kernel side as the session sees it: load, arm, read, disarm. The only room that knows libbpf. */
+#ifndef TOLL_PROBE_PROBE_H
+#define TOLL_PROBE_PROBE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "bpf/wire.h"
+
+/* What this kernel and these permissions allow; found by trying, each with how it was tried and what is lost without it. */
+enum ability_state { ABILITY_NO = 0, ABILITY_YES = 1, ABILITY_UNKNOWN = 2 };
+struct ability {
+	const char *name;     /* "leaves marks" */
+	const char *how;      /* how it was tried */
+	const char *lost;     /* what a report lacks without it */
+	bool required;	      /* no probes at all without it */
+	enum ability_state state;
+	char detail[160];     /* which path was chosen, or the kernel's error */
+};
+/* Tries everything once (loads and detaches small programs). Returns the number of rows in *out (static storage, valid until next call). */
+unsigned abilities_probe(const struct ability **out);
+
+struct probe_target {
+	uint32_t pid; /* thread group id as this process' pid namespace numbers it */
+	enum wire_role role;
+};
+
+struct probe_config {
+	const struct probe_target *target;
+	unsigned targets;
+	uint32_t ring_bytes; /* power of two, multiple of the page size; 0: 32 MiB */
+	bool no_accept;	     /* leave the accept probe out even where it works */
+	/* called by probe_poll for each record, in ring order */
+	int (*record)(void *ctx, const void *data, uint32_t bytes);
+	void *ctx;
+};
+
+struct probe;
+/* Load and attach; finds the targets' open sockets. err: what is missing and what to do (root, CAP_BPF, BTF ...). */
+int probe_open(struct probe **out, const struct probe_config *config, struct err *err);
+/* Adds a process that appeared later (its open sockets included). */
+int probe_add_target(struct probe *p, const struct probe_target *target);
+/* Delivers what is in the ring now; returns the number of records or -errno. */
+int probe_poll(struct probe *p);
+int probe_ring_fd(const struct probe *p);
+/* Asks the kernel to send turns that are still open: idle ones (quiet since 100 ms), or all of them. */
+int probe_flush(struct probe *p, bool all);
+int probe_counters(const struct probe *p, uint64_t counters[WIRE_COUNTERS]);
+/* Nanoseconds and calls that our programs took so far (kernel's bpf_stats), where enabled; -ENOTSUP. */
+int probe_run_stats(const struct probe *p, uint64_t *run_ns, uint64_t *run_count);
+/* Turns all marks off and on without detaching (A/B windows). */
+int probe_pause(struct probe *p, bool paused);
+/* Detaches everything; idempotent; NULL is fine. */
+void probe_close(struct probe *p);
+/* "readable: tcp_probe + sk_data_ready; accept: not seen on this kernel (no fexit)": which path makes the marks. */
+const char *probe_paths(const struct probe *p);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A request as the driver saw it, and a turn as the provider saw it. Plain structs: they are written to captures as they are. */
+#ifndef TOLL_RECORD_REQUEST_H
+#define TOLL_RECORD_REQUEST_H
+
+#include <stdint.h>
+
+/* How a request ended. Numbers are appended to, never changed: captures hold them. */
+enum record_outcome {
+	RECORD_OK = 0,		     /* an expected status, whole body */
+	RECORD_HTTP_ERROR = 1,	     /* a status of 400 or more that was not expected */
+	RECORD_TIMEOUT = 2,	     /* driver gave up: times are lower bounds */
+	RECORD_CONNECT_FAILED = 3,
+	RECORD_RESET = 4,	     /* connection ended before the answer did */
+	RECORD_MALFORMED = 5,	     /* not HTTP, not SSE, truncated stream (no [DONE]) */
+	RECORD_TLS_FAILED = 6,
+	RECORD_CUT_SHORT = 7,	     /* the run ended first: times are lower bounds */
+	RECORD_CHECK_FAILED = 8,     /* answered, but a check of the scenario failed */
+	RECORD_OTHER = 9,
+	RECORD_OUTCOMES = 10,
+};
+const char *record_outcome_name(enum record_outcome outcome); /* "ok", "timeout", ...; RECORD_HTTP_ERROR: "http" */
+
+enum record_request_flag {
+	RECORD_STREAM = 1,
+	RECORD_TLS = 2,
+	RECORD_CONN_REUSED = 4,
+	RECORD_TAGGED = 8,     /* the body carries the tag */
+	RECORD_WARMUP = 16,    /* due within the warm-up: out of figures */
+	RECORD_POSITIONS = 32, /* out_*_pos and in_*_pos are valid */
+	RECORD_HTTP2 = 64,
+};
+
+/* One request. Times: CLOCK_MONOTONIC ns, 0 = did not happen. */
+struct record_request {
+	uint64_t id;		 /* > 0, unique in the run: also the tag */
+	uint32_t class_index;	 /* into the plan's classes */
+	uint32_t stage_index;	 /* into the plan's stages */
+	uint16_t outcome;	 /* enum record_outcome */
+	uint16_t http_status;	 /* 0: none */
+	uint32_t flags;		 /* enum record_request_flag */
+	uint64_t due_ns;	 /* t0: when the schedule says */
+	uint64_t sent_ns;	 /* handed to the connection (connected, TLS done), as the driver knows it */
+	uint64_t first_byte_ns;	 /* first byte of the answer's head */
+	uint64_t first_token_ns; /* first token of a stream; plain answers: first byte of the body */
+	uint64_t end_ns;	 /* t12: last byte consumed */
+	uint64_t connect_start_ns; /* new connection only */
+	uint64_t connect_end_ns;
+	uint64_t tls_end_ns;	 /* 0: plain or reused */
+	uint64_t conn;		 /* socket cookie, 0 = unknown */
+	uint64_t out_start_pos;	 /* stream positions of this request ... */
+	uint64_t out_end_pos;
+	uint64_t in_start_pos;	 /* ... and of its answer on that connection (on TLS: of the ciphertext) */
+	uint64_t in_end_pos;
+	uint64_t in_body_pos;	 /* where the answer's body begins; 0 = not known */
+	uint64_t in_token_pos;	 /* end of the event that carried the first token; 0 = none */
+	uint32_t tokens;	 /* completion tokens received (usage if told, else counted from deltas) */
+	uint32_t prompt_tokens;	 /* as told by usage, else 0 */
+	uint32_t chunks;	 /* SSE events with content */
+	uint32_t driver_thread;
+	uint64_t inter_token_max_ns; /* longest gap between two events with tokens */
+	uint16_t checks_passed;	 /* bit i: check i of the class */
+	uint16_t checks_failed;
+	uint32_t reserved0;
+};
+
+/* A turn as the provider saw it. */
+struct record_provider {
+	uint64_t tag; /* request id carried by the prompt, 0 = none found */
+	uint64_t conn;
+	uint64_t in_start_pos; /* of the request */
+	uint64_t in_end_pos;
+	uint64_t out_start_pos; /* of the answer */
+	uint64_t out_end_pos;
+	uint64_t out_body_pos;
+	uint64_t request_first_ns; /* provider read the first byte of the request */
+	uint64_t request_last_ns;  /* ... the last byte: its hold starts */
+	uint64_t answer_first_ns;  /* just before it wrote the first byte of the answer: its hold ends */
+	uint64_t answer_last_ns;   /* after the last byte was handed to the kernel */
+	uint64_t planned_hold_ns;  /* service time it drew */
+	uint64_t tls_end_ns;	   /* handshake's end on this connection, 0 = plain */
+	uint64_t tls_end_in_pos;   /* bytes received / sent when the handshake was done (positions before the first request) */
+	uint64_t tls_end_out_pos;
+	uint32_t chunks;
+	uint16_t http_status;
+	uint16_t flags; /* enum record_provider_flag */
+	uint32_t upstream_index; /* which provider of the plan */
+	uint32_t reserved0;
+};
+
+enum record_provider_flag {
+	RECORD_PROVIDER_ABORTED = 1, /* the peer left before the answer was whole */
+	RECORD_PROVIDER_STREAM = 2,
+};
+
+/* Where event k of a stream ends in what one end wrote (provider) or received (driver). */
+struct record_event {
+	uint64_t pos;
+	uint64_t time_ns; /* provider: written; driver: parsed */
+};
+/* Followed by `count` struct record_event in captures and pipes. */
+struct record_events {
+	uint64_t id;	  /* driver: request id; provider: tag */
+	uint64_t conn;
+	uint32_t first;	  /* index of the first event in this batch */
+	uint32_t count;
+	uint8_t from_driver; /* 1: driver, 0: provider */
+	uint8_t reserved[7];
+};
+#define RECORD_EVENTS_BATCH_MAX 4096
+
+#define RECORD_SIZE(type, bytes) _Static_assert(sizeof(struct type) == (bytes), "layout of " #type)
+RECORD_SIZE(record_request, 176);
+RECORD_SIZE(record_provider, 136);
+RECORD_SIZE(record_event, 16);
+RECORD_SIZE(record_events, 32);
+
+/*
+ * Where finished records go. Called from driver or provider threads: implementations copy and return fast, never block
+ * for long, and count what they could not keep.
+ */
+struct record_sink {
+	void *ctx;
+	void (*request)(void *ctx, const struct record_request *r);
+	void (*provider)(void *ctx, const struct record_provider *p);
+	void (*events)(void *ctx, const struct record_events *head, const struct record_event *events);
+};
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Statistics of a set of requests as the driver saw them (a class, a stage, all). The driver's threads keep one each and merge;
+ * replay makes the same from the records of a capture.
+ */
+#ifndef TOLL_RECORD_REQUEST_STATS_H
+#define TOLL_RECORD_REQUEST_STATS_H
+
+#include "base/hist.h"
+#include "record/request.h"
+
+#define REQUEST_STATS_STATUSES 600
+#define REQUEST_STATS_CHECKS 8
+
+struct request_stats {
+	uint64_t sent;	    /* requests that were handed to a connection, or tried to be */
+	uint64_t completed; /* a whole answer, of any status */
+	uint64_t failed;    /* outcome other than RECORD_OK */
+	uint64_t outcome[RECORD_OUTCOMES];
+	uint64_t status[REQUEST_STATS_STATUSES];
+	uint64_t tokens, prompt_tokens, chunks;
+	uint64_t bytes_in, bytes_out;
+	struct hist *latency;	  /* due -> end, ns: the headline; unfinished requests as lower bounds */
+	struct hist *service;	  /* sent -> end */
+	struct hist *lateness;	  /* due -> sent, less the connect: the driver's own */
+	struct hist *ttft;	  /* due -> first token (streams) */
+	struct hist *inter_token; /* fed apart: request_stats_gap() */
+	uint64_t check_passed[REQUEST_STATS_CHECKS], check_failed[REQUEST_STATS_CHECKS];
+};
+
+int request_stats_init(struct request_stats *s); /* -ENOMEM */
+void request_stats_fini(struct request_stats *s);
+int request_stats_add(struct request_stats *s, const struct record_request *r);
+int request_stats_gap(struct request_stats *s, uint64_t inter_token_ns);
+int request_stats_merge(struct request_stats *into, const struct request_stats *from);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The result document (toll.result/1): built from what a run knows, written, read back, and shown. Everything that is
+ * shown is made from the document alone, so `toll report RESULT` prints the same words as the run did.
+ */
+#ifndef TOLL_REPORT_REPORT_H
+#define TOLL_REPORT_REPORT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "attribution/attribution.h"
+#include "base/err.h"
+#include "bpf/wire.h"
+#include "record/capture.h"
+#include "record/request_stats.h"
+#include "scenario/criteria.h"
+#include "timeline/timeline.h"
+
+/* A planted cost and what was measured of it, for the demo. */
+struct report_plant {
+	char text[64];	       /* "sleep=1ms@request" */
+	char phase[32];	       /* where it must appear: phase_name() */
+	uint64_t truth_p50_ns; /* by the gateway's own clock */
+	uint64_t measured_p50_ns;
+};
+
+struct report_gateway {
+	bool known;	/* processes found on this host */
+	char exe[256], comm[32], how[256], recipe[64], url[256];
+	uint32_t pid[64];
+	unsigned pids;
+	/* absent figures: measured == false */
+	bool cpu_measured, memory_measured;
+	uint64_t cpu_ns;		  /* in the measured part */
+	double cpu_cores_mean, cpu_cores_max, cores_usable;
+	uint64_t rss_initial_bytes, rss_mean_bytes, rss_peak_bytes, rss_final_bytes;
+	bool died;
+};
+
+/* One set of requests: all, a class, a stage. */
+struct report_set {
+	const char *name;
+	const struct request_stats *stats; /* NULL: no driver of ours (attach) */
+	double duration_s;		   /* for rates */
+	const char *check_name[REQUEST_STATS_CHECKS];
+	unsigned checks;
+	const struct attribution_set *attribution; /* NULL: no probes */
+};
+
+struct report_input {
+	const char *command;  /* "run", "attach", "replay" */
+	const char *scenario; /* name or "" */
+	bool complete;
+	const char *cut_short_because; /* NULL when complete */
+	uint64_t start_unix_s;
+	double duration_s;
+	const char *invalid_because;   /* driver could not keep its schedule: the report opens with it. NULL: valid */
+	const char *no_probes_because; /* NULL: probes were on */
+	struct report_gateway gateway;
+	const struct timeline_stats *timeline; /* NULL: no probes */
+	uint64_t counters[WIRE_COUNTERS];
+	const char *probe_paths;
+	bool probe_cpu_known;
+	double probe_cpu_share; /* of the gateway's CPU */
+	const struct capture_end *capture; /* NULL: off */
+	bool open_loop;
+	uint64_t due, queue_max, in_flight_max, connections, driver_cpu_ns;
+	unsigned driver_threads;
+	struct report_set total;
+	struct report_set class_[16];
+	unsigned classes;
+	struct report_set stage[64];
+	unsigned stages;
+	uint64_t warmup_requests;
+	const struct attribution *attribution; /* NULL: no probes */
+	const char *const *criterion; /* texts */
+	unsigned criteria;
+	struct report_plant plant[16];
+	unsigned plants;
+	const char *const *note; /* further sentences for the head, e.g. the process between */
+	unsigned notes;
+};
+
+/* Builds the document, criteria judged ("verdict": "met", "missed", "not_measured"). NULL: no memory. Caller json_decref()s. */
+json_t *report_build(const struct report_input *in);
+/* 0 met, 1 missed or not measured, 3 cut short: enum exit_code of a document. */
+int report_exit_code(const json_t *doc);
+/* Writes path atomically (temporary file + rename), mode 0600. err on ENOSPC and the like. */
+int report_write_json(const json_t *doc, const char *path, struct err *err);
+/* Reads and checks schema name, version and types; err names file, line and field. */
+int report_read_json(const char *path, json_t **doc, struct err *err);
+/* The terminal report, at most 100 columns. colour: ANSI. */
+int report_print_text(const json_t *doc, FILE *out, bool colour);
+/* JSON Schema (draft 2020-12) of toll.result/1. */
+const char *report_schema(void);
+
+#endif
