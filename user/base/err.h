@@ -7,7 +7,7 @@
 #define TOLL_BASE_ERR_H
 
 struct err {
-	int code;	/* -errno, 0 = no error */
+	int code; /* -errno, 0 = no error */
 	char text[480]; /* one line, no full stop, no newline */
 };
 
@@ -16,10 +16,10 @@ __attribute__((format(printf, 3, 4))) int err_set(struct err *err, int code, con
 
 /* Exit codes of the program, as --help documents them. */
 enum exit_code {
-	EXIT_CODE_OK = 0,	  /* ran; all criteria met */
-	EXIT_CODE_CRITERIA = 1,	  /* ran; a criterion was missed or could not be measured */
+	EXIT_CODE_OK = 0, /* ran; all criteria met */
+	EXIT_CODE_CRITERIA = 1, /* ran; a criterion was missed or could not be measured */
 	EXIT_CODE_CANNOT_RUN = 2, /* could not run: usage, bad file, no listener, no permission */
-	EXIT_CODE_CUT_SHORT = 3,  /* the run was cut short (signal, gateway died, disk full); the result says where */
+	EXIT_CODE_CUT_SHORT = 3, /* the run was cut short (signal, gateway died, disk full); the result says where */
 };
 
 #endif

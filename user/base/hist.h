@@ -28,7 +28,8 @@ int hist_merge(struct hist *into, const struct hist *from);
 
 uint64_t hist_count(const struct hist *h);
 uint64_t hist_count_at_least(const struct hist *h); /* how many of them are lower bounds */
-uint64_t hist_min(const struct hist *h);	    /* 0 when empty */
+uint64_t hist_lost(const struct hist *h); /* values that no memory was left for */
+uint64_t hist_min(const struct hist *h); /* 0 when empty */
 uint64_t hist_max(const struct hist *h);
 uint64_t hist_sum(const struct hist *h); /* saturates */
 double hist_mean(const struct hist *h);

@@ -11,8 +11,8 @@ struct map;
 struct map *map_new(void);
 void map_free(struct map *m);
 int map_put(struct map *m, uint64_t key, void *value); /* replaces; value not NULL; -ENOMEM */
-void *map_get(const struct map *m, uint64_t key);      /* NULL: absent */
-void *map_remove(struct map *m, uint64_t key);	       /* the value that was there, or NULL */
+void *map_get(const struct map *m, uint64_t key); /* NULL: absent */
+void *map_remove(struct map *m, uint64_t key); /* the value that was there, or NULL */
 size_t map_count(const struct map *m);
 /* Iterates in no order: *cursor starts at 0; false at the end. The map must not change meanwhile. */
 int map_next(const struct map *m, size_t *cursor, uint64_t *key, void **value);

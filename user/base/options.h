@@ -8,12 +8,12 @@
 #include "base/err.h"
 
 enum option_kind {
-	OPTION_FLAG,	 /* bool *; --no-NAME clears */
-	OPTION_STRING,	 /* const char ** (points into argv) */
-	OPTION_U64,	 /* uint64_t * */
+	OPTION_FLAG, /* bool *; --no-NAME clears */
+	OPTION_STRING, /* const char ** (points into argv) */
+	OPTION_U64, /* uint64_t * */
 	OPTION_DURATION, /* uint64_t *, ns */
-	OPTION_BYTES,	 /* uint64_t * */
-	OPTION_LIST,	 /* struct option_list *: may be given several times */
+	OPTION_BYTES, /* uint64_t * */
+	OPTION_LIST, /* struct option_list *: may be given several times */
 	OPTION_END = -1,
 };
 
@@ -25,16 +25,16 @@ struct option_list {
 
 struct option {
 	enum option_kind kind;
-	const char *name;    /* without "--" */
-	char letter;	     /* 0: none */
+	const char *name; /* without "--" */
+	char letter; /* 0: none */
 	const char *argname; /* "URL", NULL for flags */
-	const char *help;    /* one line */
+	const char *help; /* one line */
 	void *out;
 };
 
 struct command_help {
-	const char *usage;    /* "toll run SCENARIO --gateway URL [options]" */
-	const char *text;     /* what it does, a paragraph */
+	const char *usage; /* "toll run SCENARIO --gateway URL [options]" */
+	const char *text; /* what it does, a paragraph */
 	const char *examples; /* lines */
 };
 

@@ -13,7 +13,7 @@ struct rng {
 void rng_init(struct rng *r, uint64_t seed, uint64_t stream);
 uint64_t rng_u64(struct rng *r);
 uint64_t rng_below(struct rng *r, uint64_t n); /* [0, n), unbiased; n > 0 */
-double rng_unit(struct rng *r);		       /* [0, 1) */
+double rng_unit(struct rng *r); /* [0, 1) */
 double rng_exponential(struct rng *r, double mean);
 double rng_normal(struct rng *r); /* mean 0, sd 1 */
 /* Log-normal given by its median and its p99. */
