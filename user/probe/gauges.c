@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "probe/discover.h"
+#include "probe/proc.h"
+
+/*
+ * A process' CPU clock is its sum_exec_runtime in ns, with the threads that have ended and the slice that runs now: /proc/PID/stat
+ * has the same in ticks of 10 ms, /proc/PID/task/TID/schedstat lacks both.
+ */
+static uint64_t process_cpu_ns(const struct proc_entry *e)
+{
+	clockid_t clock;
+	struct timespec ts;
+
+	if (!clock_getcpuclockid((pid_t)e->pid, &clock) && !clock_gettime(clock, &ts))
+		return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+	long ticks_per_s = sysconf(_SC_CLK_TCK);
+	return ticks_per_s > 0 ? e->ticks * (NS_PER_S / (uint64_t)ticks_per_s) : 0;
+}
+
+static uint64_t status_bytes(const char *status, const char *key)
+{
+	uint64_t kib = 0;
+	const char *at = strstr(status, key);
+
+	if (at && sscanf(at + strlen(key), " %" SCNu64 " kB", &kib) != 1)
+		return 0;
+	return kib * 1024;
+}
+
+/* status and not smaps_rollup: that one walks every page under the process' mmap lock, once a second, and so slows what we measure. */
+static void gauge_memory(uint32_t pid, struct process_gauges *out)
+{
+	char status[4096];
+
+	if (proc_read(pid, "status", status, sizeof(status)) <= 0)
+		return;
+	out->rss_bytes += status_bytes(status, "\nVmRSS:");
+	out->rss_anon_bytes += status_bytes(status, "\nRssAnon:");
+	out->swap_bytes += status_bytes(status, "\nVmSwap:");
+}
+
+int discover_gauges(const uint32_t *pid, unsigned pids, struct process_gauges *out)
+{
+	memset(out, 0, sizeof(*out));
+	for (unsigned i = 0; i < pids; i++) {
+		struct proc_entry e;
+		if (proc_stat_read(pid[i], &e) || e.state == 'Z')
+			continue;
+		out->processes++;
+		out->threads += e.threads;
+		out->cpu_ns += process_cpu_ns(&e);
+		gauge_memory(pid[i], out);
+		int fds = proc_count_fds(pid[i]);
+		out->fds += fds > 0 ? (uint32_t)fds : 0;
+	}
+	return out->processes ? 0 : -ESRCH;
+}
+
+bool discover_alive(uint32_t pid)
+{
+	struct proc_entry e;
+
+	return !proc_stat_read(pid, &e) && e.state != 'Z' && e.state != 'X';
+}
+
+struct pair_search {
+	uint16_t local_port, peer_port;
+	uint64_t inode;
+};
+
+static int pair_visit(void *ctx, const struct proc_tcp *s)
+{
+	struct pair_search *q = ctx;
+
+	if (s->local_port != q->local_port || s->peer_port != q->peer_port || !s->inode)
+		return 0;
+	q->inode = s->inode;
+	return 1;
+}
+
+int discover_socket_owner(uint16_t local_port, uint16_t peer_port, char *comm, unsigned long size, uint32_t *pid)
+{
+	struct pair_search q = {.local_port = local_port, .peer_port = peer_port};
+	struct proc_table t;
+	struct proc_holders h;
+
+	int ret = proc_tcp_each(0, pair_visit, &q);
+	if (ret <= 0)
+		return ret < 0 ? ret : -ENOENT;
+	ret = proc_table_read(&t);
+	if (ret)
+		return ret;
+	ret = proc_find_holders(&t, &q.inode, 1, &h);
+	const struct proc_entry *e = !ret && h.pids ? proc_table_find(&t, h.pid[0]) : NULL;
+	if (!ret && !e)
+		ret = -ENOENT;
+	if (e) {
+		snprintf(comm, size, "%s", e->comm);
+		*pid = e->pid;
+	}
+	proc_table_fini(&t);
+	return ret;
+}
