@@ -7,15 +7,15 @@
 
 /* How a request ended. Numbers are appended to, never changed: captures hold them. */
 enum record_outcome {
-	RECORD_OK = 0,		     /* an expected status, whole body */
-	RECORD_HTTP_ERROR = 1,	     /* a status of 400 or more that was not expected */
-	RECORD_TIMEOUT = 2,	     /* driver gave up: times are lower bounds */
+	RECORD_OK = 0, /* an expected status, whole body */
+	RECORD_HTTP_ERROR = 1, /* a status of 400 or more that was not expected */
+	RECORD_TIMEOUT = 2, /* driver gave up: times are lower bounds */
 	RECORD_CONNECT_FAILED = 3,
-	RECORD_RESET = 4,	     /* connection ended before the answer did */
-	RECORD_MALFORMED = 5,	     /* not HTTP, not SSE, truncated stream (no [DONE]) */
+	RECORD_RESET = 4, /* connection ended before the answer did */
+	RECORD_MALFORMED = 5, /* not HTTP, not SSE, truncated stream (no [DONE]) */
 	RECORD_TLS_FAILED = 6,
-	RECORD_CUT_SHORT = 7,	     /* the run ended first: times are lower bounds */
-	RECORD_CHECK_FAILED = 8,     /* answered, but a check of the scenario failed */
+	RECORD_CUT_SHORT = 7, /* the run ended first: times are lower bounds */
+	RECORD_CHECK_FAILED = 8, /* answered, but a check of the scenario failed */
 	RECORD_OTHER = 9,
 	RECORD_OUTCOMES = 10,
 };
@@ -25,41 +25,41 @@ enum record_request_flag {
 	RECORD_STREAM = 1,
 	RECORD_TLS = 2,
 	RECORD_CONN_REUSED = 4,
-	RECORD_TAGGED = 8,     /* the body carries the tag */
-	RECORD_WARMUP = 16,    /* due within the warm-up: out of figures */
+	RECORD_TAGGED = 8, /* the body carries the tag */
+	RECORD_WARMUP = 16, /* due within the warm-up: out of figures */
 	RECORD_POSITIONS = 32, /* out_*_pos and in_*_pos are valid */
 	RECORD_HTTP2 = 64,
 };
 
 /* One request. Times: CLOCK_MONOTONIC ns, 0 = did not happen. */
 struct record_request {
-	uint64_t id;		 /* > 0, unique in the run: also the tag */
-	uint32_t class_index;	 /* into the plan's classes */
-	uint32_t stage_index;	 /* into the plan's stages */
-	uint16_t outcome;	 /* enum record_outcome */
-	uint16_t http_status;	 /* 0: none */
-	uint32_t flags;		 /* enum record_request_flag */
-	uint64_t due_ns;	 /* t0: when the schedule says */
-	uint64_t sent_ns;	 /* handed to the connection (connected, TLS done), as the driver knows it */
-	uint64_t first_byte_ns;	 /* first byte of the answer's head */
+	uint64_t id; /* > 0, unique in the run: also the tag */
+	uint32_t class_index; /* into the plan's classes */
+	uint32_t stage_index; /* into the plan's stages */
+	uint16_t outcome; /* enum record_outcome */
+	uint16_t http_status; /* 0: none */
+	uint32_t flags; /* enum record_request_flag */
+	uint64_t due_ns; /* t0: when the schedule says */
+	uint64_t sent_ns; /* handed to the connection (connected, TLS done), as the driver knows it */
+	uint64_t first_byte_ns; /* first byte of the answer's head */
 	uint64_t first_token_ns; /* first token of a stream; plain answers: first byte of the body */
-	uint64_t end_ns;	 /* t12: last byte consumed */
+	uint64_t end_ns; /* t12: last byte consumed */
 	uint64_t connect_start_ns; /* new connection only */
 	uint64_t connect_end_ns;
-	uint64_t tls_end_ns;	 /* 0: plain or reused */
-	uint64_t conn;		 /* socket cookie, 0 = unknown */
-	uint64_t out_start_pos;	 /* stream positions of this request ... */
+	uint64_t tls_end_ns; /* 0: plain or reused */
+	uint64_t conn; /* socket cookie, 0 = unknown */
+	uint64_t out_start_pos; /* stream positions of this request ... */
 	uint64_t out_end_pos;
-	uint64_t in_start_pos;	 /* ... and of its answer on that connection (on TLS: of the ciphertext) */
+	uint64_t in_start_pos; /* ... and of its answer on that connection (on TLS: of the ciphertext) */
 	uint64_t in_end_pos;
-	uint64_t in_body_pos;	 /* where the answer's body begins; 0 = not known */
-	uint64_t in_token_pos;	 /* end of the event that carried the first token; 0 = none */
-	uint32_t tokens;	 /* completion tokens received (usage if told, else counted from deltas) */
-	uint32_t prompt_tokens;	 /* as told by usage, else 0 */
-	uint32_t chunks;	 /* SSE events with content */
+	uint64_t in_body_pos; /* where the answer's body begins; 0 = not known */
+	uint64_t in_token_pos; /* end of the event that carried the first token; 0 = none */
+	uint32_t tokens; /* completion tokens received (usage if told, else counted from deltas) */
+	uint32_t prompt_tokens; /* as told by usage, else 0 */
+	uint32_t chunks; /* SSE events with content */
 	uint32_t driver_thread;
 	uint64_t inter_token_max_ns; /* longest gap between two events with tokens */
-	uint16_t checks_passed;	 /* bit i: check i of the class */
+	uint16_t checks_passed; /* bit i: check i of the class */
 	uint16_t checks_failed;
 	uint32_t reserved0;
 };
@@ -74,12 +74,12 @@ struct record_provider {
 	uint64_t out_end_pos;
 	uint64_t out_body_pos;
 	uint64_t request_first_ns; /* provider read the first byte of the request */
-	uint64_t request_last_ns;  /* ... the last byte: its hold starts */
-	uint64_t answer_first_ns;  /* just before it wrote the first byte of the answer: its hold ends */
-	uint64_t answer_last_ns;   /* after the last byte was handed to the kernel */
-	uint64_t planned_hold_ns;  /* service time it drew */
-	uint64_t tls_end_ns;	   /* handshake's end on this connection, 0 = plain */
-	uint64_t tls_end_in_pos;   /* bytes received / sent when the handshake was done (positions before the first request) */
+	uint64_t request_last_ns; /* ... the last byte: its hold starts */
+	uint64_t answer_first_ns; /* just before it wrote the first byte of the answer: its hold ends */
+	uint64_t answer_last_ns; /* after the last byte was handed to the kernel */
+	uint64_t planned_hold_ns; /* service time it drew */
+	uint64_t tls_end_ns; /* handshake's end on this connection, 0 = plain */
+	uint64_t tls_end_in_pos; /* bytes received / sent when the handshake was done (positions before the first request) */
 	uint64_t tls_end_out_pos;
 	uint32_t chunks;
 	uint16_t http_status;
@@ -100,9 +100,9 @@ struct record_event {
 };
 /* Followed by `count` struct record_event in captures and pipes. */
 struct record_events {
-	uint64_t id;	  /* driver: request id; provider: tag */
+	uint64_t id; /* driver: request id; provider: tag */
 	uint64_t conn;
-	uint32_t first;	  /* index of the first event in this batch */
+	uint32_t first; /* index of the first event in this batch */
 	uint32_t count;
 	uint8_t from_driver; /* 1: driver, 0: provider */
 	uint8_t reserved[7];

@@ -13,17 +13,17 @@
 #define REQUEST_STATS_CHECKS 8
 
 struct request_stats {
-	uint64_t sent;	    /* requests that were handed to a connection, or tried to be */
+	uint64_t sent; /* requests that were handed to a connection, or tried to be */
 	uint64_t completed; /* a whole answer, of any status */
-	uint64_t failed;    /* outcome other than RECORD_OK */
+	uint64_t failed; /* outcome other than RECORD_OK */
 	uint64_t outcome[RECORD_OUTCOMES];
 	uint64_t status[REQUEST_STATS_STATUSES];
 	uint64_t tokens, prompt_tokens, chunks;
 	uint64_t bytes_in, bytes_out;
-	struct hist *latency;	  /* due -> end, ns: the headline; unfinished requests as lower bounds */
-	struct hist *service;	  /* sent -> end */
-	struct hist *lateness;	  /* due -> sent, less the connect: the driver's own */
-	struct hist *ttft;	  /* due -> first token (streams) */
+	struct hist *latency; /* due -> end, ns: the headline; unfinished requests as lower bounds */
+	struct hist *service; /* sent -> end */
+	struct hist *lateness; /* due -> sent, less the connect: the driver's own */
+	struct hist *ttft; /* due -> first token (streams) */
 	struct hist *inter_token; /* fed apart: request_stats_gap() */
 	uint64_t check_passed[REQUEST_STATS_CHECKS], check_failed[REQUEST_STATS_CHECKS];
 };
