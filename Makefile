@@ -46,7 +46,7 @@ $(patsubst %.c,$(BUILD)/%.o,$(wildcard user/probe/*.c)): | $(SKEL)
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c Makefile | $(BUILD)/.setup
 	$(call say,BPF,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) --target=bpf -D__TARGET_ARCH_x86 -O2 -g -Wall -Werror -I. -MMD -MP -c $< -o $@
+	$(Q)$(CLANG) --target=bpf -D__TARGET_ARCH_x86 -O2 -g -Wall -Werror -I. -idirafter /usr/include/$(shell $(CC) -print-multiarch) -MMD -MP -c $< -o $@
 
 $(BUILD)/toll.bpf.o: $(BPF_OBJS)
 	$(call say,BPFLINK,$@)

@@ -62,6 +62,7 @@ struct wire_header {
 enum wire_conn_flag {
 	WIRE_CONN_FOUND_OPEN = 1, /* open before we attached: found by the iterator, syn/established unknown (0) */
 	WIRE_CONN_MID_TURN = 2,	  /* ... and not idle at that moment: its first turn is incomplete */
+	WIRE_CONN_LISTEN_FULL = 4, /* CLIENT: its SYN was sent again while the listener's accept queue was full */
 };
 
 /* A connection that exists from here on. `conn` is the socket cookie: the key of all records of this end. */
@@ -160,6 +161,7 @@ enum wire_turn_flag {
 	WIRE_TURN_STILL_OPEN = 1,    /* snapshot by the flush iterator: may come again, longer, under the same number */
 	WIRE_TURN_MARKS_DROPPED = 2, /* marks past the bound of a turn, or refused by the ring */
 	WIRE_TURN_MID = 4,	     /* the connection was found in the middle of this turn */
+	WIRE_TURN_LISTEN_FULL = 8,   /* CLIENT: data was sent again while the listener's accept queue was full */
 };
 
 /*
@@ -180,7 +182,10 @@ struct wire_turn {
 	wire_u32 marks_dropped;
 };
 
-/* Marks of a turn after the first of each lane, in time order per lane, in batches. Sent before the turn itself. */
+/*
+ * Marks of a turn after the first of each lane, in time order per lane, in batches. Sent before the turn itself. A snapshot
+ * (WIRE_TURN_STILL_OPEN) sends the batch that is filling, and it comes again later: readers skip marks at or below the position they know.
+ */
 #define WIRE_MARKS_MAX 16
 struct wire_marks {
 	struct wire_header h;
@@ -195,7 +200,6 @@ struct wire_marks {
 enum wire_process_event {
 	WIRE_PROCESS_FORK = 1,
 	WIRE_PROCESS_EXIT = 2,
-	WIRE_PROCESS_EXEC = 3,
 };
 
 struct wire_process {
@@ -217,10 +221,11 @@ enum wire_counter {
 	WIRE_COUNT_MARKS_BOUND = 3,	/* marks past WIRE_MARKS_PER_TURN */
 	WIRE_COUNT_RETRANSMITS = 4,	/* segments sent again by watched sockets */
 	WIRE_COUNT_IN_INFERRED = 5,	/* readable marks that no tcp_probe told (handshake data, out of order) */
-	WIRE_COUNT_LISTEN_DROPS = 6,	/* connections that a watched listener turned away: queue full */
+	WIRE_COUNT_LISTEN_FULL = 6,	/* segments sent again to a watched listener while its accept queue was full */
 	WIRE_COUNT_PEEKS = 7,		/* read events without progress: MSG_PEEK, empty splice */
 	WIRE_COUNT_RECORDS = 8,		/* records submitted */
-	WIRE_COUNT_MARKS_SEEN = 9,	/* marks taken, all lanes */
+	WIRE_COUNT_MARKS_SEEN = 9,	/* marks taken, all lanes (counted when their turn is sent) */
+	WIRE_COUNT_SNAPSHOT_RACES = 10, /* open turns that changed while the flush iterator copied them: sent a second later */
 	WIRE_COUNTERS = 16,
 };
 

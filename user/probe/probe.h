@@ -50,8 +50,6 @@ int probe_flush(struct probe *p, bool all);
 int probe_counters(const struct probe *p, uint64_t counters[WIRE_COUNTERS]);
 /* Nanoseconds and calls that our programs took so far (kernel's bpf_stats), where enabled; -ENOTSUP. */
 int probe_run_stats(const struct probe *p, uint64_t *run_ns, uint64_t *run_count);
-/* Turns all marks off and on without detaching (A/B windows). */
-int probe_pause(struct probe *p, bool paused);
 /* Detaches everything; idempotent; NULL is fine. */
 void probe_close(struct probe *p);
 /* "readable: tcp_probe + sk_data_ready; accept: not seen on this kernel (no fexit)": which path makes the marks. */

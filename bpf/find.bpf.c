@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Iterators: what was open before we attached, and turns that are still open. */
+#include "bpf/socket_state.bpf.h"
+
+/* Which pass of the task_file iterator runs: listeners must be known before connections can be told apart. */
+enum find_pass { FIND_LISTENERS = 0, FIND_CONNECTIONS = 1 };
+__u32 find_pass = FIND_LISTENERS;
+
+/* The flush iterator leaves turns alone that were touched later than this. */
+__u64 flush_before_ns = 0;
+__u64 found_listeners = 0;
+__u64 found_connections = 0;
+__u64 flushed_turns = 0;
+
+#define PID_NUMBERS_LEVELS_MAX 32 /* MAX_PID_NS_LEVEL, include/linux/pid_namespace.h */
+
+/* The task's tgid as the pid namespace of the reading process numbers it; 0: not visible there. */
+static __always_inline __u32 tgid_for_reader(struct task_struct *task)
+{
+	struct task_struct *me = (struct task_struct *)bpf_get_current_task();
+	struct pid *mine = BPF_CORE_READ(me, thread_pid);
+	struct pid *its = BPF_CORE_READ(task, group_leader, thread_pid);
+	unsigned int level = BPF_CORE_READ(mine, level);
+	unsigned int offset;
+	struct upid my_number = {}, number = {};
+
+	if (level >= PID_NUMBERS_LEVELS_MAX || BPF_CORE_READ(its, level) < level)
+		return 0;
+	offset = level * (unsigned int)bpf_core_type_size(struct upid);
+	bpf_probe_read_kernel(&my_number, sizeof(my_number), (char *)__builtin_preserve_access_index(&mine->numbers[0]) + offset);
+	bpf_probe_read_kernel(&number, sizeof(number), (char *)__builtin_preserve_access_index(&its->numbers[0]) + offset);
+	return number.ns == my_number.ns ? (__u32)number.nr : 0;
+}
+
+static __always_inline void find_listener(struct sock *sk, __u32 role)
+{
+	struct listener_key key = { .netns = sock_netns(sk), .port = sk->__sk_common.skc_num };
+	struct listener value = { .sk = (__u64)sk, .role = role };
+	struct sock_state *st = sock_state_make(sk);
+
+	if (!st)
+		return;
+	st->role = (__u8)role;
+	st->side = WIRE_SIDE_LISTENER;
+	bpf_map_update_elem(&listeners, &key, &value, BPF_ANY);
+	found_listeners++;
+}
+
+/* Positions of a live connection: counters and sequence numbers are read until they hold still. */
+static __always_inline bool find_positions(struct tcp_sock *tp, struct sock_state *st)
+{
+	__u64 received, sent;
+	__u32 next, out;
+
+	for (int i = 0; i < 8; i++) {
+		next = tp->rcv_nxt;
+		out = tp->snd_nxt;
+		received = tp->bytes_received;
+		sent = tp->bytes_sent - tp->bytes_retrans;
+		if (*(volatile __u32 *)&tp->rcv_nxt != next || *(volatile __u32 *)&tp->snd_nxt != out)
+			continue;
+		st->in_base = next - (__u32)received;
+		st->out_base = out - (__u32)sent;
+		st->pos[WIRE_LANE_IN] = received;
+		st->pos[WIRE_LANE_READ] = received - (next - tp->copied_seq);
+		st->pos[WIRE_LANE_OUT] = sent;
+		return true;
+	}
+	return false;
+}
+
+static __always_inline void find_connection(struct sock *sk, __u32 role)
+{
+	struct listener_key key = { .netns = sock_netns(sk), .port = sk->__sk_common.skc_num };
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct sock_state *st;
+
+	if (!tp)
+		return;
+	st = sock_state_get(sk);
+	if (st && (st->side == WIRE_SIDE_SERVER || st->side == WIRE_SIDE_CLIENT))
+		return; /* we saw it being made */
+	st = sock_state_make(sk);
+	if (!st)
+		return;
+	if (!find_positions(tp, st))
+		return;
+	st->conn = bpf_get_socket_cookie(sk);
+	st->role = (__u8)role;
+	st->conn_flags = WIRE_CONN_FOUND_OPEN;
+	if (tp->copied_seq != tp->rcv_nxt || tp->snd_una != tp->write_seq) {
+		st->conn_flags |= WIRE_CONN_MID_TURN;
+		st->turn_flags |= WIRE_TURN_MID;
+	}
+	/* last: from here on marks are taken */
+	st->side = bpf_map_lookup_elem(&listeners, &key) ? WIRE_SIDE_SERVER : WIRE_SIDE_CLIENT;
+	conn_send(sk, st, bpf_ktime_get_ns(), 0);
+	found_connections++;
+}
+
+SEC("iter/task_file")
+int toll_find(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct socket *socket;
+	struct sock *sk;
+	__u32 pid, *role;
+	unsigned char state;
+
+	if (!task || !file)
+		return 0;
+	pid = tgid_for_reader(task);
+	role = bpf_map_lookup_elem(&wanted, &pid);
+	if (!role)
+		return 0;
+	if (find_pass == FIND_LISTENERS)
+		target_add((__u32)task->tgid, *role);
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	sk = socket->sk;
+	if (!sk || sk->sk_protocol != KERNEL_IPPROTO_TCP ||
+	    (sk->__sk_common.skc_family != KERNEL_AF_INET && sk->__sk_common.skc_family != KERNEL_AF_INET6))
+		return 0;
+	state = sk->__sk_common.skc_state;
+	if (find_pass == FIND_LISTENERS && state == KERNEL_TCP_LISTEN)
+		find_listener(sk, *role);
+	else if (find_pass == FIND_CONNECTIONS && (state == KERNEL_TCP_ESTABLISHED || state == KERNEL_TCP_CLOSE_WAIT))
+		find_connection(sk, *role);
+	return 0;
+}
+
+static __always_inline __u64 turn_last_ns(const struct sock_state *st)
+{
+	__u64 last = st->lane[WIRE_LANE_IN].last_ns;
+
+	if (st->lane[WIRE_LANE_READ].last_ns > last)
+		last = st->lane[WIRE_LANE_READ].last_ns;
+	if (st->lane[WIRE_LANE_OUT].last_ns > last)
+		last = st->lane[WIRE_LANE_OUT].last_ns;
+	return last;
+}
+
+/* Copies of the filling batch and of the open turn; thrown away when a mark came in between. */
+static __always_inline void flush_turn(struct sock_state *st, __u32 generation)
+{
+	__u64 now_ns = bpf_ktime_get_ns();
+	struct wire_marks *m = NULL;
+	struct wire_turn *t;
+
+	if (st->marks.count) {
+		m = emit_reserve(WIRE_KIND_MARKS, sizeof(*m), now_ns);
+		if (!m)
+			return;
+		bpf_probe_read_kernel(m->mark, sizeof(m->mark), st->marks.mark);
+		m->conn = st->conn;
+		m->turn = st->turn;
+		m->count = st->marks.count;
+		m->h.size = (__u16)(__builtin_offsetof(struct wire_marks, mark) + m->count * sizeof(struct wire_mark));
+	}
+	t = emit_reserve(WIRE_KIND_TURN, sizeof(*t), now_ns);
+	if (!t) {
+		if (m)
+			bpf_ringbuf_discard(m, BPF_RB_NO_WAKEUP);
+		return;
+	}
+	turn_fill(t, st, WIRE_TURN_STILL_OPEN);
+	if (*(volatile __u32 *)&st->generation != generation) {
+		count_add(WIRE_COUNT_SNAPSHOT_RACES, 1);
+		if (m)
+			bpf_ringbuf_discard(m, BPF_RB_NO_WAKEUP);
+		bpf_ringbuf_discard(t, BPF_RB_NO_WAKEUP);
+		return;
+	}
+	if (m)
+		emit_submit(m);
+	emit_submit(t);
+	st->flushed = generation;
+	flushed_turns++;
+}
+
+SEC("iter/bpf_sk_storage_map")
+int toll_flush(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct sock_state *st;
+	__u32 generation;
+
+	if (!ctx->sk)
+		return 0;
+	st = sock_state_get(ctx->sk);
+	if (!st || (st->side != WIRE_SIDE_SERVER && st->side != WIRE_SIDE_CLIENT))
+		return 0;
+	generation = *(volatile __u32 *)&st->generation;
+	if ((generation & 1) || generation == st->flushed || turn_is_empty(st) || turn_last_ns(st) >= flush_before_ns)
+		return 0;
+	flush_turn(st, generation);
+	return 0;
+}
+
+char LICENSE[] SEC("license") __weak = "GPL";

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The kernel structs and fields that we read, as CO-RE flavours: offsets come from the running kernel's BTF. Every kernel oddity that we
+ * depend on stands here with its source.
+ */
+#ifndef TOLL_KERNEL_BPF_H
+#define TOLL_KERNEL_BPF_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "bpf/wire.h"
+
+#define KERNEL_AF_INET 2
+#define KERNEL_AF_INET6 10
+#define KERNEL_IPPROTO_TCP 6
+
+/* include/net/tcp_states.h; stable ABI through struct bpf_sock */
+enum kernel_tcp_state {
+	KERNEL_TCP_ESTABLISHED = 1,
+	KERNEL_TCP_SYN_SENT = 2,
+	KERNEL_TCP_SYN_RECV = 3,
+	KERNEL_TCP_FIN_WAIT1 = 4,
+	KERNEL_TCP_FIN_WAIT2 = 5,
+	KERNEL_TCP_TIME_WAIT = 6,
+	KERNEL_TCP_CLOSE = 7,
+	KERNEL_TCP_CLOSE_WAIT = 8,
+	KERNEL_TCP_LAST_ACK = 9,
+	KERNEL_TCP_LISTEN = 10,
+	KERNEL_TCP_CLOSING = 11,
+	KERNEL_TCP_NEW_SYN_RECV = 12,
+};
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct ns_common {
+	unsigned int inum;
+};
+struct net {
+	struct ns_common ns;
+};
+typedef struct {
+	struct net *net;
+} possible_net_t;
+struct in6_addr {
+	union {
+		__u8 u6_addr8[16];
+	} in6_u;
+};
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+struct sock_common {
+	__be32 skc_daddr;
+	__be32 skc_rcv_saddr;
+	__be16 skc_dport;
+	__u16 skc_num;
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
+	atomic64_t skc_cookie;
+};
+typedef struct {
+	int owned;
+} socket_lock_t;
+struct sock {
+	struct sock_common __sk_common;
+	socket_lock_t sk_lock;
+	int sk_err;
+	__u32 sk_ack_backlog;
+	__u32 sk_max_ack_backlog;
+	__u16 sk_protocol;
+};
+struct socket {
+	struct sock *sk;
+};
+struct tcp_sock {
+	__u32 rcv_nxt;
+	__u32 copied_seq;
+	__u32 snd_nxt;
+	__u32 snd_una;
+	__u32 write_seq;
+	__u64 bytes_received;
+	__u64 bytes_sent;
+	__u64 bytes_retrans;
+};
+struct sk_buff {
+	struct sock *sk;
+	unsigned int len;
+	unsigned char *head;
+	unsigned char *data;
+	__u16 transport_header;
+};
+struct file;
+struct upid {
+	int nr;
+	void *ns;
+};
+struct pid {
+	unsigned int level;
+	struct upid numbers[1]; /* flexible since 6.6 (b69f0aeb0689): only its address is taken */
+};
+typedef struct {
+	int counter;
+} atomic_t;
+struct signal_struct {
+	atomic_t live;
+};
+struct task_struct {
+	int pid;
+	int tgid;
+	struct task_struct *group_leader;
+	struct pid *thread_pid;
+	struct signal_struct *signal;
+	char comm[16];
+};
+struct bpf_iter_meta;
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	__u32 fd;
+	struct file *file;
+};
+struct bpf_iter__bpf_sk_storage_map {
+	struct bpf_iter_meta *meta;
+	void *map;
+	struct sock *sk;
+	void *value;
+};
+
+#pragma clang attribute pop
+
+/*
+ * First 20 bytes of a TCP header, as on the wire. skb->len cannot tell data: SYNs and ACKs carry options, and at
+ * net_dev_queue link and network headers stand before it.
+ */
+struct tcp_head {
+	__be16 source, dest;
+	__be32 seq, ack_seq;
+	__u8 doff_res; /* data offset in the upper 4 bits, in words */
+	__u8 flags;
+	__be16 window, check, urg_ptr;
+};
+
+static __always_inline bool tcp_fin_received(unsigned char state)
+{
+	return state == KERNEL_TCP_CLOSE_WAIT || state == KERNEL_TCP_LAST_ACK || state == KERNEL_TCP_CLOSING ||
+	       state == KERNEL_TCP_TIME_WAIT || state == KERNEL_TCP_CLOSE;
+}
+
+/* Segments also leave from softirq in other processes' contexts: `current` did it only while it owns the socket's lock. */
+static __always_inline bool sock_is_owned(const struct sock *sk)
+{
+	return sk->sk_lock.owned != 0;
+}
+
+#endif

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Turns, connects, accepts, closes: the marks of DESIGN section 1, from TCP tracepoints that are the same on every kernel. */
+#include "bpf/socket_state.bpf.h"
+
+static __always_inline bool state_is_open(const struct sock_state *st)
+{
+	return st && (st->side == WIRE_SIDE_SERVER || st->side == WIRE_SIDE_CLIENT);
+}
+
+/* OUT: a segment with new data goes to the device. It repeats for retransmits and for every device on the path: only new bytes count. */
+SEC("tp_btf/net_dev_queue")
+int BPF_PROG(toll_leaves, struct sk_buff *skb)
+{
+	struct sock *sk = skb->sk;
+	struct sock_state *st;
+	struct tcp_head th;
+	__u32 transport, payload, head_bytes;
+	__u64 end;
+
+	if (!sk)
+		return 0;
+	/* Request and timewait minisocks are shorter than a sock: only sock_common may be looked at. */
+	if (sk->__sk_common.skc_state == KERNEL_TCP_TIME_WAIT || sk->__sk_common.skc_state == KERNEL_TCP_NEW_SYN_RECV)
+		return 0;
+	st = sock_state_get(sk);
+	if (!state_is_open(st))
+		return 0;
+	transport = skb->transport_header;
+	if (bpf_probe_read_kernel(&th, sizeof(th), skb->head + transport))
+		return 0;
+	head_bytes = transport - (__u32)(skb->data - skb->head) + (__u32)(th.doff_res >> 4) * 4;
+	if (skb->len <= head_bytes)
+		return 0;
+	payload = skb->len - head_bytes;
+	end = position_of(st->out_base, st->pos[WIRE_LANE_OUT], bpf_ntohl(th.seq) + payload);
+	if ((__s64)(end - st->pos[WIRE_LANE_OUT]) <= 0)
+		return 0;
+	mark_take(st, WIRE_LANE_OUT, end, bpf_ktime_get_ns(), sock_is_owned(sk) ? bpf_get_current_pid_tgid() : 0, 0);
+	return 0;
+}
+
+/* IN: a segment reaches an established socket; readable right after if it is in order. */
+SEC("tp_btf/tcp_probe")
+int BPF_PROG(toll_readable, struct sock *sk, struct sk_buff *skb)
+{
+	struct sock_state *st = sock_state_get(sk);
+	struct tcp_head th;
+	__u32 seq, payload, head_bytes;
+	__u64 start, end;
+
+	if (!state_is_open(st))
+		return 0;
+	if (bpf_probe_read_kernel(&th, sizeof(th), skb->data))
+		return 0;
+	head_bytes = (__u32)(th.doff_res >> 4) * 4;
+	if (skb->len <= head_bytes)
+		return 0;
+	payload = skb->len - head_bytes;
+	seq = bpf_ntohl(th.seq);
+	start = position_of(st->in_base, st->pos[WIRE_LANE_IN], seq);
+	end = start + payload;
+	/* Out of order: not readable yet; sk_data_ready or the read will tell. */
+	if ((__s64)(start - st->pos[WIRE_LANE_IN]) > 0 || (__s64)(end - st->pos[WIRE_LANE_IN]) <= 0)
+		return 0;
+	mark_take(st, WIRE_LANE_IN, end, bpf_ktime_get_ns(), 0, 0);
+	return 0;
+}
+
+/*
+ * IN, second witness (6.3+): data that came with the handshake's last ACK, after half-close, or that filled a hole never
+ * passed tcp_probe in order. rcv_nxt counts a FIN as one byte.
+ */
+SEC("?tp_btf/sk_data_ready")
+int BPF_PROG(toll_data_ready, struct sock *sk)
+{
+	struct sock_state *st = sock_state_get(sk);
+	struct tcp_sock *tp;
+	__u32 next;
+	__u64 end;
+
+	if (!state_is_open(st))
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 0;
+	next = tp->rcv_nxt;
+	if (next == st->in_base + (__u32)st->pos[WIRE_LANE_IN])
+		return 0;
+	if (tcp_fin_received(sk->__sk_common.skc_state))
+		next--;
+	end = position_of(st->in_base, st->pos[WIRE_LANE_IN], next);
+	if ((__s64)(end - st->pos[WIRE_LANE_IN]) <= 0)
+		return 0;
+	count_add(WIRE_COUNT_IN_INFERRED, 1);
+	mark_take(st, WIRE_LANE_IN, end, bpf_ktime_get_ns(), 0, WIRE_MARK_INFERRED);
+	return 0;
+}
+
+/* READ: fires for MSG_PEEK and an empty splice too, so only a copied_seq that advanced counts. Ends of ours need no READ lane. */
+SEC("tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(toll_read, struct sock *sk)
+{
+	struct sock_state *st = sock_state_get(sk);
+	struct tcp_sock *tp;
+	__u64 end, now_ns;
+	__u32 copied;
+
+	if (!state_is_open(st) || st->role != WIRE_ROLE_GATEWAY)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 0;
+	copied = tp->copied_seq;
+	end = position_of(st->in_base, st->pos[WIRE_LANE_READ], copied);
+	if ((__s64)(end - st->pos[WIRE_LANE_READ]) <= 0) {
+		count_add(WIRE_COUNT_PEEKS, 1);
+		return 0;
+	}
+	now_ns = bpf_ktime_get_ns();
+	if ((__s64)(end - st->pos[WIRE_LANE_IN]) > 0) {
+		if (tcp_fin_received(sk->__sk_common.skc_state) && end == st->pos[WIRE_LANE_IN] + 1)
+			return 0;
+		count_add(WIRE_COUNT_IN_INFERRED, 1);
+		mark_take(st, WIRE_LANE_IN, end, now_ns, 0, WIRE_MARK_INFERRED);
+	}
+	mark_take(st, WIRE_LANE_READ, end, now_ns, bpf_get_current_pid_tgid(), 0);
+	return 0;
+}
+
+/* Is the accept queue full of the listener that this client socket knocks at? (sk_acceptq_is_full(), include/net/sock.h) */
+static __always_inline bool listener_is_full(const struct sock *sk)
+{
+	struct listener_key key = { .netns = sock_netns(sk), .port = bpf_ntohs(sk->__sk_common.skc_dport) };
+	struct listener *l = bpf_map_lookup_elem(&listeners, &key);
+	struct sock *listening;
+
+	if (!l)
+		return false;
+	listening = (struct sock *)l->sk;
+	return BPF_CORE_READ(listening, sk_ack_backlog) > BPF_CORE_READ(listening, sk_max_ack_backlog);
+}
+
+SEC("tp_btf/tcp_retransmit_skb")
+int BPF_PROG(toll_retransmit, const struct sock *sk)
+{
+	struct sock_state *st;
+
+	if (sk->__sk_common.skc_state == KERNEL_TCP_TIME_WAIT || sk->__sk_common.skc_state == KERNEL_TCP_NEW_SYN_RECV)
+		return 0;
+	st = sock_state_get(sk);
+	if (!state_is_open(st))
+		return 0;
+	st->retransmits++;
+	st->retransmits_total++;
+	count_add(WIRE_COUNT_RETRANSMITS, 1);
+	if (st->side != WIRE_SIDE_CLIENT || st->turn)
+		return 0;
+	if (!st->listen_full && !listener_is_full(sk))
+		return 0;
+	count_add(WIRE_COUNT_LISTEN_FULL, 1);
+	if (sk->__sk_common.skc_state == KERNEL_TCP_SYN_SENT)
+		st->conn_flags |= WIRE_CONN_LISTEN_FULL;
+	else
+		st->turn_flags |= WIRE_TURN_LISTEN_FULL;
+	return 0;
+}
+
+static __always_inline void on_syn_sent(const struct sock *sk, __u64 now_ns)
+{
+	__u32 role = target_role_current();
+	struct sock_state *st;
+
+	if (role == WIRE_ROLE_NONE)
+		return;
+	st = sock_state_make(sk);
+	if (!st)
+		return;
+	__builtin_memset(st, 0, sizeof(*st)); /* a socket may connect again after it failed */
+	st->conn = bpf_get_socket_cookie((void *)sk);
+	st->role = (__u8)role;
+	st->side = WIRE_SIDE_CLIENT;
+	st->connect_tgid = (__u32)(bpf_get_current_pid_tgid() >> 32);
+	st->syn_ns = now_ns;
+	st->listen_full = listener_is_full(sk);
+}
+
+static __always_inline void on_listen(const struct sock *sk)
+{
+	struct listener_key key = { .netns = sock_netns(sk), .port = sk->__sk_common.skc_num };
+	struct listener value = { .sk = (__u64)sk, .role = target_role_current() };
+	struct sock_state *st;
+
+	if (value.role == WIRE_ROLE_NONE)
+		return;
+	st = sock_state_make(sk);
+	if (!st)
+		return;
+	st->role = (__u8)value.role;
+	st->side = WIRE_SIDE_LISTENER;
+	bpf_map_update_elem(&listeners, &key, &value, BPF_ANY);
+}
+
+/* At this moment the next byte to come and the next byte to go have position 0 (tcp_finish_connect, tcp_rcv_state_process). */
+static __always_inline void on_established(const struct sock *sk, struct sock_state *st, __u64 now_ns)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
+
+	if (!tp)
+		return;
+	if (st->side == WIRE_SIDE_LISTENER) {
+		st->side = WIRE_SIDE_SERVER;
+		st->conn = bpf_get_socket_cookie((void *)sk);
+	} else if (listener_is_full(sk)) {
+		st->listen_full = 1;
+	}
+	st->in_base = tp->rcv_nxt;
+	st->out_base = tp->write_seq;
+	conn_send(sk, st, now_ns, now_ns);
+}
+
+static __always_inline void close_send(struct sock_state *st, __u64 now_ns)
+{
+	struct wire_close *c;
+
+	if (!turn_is_empty(st))
+		turn_send(st, now_ns);
+	c = emit_reserve(WIRE_KIND_CLOSE, sizeof(*c), now_ns);
+	if (!c)
+		return;
+	c->conn = st->conn;
+	c->turns = st->turn;
+	c->retransmits = st->retransmits_total;
+	emit_submit(c);
+}
+
+static __always_inline void connect_failed_send(const struct sock *sk, struct sock_state *st, __u64 now_ns)
+{
+	struct wire_connect_failed *f = emit_reserve(WIRE_KIND_CONNECT_FAILED, sizeof(*f), now_ns);
+	__u8 local[16];
+
+	if (!f)
+		return;
+	f->conn = st->conn;
+	f->role = st->role;
+	f->reserved0 = 0;
+	f->peer_port = bpf_ntohs(sk->__sk_common.skc_dport);
+	f->err = (__u32)sk->sk_err;
+	sock_addresses(sk, local, f->peer_addr);
+	f->syn_ns = st->syn_ns;
+	emit_submit(f);
+}
+
+static __always_inline void on_close(const struct sock *sk, struct sock_state *st, int oldstate, __u64 now_ns)
+{
+	struct listener_key key = { .netns = sock_netns(sk), .port = sk->__sk_common.skc_num };
+
+	*(volatile __u32 *)&st->generation = st->generation + 1;
+	if (st->side == WIRE_SIDE_LISTENER) {
+		if (oldstate == KERNEL_TCP_LISTEN)
+			bpf_map_delete_elem(&listeners, &key);
+	} else if (oldstate == KERNEL_TCP_SYN_SENT) {
+		connect_failed_send(sk, st, now_ns);
+	} else if (st->side != WIRE_SIDE_NONE) {
+		close_send(st, now_ns);
+	}
+	st->side = WIRE_SIDE_NONE;
+	*(volatile __u32 *)&st->generation = st->generation + 1;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(toll_state, const struct sock *sk, const int oldstate, const int newstate)
+{
+	struct sock_state *st;
+	__u64 now_ns;
+
+	if (sk->sk_protocol != KERNEL_IPPROTO_TCP)
+		return 0;
+	now_ns = bpf_ktime_get_ns();
+	if (newstate == KERNEL_TCP_SYN_SENT) {
+		on_syn_sent(sk, now_ns);
+		return 0;
+	}
+	if (newstate == KERNEL_TCP_LISTEN) {
+		on_listen(sk);
+		return 0;
+	}
+	st = sock_state_get(sk);
+	if (!st)
+		return 0;
+	if (newstate == KERNEL_TCP_SYN_RECV)
+		st->syn_ns = now_ns;
+	else if (newstate == KERNEL_TCP_ESTABLISHED)
+		on_established(sk, st, now_ns);
+	else if (newstate == KERNEL_TCP_CLOSE)
+		on_close(sk, st, oldstate, now_ns);
+	return 0;
+}
+
+/*
+ * Where fexit works (not on every kernel): the gateway took a connection from its queue. The return value has another argument
+ * index on each series (inet_csk_accept took 4 arguments until 6.9, 2 since 92ef0fd55ac8), hence bpf_get_func_ret.
+ */
+SEC("?fexit/inet_csk_accept")
+int BPF_PROG(toll_accept, struct sock *listening)
+{
+	struct sock_state *st = sock_state_get(listening);
+	struct wire_accept *a;
+	__u64 ret = 0, pid_tgid;
+
+	if (!st || st->role != WIRE_ROLE_GATEWAY || bpf_get_func_ret(ctx, &ret) || !ret)
+		return 0;
+	a = emit_reserve(WIRE_KIND_ACCEPT, sizeof(*a), bpf_ktime_get_ns());
+	if (!a)
+		return 0;
+	pid_tgid = bpf_get_current_pid_tgid();
+	/* made by bpf_get_socket_cookie() when the connection was established */
+	a->conn = BPF_CORE_READ((struct sock *)ret, __sk_common.skc_cookie.counter);
+	a->tgid = (__u32)(pid_tgid >> 32);
+	a->tid = (__u32)pid_tgid;
+	emit_submit(a);
+	return 0;
+}
+
+char LICENSE[] SEC("license") __weak = "GPL";

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What we keep of a watched socket, and how marks become turns. All marks of a socket are taken under its lock (tcp_probe,
+ * sk_data_ready, tcp_rcv_space_adjust) or by whoever transmits with it (net_dev_queue), so one writer at a time changes the state; only
+ * the flush iterator reads beside it, guarded by `generation`.
+ */
+#ifndef TOLL_SOCKET_STATE_BPF_H
+#define TOLL_SOCKET_STATE_BPF_H
+
+#include "bpf/target.bpf.h"
+
+struct sock_state {
+	__u64 conn;	     /* socket cookie */
+	__u32 generation;    /* odd while a mark is being taken */
+	__u32 flushed;	     /* generation that the flush iterator has sent */
+	__u8 role;
+	__u8 side;
+	__u8 conn_flags;
+	__u8 listen_full;    /* CLIENT: the listener's accept queue was full when we knocked */
+	__u32 connect_tgid;
+	__u32 in_base;	     /* sequence number of position 0 */
+	__u32 out_base;
+	__u64 syn_ns;
+	__u64 pos[WIRE_LANES]; /* after the last mark of each lane */
+	__u32 turn;
+	__u32 retransmits_total;
+	/* the turn that is open */
+	__u32 retransmits;
+	__u32 marks_dropped;
+	__u32 marks_kept;
+	__u16 turn_flags;
+	__u16 reserved0;
+	struct wire_lane_span lane[WIRE_LANES];
+	struct wire_thread reader;
+	struct wire_thread sender;
+	struct wire_marks marks;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE); /* accepted sockets inherit the listener's entry */
+	__type(key, int);
+	__type(value, struct sock_state);
+} sockets SEC(".maps") __weak;
+
+struct listener_key {
+	__u32 netns;
+	__u32 port;
+};
+struct listener {
+	__u64 sk; /* address, read with bpf_probe_read_kernel only */
+	__u32 role;
+	__u32 reserved0;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct listener_key);
+	__type(value, struct listener);
+} listeners SEC(".maps") __weak;
+
+static __always_inline struct sock_state *sock_state_get(const struct sock *sk)
+{
+	return bpf_sk_storage_get(&sockets, (void *)sk, NULL, 0);
+}
+
+static __always_inline struct sock_state *sock_state_make(const struct sock *sk)
+{
+	struct sock_state *st = bpf_sk_storage_get(&sockets, (void *)sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!st)
+		count_add(WIRE_COUNT_STORAGE_REFUSED, 1);
+	return st;
+}
+
+static __always_inline __u32 sock_netns(const struct sock *sk)
+{
+	return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+/* A 32-bit sequence number as a position, given a position known to be near it (within 2 GiB). */
+static __always_inline __u64 position_of(__u32 base, __u64 near, __u32 seq)
+{
+	return near + (__u64)(__s64)(__s32)(seq - (base + (__u32)near));
+}
+
+static __always_inline bool turn_is_empty(const struct sock_state *st)
+{
+	return !st->lane[WIRE_LANE_IN].count && !st->lane[WIRE_LANE_READ].count && !st->lane[WIRE_LANE_OUT].count;
+}
+
+static __always_inline void turn_fill(struct wire_turn *t, const struct sock_state *st, __u16 more_flags)
+{
+	t->conn = st->conn;
+	t->turn = st->turn;
+	t->flags = st->turn_flags | more_flags;
+	t->role = st->role;
+	t->side = st->side;
+	t->lane[WIRE_LANE_IN] = st->lane[WIRE_LANE_IN];
+	t->lane[WIRE_LANE_READ] = st->lane[WIRE_LANE_READ];
+	t->lane[WIRE_LANE_OUT] = st->lane[WIRE_LANE_OUT];
+	t->reader = st->reader;
+	t->sender = st->sender;
+	t->retransmits = st->retransmits;
+	t->marks_dropped = st->marks_dropped;
+}
+
+/* Sends the batch of marks that is filling. */
+static __noinline int marks_send(struct sock_state *st, __u64 now_ns)
+{
+	__u32 count = st->marks.count;
+	__u32 bytes;
+
+	if (!count || count > WIRE_MARKS_MAX)
+		return 0;
+	bytes = (__u32)__builtin_offsetof(struct wire_marks, mark) + count * (__u32)sizeof(struct wire_mark);
+	st->marks.h.kind = WIRE_KIND_MARKS;
+	st->marks.h.size = (__u16)bytes;
+	st->marks.h.reserved = 0;
+	st->marks.h.time_ns = now_ns;
+	st->marks.conn = st->conn;
+	st->marks.turn = st->turn;
+	if (!emit_copy(&st->marks, bytes)) {
+		st->marks_dropped += count;
+		st->turn_flags |= WIRE_TURN_MARKS_DROPPED;
+	}
+	st->marks.count = 0;
+	return 0;
+}
+
+/* Sends the open turn and starts the next. */
+static __noinline int turn_send(struct sock_state *st, __u64 now_ns)
+{
+	struct wire_turn *t;
+
+	marks_send(st, now_ns);
+	t = emit_reserve(WIRE_KIND_TURN, sizeof(*t), now_ns);
+	if (t) {
+		turn_fill(t, st, 0);
+		emit_submit(t);
+	}
+	count_add(WIRE_COUNT_MARKS_SEEN,
+		  st->lane[WIRE_LANE_IN].count + st->lane[WIRE_LANE_READ].count + st->lane[WIRE_LANE_OUT].count);
+	st->turn++;
+	st->turn_flags = 0;
+	st->retransmits = 0;
+	st->marks_dropped = 0;
+	st->marks_kept = 0;
+	__builtin_memset(st->lane, 0, sizeof(st->lane));
+	__builtin_memset(&st->reader, 0, sizeof(st->reader));
+	__builtin_memset(&st->sender, 0, sizeof(st->sender));
+	return 0;
+}
+
+/* A mark after the first of its lane. */
+static __noinline int mark_keep(struct sock_state *st, __u64 now_ns, __u64 end, __u32 tid, __u32 lane_and_flags)
+{
+	__u32 at = st->marks.count;
+
+	if (st->marks_kept >= WIRE_MARKS_PER_TURN) {
+		count_add(WIRE_COUNT_MARKS_BOUND, 1);
+		st->marks_dropped++;
+		st->turn_flags |= WIRE_TURN_MARKS_DROPPED;
+		return 0;
+	}
+	if (at >= WIRE_MARKS_MAX)
+		return 0;
+	st->marks.mark[at].time_ns = now_ns;
+	st->marks.mark[at].pos = end;
+	st->marks.mark[at].tid = tid;
+	st->marks.mark[at].lane = (__u8)lane_and_flags;
+	st->marks.mark[at].flags = (__u8)(lane_and_flags >> 8);
+	st->marks.mark[at].cpu_us = 0;
+	st->marks_kept++;
+	st->marks.count = at + 1;
+	if (at + 1 == WIRE_MARKS_MAX)
+		marks_send(st, now_ns);
+	return 0;
+}
+
+/*
+ * The bytes up to position `end` (past pos[lane], the caller has looked) were seen on this lane now, by thread `tid` (0: not known).
+ * A new turn begins where the first direction speaks again after the second has spoken.
+ */
+static __always_inline void mark_take(struct sock_state *st, const enum wire_lane lane, __u64 end, __u64 now_ns, __u64 pid_tgid,
+				      __u32 flags)
+{
+	struct wire_lane_span *span = &st->lane[lane];
+	__u32 tid = (__u32)pid_tgid;
+
+	*(volatile __u32 *)&st->generation = st->generation + 1;
+	if (lane == WIRE_LANE_IN && st->side == WIRE_SIDE_SERVER && st->lane[WIRE_LANE_OUT].count)
+		turn_send(st, now_ns);
+	if (lane == WIRE_LANE_OUT && st->side == WIRE_SIDE_CLIENT && st->lane[WIRE_LANE_IN].count)
+		turn_send(st, now_ns);
+	if (!span->count) {
+		span->first_ns = now_ns;
+		span->start_pos = st->pos[lane];
+		span->first_bytes = (__u32)(end - st->pos[lane]);
+		if (lane == WIRE_LANE_READ) {
+			st->reader.tid = tid;
+			st->reader.tgid = (__u32)(pid_tgid >> 32);
+		}
+		if (lane == WIRE_LANE_OUT) {
+			st->sender.tid = tid;
+			st->sender.tgid = (__u32)(pid_tgid >> 32);
+		}
+	} else {
+		if (tid)
+			flags |= WIRE_MARK_THREAD;
+		mark_keep(st, now_ns, end, tid, lane | flags << 8);
+	}
+	span->last_ns = now_ns;
+	span->end_pos = end;
+	span->count++;
+	st->pos[lane] = end;
+	*(volatile __u32 *)&st->generation = st->generation + 1;
+}
+
+static __always_inline void sock_addresses(const struct sock *sk, __u8 local[16], __u8 peer[16])
+{
+	if (sk->__sk_common.skc_family == KERNEL_AF_INET6) {
+		BPF_CORE_READ_INTO((struct in6_addr *)local, sk, __sk_common.skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO((struct in6_addr *)peer, sk, __sk_common.skc_v6_daddr);
+		return;
+	}
+	__builtin_memset(local, 0, 10);
+	__builtin_memset(peer, 0, 10);
+	local[10] = local[11] = peer[10] = peer[11] = 0xff;
+	*(__be32 *)(local + 12) = sk->__sk_common.skc_rcv_saddr;
+	*(__be32 *)(peer + 12) = sk->__sk_common.skc_daddr;
+}
+
+static __always_inline void conn_send(const struct sock *sk, struct sock_state *st, __u64 now_ns, __u64 established_ns)
+{
+	struct wire_conn *c = emit_reserve(WIRE_KIND_CONN, sizeof(*c), now_ns);
+
+	if (!c)
+		return;
+	c->conn = st->conn;
+	c->role = st->role;
+	c->side = st->side;
+	c->flags = st->conn_flags;
+	c->reserved0 = 0;
+	c->local_port = sk->__sk_common.skc_num;
+	c->peer_port = bpf_ntohs(sk->__sk_common.skc_dport);
+	sock_addresses(sk, c->local_addr, c->peer_addr);
+	c->netns = sock_netns(sk);
+	c->tgid = st->connect_tgid;
+	c->syn_ns = st->syn_ns;
+	c->established_ns = established_ns;
+	c->in_pos = st->pos[WIRE_LANE_IN];
+	c->out_pos = st->pos[WIRE_LANE_OUT];
+	emit_submit(c);
+}
+
+#endif

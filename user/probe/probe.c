@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "probe/probe.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "probe/skeleton.h"
+
+#define RING_BYTES_DEFAULT (32u << 20)
+#define FLUSH_QUIET_NS (100 * NS_PER_MS)
+
+struct probe {
+	struct probe_config config;
+	struct toll_bpf *skel;
+	struct ring_buffer *ring;
+	bool data_ready;
+	bool accept;
+	int record_error;
+	char paths[200];
+};
+
+static int deliver(void *ctx, void *data, size_t bytes)
+{
+	struct probe *p = ctx;
+	const struct wire_header *h = data;
+	uint32_t size = (uint32_t)bytes;
+	int rc;
+
+	/* A snapshot's batch of marks is reserved whole and cut by its header. */
+	if (bytes >= sizeof(*h) && h->size < size)
+		size = h->size;
+	rc = p->config.record(p->config.ctx, data, size);
+	if (rc < 0 && !p->record_error)
+		p->record_error = rc;
+	return 0;
+}
+
+/* Opens and loads with the optional programs that are asked for. */
+static int load_with(struct probe *p, bool data_ready, bool accept)
+{
+	uint32_t ring_bytes = p->config.ring_bytes ? p->config.ring_bytes : RING_BYTES_DEFAULT;
+	int rc;
+
+	p->skel = toll_bpf__open();
+	if (!p->skel)
+		return -errno;
+	bpf_program__set_autoload(p->skel->progs.toll_data_ready, data_ready);
+	bpf_program__set_autoload(p->skel->progs.toll_accept, accept);
+	rc = bpf_map__set_max_entries(p->skel->maps.events, ring_bytes);
+	if (!rc)
+		rc = toll_bpf__load(p->skel);
+	if (rc) {
+		toll_bpf__destroy(p->skel);
+		p->skel = NULL;
+		return rc;
+	}
+	p->data_ready = data_ready;
+	p->accept = accept;
+	return 0;
+}
+
+/* Tries the richest set first: what this kernel refuses is left out, and probe_paths() says so. */
+static int load_best(struct probe *p)
+{
+	bool ready = libbpf_find_vmlinux_btf_id("sk_data_ready", BPF_TRACE_RAW_TP) > 0;
+	bool accept = !p->config.no_accept && libbpf_find_vmlinux_btf_id("inet_csk_accept", BPF_TRACE_FEXIT) > 0;
+	int rc;
+
+	if (accept && !load_with(p, ready, true)) {
+		p->skel->links.toll_accept = bpf_program__attach(p->skel->progs.toll_accept);
+		if (p->skel->links.toll_accept)
+			return 0;
+		toll_bpf__destroy(p->skel); /* loads but cannot attach: an idle program is not kept */
+		p->skel = NULL;
+	}
+	rc = load_with(p, ready, false);
+	if (rc && ready)
+		rc = load_with(p, false, false);
+	return rc;
+}
+
+static int attach_one(struct bpf_program *prog, struct bpf_link **link, struct err *err)
+{
+	if (*link || !bpf_program__autoload(prog))
+		return 0;
+	*link = bpf_program__attach(prog);
+	if (*link)
+		return 0;
+	return err_set(err, -errno, "cannot attach %s: %s; %s", bpf_program__section_name(prog), strerror(errno),
+		       skeleton_advice(-errno));
+}
+
+/* Processes and states first, marks last: no mark without its connection. */
+static int attach_all(struct probe *p, struct err *err)
+{
+	struct toll_bpf *s = p->skel;
+	struct {
+		struct bpf_program *prog;
+		struct bpf_link **link;
+	} rows[] = {
+		{ s->progs.toll_fork, &s->links.toll_fork },
+		{ s->progs.toll_exit, &s->links.toll_exit },
+		{ s->progs.toll_state, &s->links.toll_state },
+		{ s->progs.toll_retransmit, &s->links.toll_retransmit },
+		{ s->progs.toll_data_ready, &s->links.toll_data_ready },
+		{ s->progs.toll_readable, &s->links.toll_readable },
+		{ s->progs.toll_read, &s->links.toll_read },
+		{ s->progs.toll_leaves, &s->links.toll_leaves },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int rc = attach_one(rows[i].prog, rows[i].link, err);
+
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/* Two passes over the targets' open files: listeners first, so that connections can be told to be served or called. */
+static int find_open(struct probe *p)
+{
+	int rc;
+
+	p->skel->bss->find_pass = 0;
+	rc = skeleton_run_iterator(p->skel->progs.toll_find, -1);
+	if (rc)
+		return rc;
+	p->skel->bss->find_pass = 1;
+	return skeleton_run_iterator(p->skel->progs.toll_find, -1);
+}
+
+static int want(struct probe *p, const struct probe_target *target)
+{
+	uint32_t role = target->role;
+
+	return bpf_map__update_elem(p->skel->maps.wanted, &target->pid, sizeof(target->pid), &role, sizeof(role), BPF_ANY);
+}
+
+static void paths_describe(struct probe *p)
+{
+	snprintf(p->paths, sizeof(p->paths), "leaves net_dev_queue; readable tcp_probe%s; read tcp_rcv_space_adjust; accept %s",
+		 p->data_ready ? " + sk_data_ready" : "", p->accept ? "fexit inet_csk_accept" : "not seen (fexit refused by this kernel)");
+}
+
+int probe_open(struct probe **out, const struct probe_config *config, struct err *err)
+{
+	struct probe *p = calloc(1, sizeof(*p));
+	int rc;
+
+	if (!p)
+		return err_set(err, -ENOMEM, "no memory for the probes");
+	p->config = *config;
+	skeleton_quiet();
+	if (access("/sys/kernel/btf/vmlinux", R_OK)) {
+		rc = err_set(err, -ENOENT,
+			     "no kernel type information at /sys/kernel/btf/vmlinux: probes need a kernel built with "
+			     "CONFIG_DEBUG_INFO_BTF; without them use --no-probes");
+		goto fail;
+	}
+	rc = load_best(p);
+	if (rc) {
+		err_set(err, rc, "cannot load the probes: %s; %s, or use --no-probes", strerror(-rc), skeleton_advice(rc));
+		goto fail;
+	}
+	for (unsigned i = 0; i < config->targets; i++) {
+		rc = want(p, &config->target[i]);
+		if (rc) {
+			err_set(err, rc, "cannot watch process %u: %s", config->target[i].pid, strerror(-rc));
+			goto fail;
+		}
+	}
+	p->ring = ring_buffer__new(bpf_map__fd(p->skel->maps.events), deliver, p, NULL);
+	if (!p->ring) {
+		rc = err_set(err, -errno, "cannot map the ring buffer: %s", strerror(errno));
+		goto fail;
+	}
+	rc = attach_all(p, err);
+	if (rc)
+		goto fail;
+	rc = find_open(p);
+	if (rc) {
+		err_set(err, rc, "cannot look for open connections: %s; %s", strerror(-rc), skeleton_advice(rc));
+		goto fail;
+	}
+	paths_describe(p);
+	*out = p;
+	return 0;
+fail:
+	probe_close(p);
+	return rc;
+}
+
+int probe_add_target(struct probe *p, const struct probe_target *target)
+{
+	int rc = want(p, target);
+
+	return rc ? rc : find_open(p);
+}
+
+int probe_poll(struct probe *p)
+{
+	int n = ring_buffer__consume(p->ring);
+
+	return p->record_error ? p->record_error : n;
+}
+
+int probe_ring_fd(const struct probe *p)
+{
+	return ring_buffer__epoll_fd(p->ring);
+}
+
+int probe_flush(struct probe *p, bool all)
+{
+	p->skel->bss->flush_before_ns = all ? UINT64_MAX : clock_now_ns() - FLUSH_QUIET_NS;
+	return skeleton_run_iterator(p->skel->progs.toll_flush, bpf_map__fd(p->skel->maps.sockets));
+}
+
+int probe_counters(const struct probe *p, uint64_t counters[WIRE_COUNTERS])
+{
+	int cpus = libbpf_num_possible_cpus();
+	uint32_t zero = 0;
+	uint64_t *per_cpu;
+	int rc;
+
+	if (cpus < 0)
+		return cpus;
+	per_cpu = calloc((size_t)cpus, WIRE_COUNTERS * sizeof(uint64_t));
+	if (!per_cpu)
+		return -ENOMEM;
+	rc = bpf_map__lookup_elem(p->skel->maps.counters, &zero, sizeof(zero), per_cpu,
+				  (size_t)cpus * WIRE_COUNTERS * sizeof(uint64_t), 0);
+	memset(counters, 0, WIRE_COUNTERS * sizeof(uint64_t));
+	for (int cpu = 0; !rc && cpu < cpus; cpu++)
+		for (int i = 0; i < WIRE_COUNTERS; i++)
+			counters[i] += per_cpu[cpu * WIRE_COUNTERS + i];
+	free(per_cpu);
+	return rc;
+}
+
+int probe_run_stats(const struct probe *p, uint64_t *run_ns, uint64_t *run_count)
+{
+	struct bpf_program *prog;
+
+	*run_ns = *run_count = 0;
+	bpf_object__for_each_program(prog, p->skel->obj)
+	{
+		struct bpf_prog_info info = {};
+		uint32_t bytes = sizeof(info);
+		int fd = bpf_program__fd(prog);
+
+		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &bytes))
+			continue;
+		*run_ns += info.run_time_ns;
+		*run_count += info.run_cnt;
+	}
+	return *run_count ? 0 : -ENOTSUP;
+}
+
+void probe_close(struct probe *p)
+{
+	if (!p)
+		return;
+	/* Links first: nothing may write into a ring that nobody reads. */
+	if (p->skel)
+		toll_bpf__detach(p->skel);
+	ring_buffer__free(p->ring);
+	toll_bpf__destroy(p->skel);
+	free(p);
+}
+
+const char *probe_paths(const struct probe *p)
+{
+	return p->paths;
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "probe/skeleton.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/log.h"
+
+static int print_to_log(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	(void)level;
+	if (log_level_get() >= LOG_DEBUG)
+		log_linev(LOG_DEBUG, fmt, ap);
+	return 0;
+}
+
+void skeleton_quiet(void)
+{
+	libbpf_set_print(print_to_log);
+}
+
+int skeleton_run_iterator(struct bpf_program *prog, int map_fd)
+{
+	union bpf_iter_link_info info = { .map = { .map_fd = (__u32)map_fd } };
+	DECLARE_LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
+	struct bpf_link *link = bpf_program__attach_iter(prog, map_fd >= 0 ? &opts : NULL);
+	char drain[256];
+	ssize_t n;
+	int fd, rc = 0;
+
+	if (!link)
+		return -errno;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	if (fd < 0) {
+		rc = fd;
+		goto out;
+	}
+	/* The programs write no text: reading drives them. EAGAIN: the kernel paused a long walk. */
+	do {
+		n = read(fd, drain, sizeof(drain));
+	} while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
+	if (n < 0)
+		rc = -errno;
+	close(fd);
+out:
+	bpf_link__destroy(link);
+	return rc;
+}
+
+const char *skeleton_advice(int negative_errno)
+{
+	switch (-negative_errno) {
+	case EPERM:
+	case EACCES:
+		return "run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE";
+	case ENOENT:
+	case ESRCH:
+		return "this kernel lacks what the program needs: `toll doctor` tells what";
+	case ENOMEM:
+		return "free memory or ask for a smaller ring (--ring-bytes)";
+	default:
+		return "`toll doctor` tells what this kernel allows; --verbose prints libbpf's messages";
+	}
+}

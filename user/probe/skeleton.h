@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The generated skeleton, and libbpf's messages led into our log. Private to probe/. */
+#ifndef TOLL_PROBE_SKELETON_H
+#define TOLL_PROBE_SKELETON_H
+
+#include "base/err.h"
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wshadow"
+#include "toll.skel.h"
+#pragma GCC diagnostic pop
+
+/* Sends libbpf's messages to the log at debug level: what matters of them is told in sentences of our own. */
+void skeleton_quiet(void);
+
+/* Runs an iterator program to its end. */
+int skeleton_run_iterator(struct bpf_program *prog, int map_fd);
+
+/* "Operation not permitted": what to do next about an errno of bpf(2). */
+const char *skeleton_advice(int negative_errno);
+
+#endif
