@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "record/tag.h"
+
+#include <string.h>
+
+void tag_digits(char out[TAG_DIGITS], uint64_t id)
+{
+	static const char digit[] = "0123456789abcdef";
+
+	for (unsigned i = 0; i < TAG_DIGITS; i++)
+		out[i] = digit[id >> (60 - 4 * i) & 15];
+}
+
+void tag_format(char out[TAG_BYTES + 1], uint64_t id)
+{
+	memcpy(out, TAG_PREFIX, TAG_PREFIX_BYTES);
+	tag_digits(out + TAG_PREFIX_BYTES, id);
+	out[TAG_BYTES - 1] = ']';
+	out[TAG_BYTES] = '\0';
+}
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1;
+}
+
+static uint64_t tag_parse(const char *tag)
+{
+	uint64_t id = 0;
+
+	if (memcmp(tag, TAG_PREFIX, TAG_PREFIX_BYTES) || tag[TAG_BYTES - 1] != ']')
+		return 0;
+	for (unsigned i = 0; i < TAG_DIGITS; i++) {
+		int value = hex_value(tag[TAG_PREFIX_BYTES + i]);
+
+		if (value < 0)
+			return 0;
+		id = id << 4 | (uint64_t)value;
+	}
+	return id;
+}
+
+uint64_t tag_find(const char *body, size_t bytes)
+{
+	while (bytes >= TAG_BYTES) {
+		const char *at = memrchr(body, '[', bytes - TAG_BYTES + 1);
+		uint64_t id;
+
+		if (!at)
+			return 0;
+		id = tag_parse(at);
+		if (id)
+			return id;
+		bytes = (size_t)(at - body) + TAG_BYTES - 1;
+	}
+	return 0;
+}
