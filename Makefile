@@ -5,7 +5,9 @@ SHELL := /bin/bash
 .SUFFIXES:
 
 BUILD ?= build
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 CLANG ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
 Q := $(if $(V),,@)

@@ -1,0 +1,80 @@
+# Tests. A test program links the rooms that a "// rooms: base record" line among its first three names; "probe/proc" (below
+# user/) or "tests/support/x" names one source instead of a room. Unit, model and replay tests are built with ASan + UBSan,
+# each source once (build/san); tests/bpf is built plain, for it attaches to the real kernel as root; tests/fuzz with libFuzzer.
+.PHONY: test-unit test-bpf test-fuzz test-e2e test-programs fuzz
+
+SAN_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+SAN_CFLAGS := -std=c11 $(WARN) $(SAN_FLAGS) -pthread
+FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+FUZZ_CFLAGS := -std=c11 -Wall -Wextra -Werror $(FUZZ_FLAGS) -pthread
+TEST_LDLIBS := -Wl,--as-needed $(LDLIBS) -lcmocka
+
+SAN_TESTS := $(wildcard tests/unit/test_*.c tests/model/test_*.c tests/replay/test_*.c)
+BPF_TESTS := $(wildcard tests/bpf/test_*.c)
+FUZZ_TESTS := $(wildcard tests/fuzz/fuzz_*.c)
+E2E_TESTS := $(wildcard tests/e2e/test_*.sh)
+SAN_BINS := $(SAN_TESTS:%.c=$(BUILD)/%)
+BPF_BINS := $(BPF_TESTS:%.c=$(BUILD)/%)
+FUZZ_BINS := $(FUZZ_TESTS:%.c=$(BUILD)/%)
+
+test_words = $(shell sed -n '1,3s,^// rooms:,,p' $(1))
+word_sources = $(or $(wildcard user/$(1:.c=).c),$(wildcard user/$(1)/*.c),$(1:.c=).c)
+test_sources = $(1) $(foreach w,$(call test_words,$(1)),$(call word_sources,$(w)))
+
+# $(1) test source, $(2) object directory
+define test_program
+$(BUILD)/$(1:%.c=%): $(patsubst %.c,$(2)/%.o,$(call test_sources,$(1)))
+endef
+$(foreach t,$(SAN_TESTS),$(eval $(call test_program,$(t),$(BUILD)/san)))
+$(foreach t,$(BPF_TESTS),$(eval $(call test_program,$(t),$(BUILD))))
+$(foreach t,$(FUZZ_TESTS),$(eval $(call test_program,$(t),$(BUILD)/fuzz)))
+
+$(SAN_BINS):
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SAN_CFLAGS) $^ -o $@ $(TEST_LDLIBS)
+$(BPF_BINS):
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) $^ -o $@ $(TEST_LDLIBS)
+$(FUZZ_BINS):
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer $^ -o $@ $(TEST_LDLIBS)
+
+$(BUILD)/san/%.o: %.c Makefile scripts/tests.mk | $(BUILD)/.setup
+	$(call say,CC-SAN,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(SAN_CFLAGS) -MMD -MP -c $< -o $@
+$(BUILD)/fuzz/%.o: %.c Makefile scripts/tests.mk | $(BUILD)/.setup
+	$(call say,CC-FUZZ,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
+
+PROBE_SRCS := $(wildcard user/probe/*.c)
+$(PROBE_SRCS:%.c=$(BUILD)/san/%.o) $(BPF_TESTS:%.c=$(BUILD)/%.o): | $(SKEL)
+# kept between runs: the sources are shared by many tests
+.SECONDARY:
+
+test-programs: $(SAN_BINS) $(BPF_BINS) $(FUZZ_BINS)
+test-unit: $(SAN_BINS)
+	$(Q)scripts/run-tests $(SAN_BINS)
+test-bpf: $(BPF_BINS)
+	$(Q)scripts/run-tests $(BPF_BINS)
+test-fuzz: $(FUZZ_BINS)
+	$(Q)scripts/run-tests $(FUZZ_BINS)
+test-e2e: $(BUILD)/toll
+	$(Q)scripts/run-tests $(E2E_TESTS)
+test: $(BUILD)/toll test-programs
+	$(Q)scripts/run-tests $(SAN_BINS) $(FUZZ_BINS) $(BPF_BINS) $(E2E_TESTS)
+
+check: $(BUILD)/.setup
+	$(Q)scripts/check
+demo: $(BUILD)/toll
+	$(Q)scripts/demo
+bench: $(BUILD)/toll
+	$(Q)scripts/bench
+
+TEST_DEPS := $(foreach d,san fuzz .,$(wildcard $(addprefix $(BUILD)/$(d)/,$(addsuffix /*.d,$(addprefix user/,$(ROOMS)) tests/unit \
+	tests/model tests/replay tests/bpf tests/fuzz tests/support))))
+-include $(TEST_DEPS)
