@@ -2,6 +2,7 @@
 #include "probe/skeleton.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -24,13 +25,20 @@ void skeleton_quiet(void)
 
 int skeleton_run_iterator(struct bpf_program *prog, int map_fd)
 {
-	union bpf_iter_link_info info = { .map = { .map_fd = (__u32)map_fd } };
-	DECLARE_LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
-	struct bpf_link *link = bpf_program__attach_iter(prog, map_fd >= 0 ? &opts : NULL);
+	union bpf_iter_link_info info;
+	struct bpf_iter_attach_opts opts;
+	struct bpf_link *link;
 	char drain[256];
 	ssize_t n;
 	int fd, rc = 0;
 
+	memset(&info, 0, sizeof(info));
+	memset(&opts, 0, sizeof(opts)); /* libbpf refuses options whose padding is not zero */
+	info.map.map_fd = (__u32)map_fd;
+	opts.sz = sizeof(opts);
+	opts.link_info = &info;
+	opts.link_info_len = sizeof(info);
+	link = bpf_program__attach_iter(prog, map_fd >= 0 ? &opts : NULL);
 	if (!link)
 		return -errno;
 	fd = bpf_iter_create(bpf_link__fd(link));
