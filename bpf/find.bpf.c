@@ -34,8 +34,8 @@ static __always_inline __u32 tgid_for_reader(struct task_struct *task)
 
 static __always_inline void find_listener(struct sock *sk, __u32 role)
 {
-	struct listener_key key = { .netns = sock_netns(sk), .port = sk->__sk_common.skc_num };
-	struct listener value = { .sk = (__u64)sk, .role = role };
+	struct listener_key key = {.netns = sock_netns(sk), .port = sk->__sk_common.skc_num};
+	struct listener value = {.sk = (__u64)sk, .role = role};
 	struct sock_state *st = sock_state_make(sk);
 
 	if (!st)
@@ -71,7 +71,7 @@ static __always_inline bool find_positions(struct tcp_sock *tp, struct sock_stat
 
 static __always_inline void find_connection(struct sock *sk, __u32 role)
 {
-	struct listener_key key = { .netns = sock_netns(sk), .port = sk->__sk_common.skc_num };
+	struct listener_key key = {.netns = sock_netns(sk), .port = sk->__sk_common.skc_num};
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct sock_state *st;
 
@@ -183,12 +183,13 @@ static __always_inline void flush_turn(struct sock_state *st, __u32 generation)
 SEC("iter/bpf_sk_storage_map")
 int toll_flush(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
+	struct sock *sk = ctx->sk; /* loaded once: 6.1 forgets the NULL check of a second load */
 	struct sock_state *st;
 	__u32 generation;
 
-	if (!ctx->sk)
+	if (!sk)
 		return 0;
-	st = sock_state_get(ctx->sk);
+	st = sock_state_get(sk);
 	if (!st || (st->side != WIRE_SIDE_SERVER && st->side != WIRE_SIDE_CLIENT))
 		return 0;
 	generation = *(volatile __u32 *)&st->generation;

@@ -130,7 +130,7 @@ int BPF_PROG(toll_read, struct sock *sk)
 /* Is the accept queue full of the listener that this client socket knocks at? (sk_acceptq_is_full(), include/net/sock.h) */
 static __always_inline bool listener_is_full(const struct sock *sk)
 {
-	struct listener_key key = { .netns = sock_netns(sk), .port = bpf_ntohs(sk->__sk_common.skc_dport) };
+	struct listener_key key = {.netns = sock_netns(sk), .port = bpf_ntohs(sk->__sk_common.skc_dport)};
 	struct listener *l = bpf_map_lookup_elem(&listeners, &key);
 	struct sock *listening;
 
@@ -186,8 +186,8 @@ static __always_inline void on_syn_sent(const struct sock *sk, __u64 now_ns)
 
 static __always_inline void on_listen(const struct sock *sk)
 {
-	struct listener_key key = { .netns = sock_netns(sk), .port = sk->__sk_common.skc_num };
-	struct listener value = { .sk = (__u64)sk, .role = target_role_current() };
+	struct listener_key key = {.netns = sock_netns(sk), .port = sk->__sk_common.skc_num};
+	struct listener value = {.sk = (__u64)sk, .role = target_role_current()};
 	struct sock_state *st;
 
 	if (value.role == WIRE_ROLE_NONE)
@@ -252,7 +252,7 @@ static __always_inline void connect_failed_send(const struct sock *sk, struct so
 
 static __always_inline void on_close(const struct sock *sk, struct sock_state *st, int oldstate, __u64 now_ns)
 {
-	struct listener_key key = { .netns = sock_netns(sk), .port = sk->__sk_common.skc_num };
+	struct listener_key key = {.netns = sock_netns(sk), .port = sk->__sk_common.skc_num};
 
 	*(volatile __u32 *)&st->generation = st->generation + 1;
 	if (st->side == WIRE_SIDE_LISTENER) {

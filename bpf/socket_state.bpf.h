@@ -10,15 +10,15 @@
 #include "bpf/target.bpf.h"
 
 struct sock_state {
-	__u64 conn;	     /* socket cookie */
-	__u32 generation;    /* odd while a mark is being taken */
-	__u32 flushed;	     /* generation that the flush iterator has sent */
+	__u64 conn; /* socket cookie */
+	__u32 generation; /* odd while a mark is being taken */
+	__u32 flushed; /* generation that the flush iterator has sent */
 	__u8 role;
 	__u8 side;
 	__u8 conn_flags;
-	__u8 listen_full;    /* CLIENT: the listener's accept queue was full when we knocked */
+	__u8 listen_full; /* CLIENT: the listener's accept queue was full when we knocked */
 	__u32 connect_tgid;
-	__u32 in_base;	     /* sequence number of position 0 */
+	__u32 in_base; /* sequence number of position 0 */
 	__u32 out_base;
 	__u64 syn_ns;
 	__u64 pos[WIRE_LANES]; /* after the last mark of each lane */
@@ -114,7 +114,7 @@ static __noinline int marks_send(struct sock_state *st, __u64 now_ns)
 
 	if (!count || count > WIRE_MARKS_MAX)
 		return 0;
-	bytes = (__u32)__builtin_offsetof(struct wire_marks, mark) + count * (__u32)sizeof(struct wire_mark);
+	bytes = (__u32) __builtin_offsetof(struct wire_marks, mark) + count * (__u32)sizeof(struct wire_mark);
 	st->marks.h.kind = WIRE_KIND_MARKS;
 	st->marks.h.size = (__u16)bytes;
 	st->marks.h.reserved = 0;

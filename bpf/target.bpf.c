@@ -20,8 +20,8 @@ static __always_inline void process_emit(struct task_struct *task, __u32 parent_
 	pid = BPF_CORE_READ(task, group_leader, thread_pid);
 	level = BPF_CORE_READ(pid, level);
 	bpf_probe_read_kernel(&p->tgid_in_ns, sizeof(p->tgid_in_ns),
-			      (char *)__builtin_preserve_access_index(&pid->numbers[0]) + level * bpf_core_type_size(struct upid) +
-				      bpf_core_field_offset(struct upid, nr));
+			      (char *)__builtin_preserve_access_index(&pid->numbers[0]) +
+				      level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, nr));
 	emit_submit(p);
 }
 

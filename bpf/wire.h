@@ -61,7 +61,7 @@ struct wire_header {
 
 enum wire_conn_flag {
 	WIRE_CONN_FOUND_OPEN = 1, /* open before we attached: found by the iterator, syn/established unknown (0) */
-	WIRE_CONN_MID_TURN = 2,	  /* ... and not idle at that moment: its first turn is incomplete */
+	WIRE_CONN_MID_TURN = 2, /* ... and not idle at that moment: its first turn is incomplete */
 	WIRE_CONN_LISTEN_FULL = 4, /* CLIENT: its SYN was sent again while the listener's accept queue was full */
 };
 
@@ -78,7 +78,7 @@ struct wire_conn {
 	wire_u8 local_addr[16]; /* IPv6, IPv4 as ::ffff:a.b.c.d */
 	wire_u8 peer_addr[16];
 	wire_u32 netns; /* inode number of the network namespace */
-	wire_u32 tgid;	/* in the initial pid namespace; 0 when made in softirq (accepted sockets) */
+	wire_u32 tgid; /* in the initial pid namespace; 0 when made in softirq (accepted sockets) */
 	wire_u64 syn_ns; /* CLIENT: SYN_SENT; SERVER: the child socket was made (its handshake's last ACK) */
 	wire_u64 established_ns;
 	wire_u64 in_pos; /* bytes received / sent before the first mark of ours (0 unless found open) */
@@ -96,7 +96,7 @@ struct wire_accept {
 struct wire_close {
 	struct wire_header h;
 	wire_u64 conn;
-	wire_u32 turns;	      /* turns that this end has seen */
+	wire_u32 turns; /* turns that this end has seen */
 	wire_u32 retransmits; /* segments sent again by this end */
 };
 
@@ -124,7 +124,7 @@ enum wire_lane {
 };
 
 enum wire_mark_flag {
-	WIRE_MARK_THREAD = 1,	/* tid and cpu_ns are those of the thread that did it */
+	WIRE_MARK_THREAD = 1, /* tid and cpu_ns are those of the thread that did it */
 	WIRE_MARK_INFERRED = 2, /* IN without an event of its own: time taken from sk_data_ready or the read */
 };
 
@@ -133,8 +133,8 @@ struct wire_mark {
 	wire_u64 time_ns;
 	wire_u64 pos;
 	wire_u32 tid;
-	wire_u8 lane;	/* enum wire_lane */
-	wire_u8 flags;	/* enum wire_mark_flag */
+	wire_u8 lane; /* enum wire_lane */
+	wire_u8 flags; /* enum wire_mark_flag */
 	wire_u16 cpu_us; /* reserved for the thread account: CPU of tid since its last mark here, 65535 = that or more */
 };
 
@@ -153,15 +153,15 @@ struct wire_lane_span {
 
 struct wire_thread {
 	wire_u32 tgid;
-	wire_u32 tid;	 /* 0: not known (softirq, lock not owned) */
+	wire_u32 tid; /* 0: not known (softirq, lock not owned) */
 	wire_u64 cpu_ns; /* CPU time of the thread at that mark; 0: thread accounts are off */
 };
 
 enum wire_turn_flag {
-	WIRE_TURN_STILL_OPEN = 1,    /* snapshot by the flush iterator: may come again, longer, under the same number */
+	WIRE_TURN_STILL_OPEN = 1, /* snapshot by the flush iterator: may come again, longer, under the same number */
 	WIRE_TURN_MARKS_DROPPED = 2, /* marks past the bound of a turn, or refused by the ring */
-	WIRE_TURN_MID = 4,	     /* the connection was found in the middle of this turn */
-	WIRE_TURN_LISTEN_FULL = 8,   /* CLIENT: data was sent again while the listener's accept queue was full */
+	WIRE_TURN_MID = 4, /* the connection was found in the middle of this turn */
+	WIRE_TURN_LISTEN_FULL = 8, /* CLIENT: data was sent again while the listener's accept queue was full */
 };
 
 /*
@@ -171,10 +171,10 @@ enum wire_turn_flag {
 struct wire_turn {
 	struct wire_header h;
 	wire_u64 conn;
-	wire_u32 turn;	 /* counts from 0 on this connection */
-	wire_u16 flags;	 /* enum wire_turn_flag */
-	wire_u8 role;	 /* enum wire_role */
-	wire_u8 side;	 /* enum wire_side */
+	wire_u32 turn; /* counts from 0 on this connection */
+	wire_u16 flags; /* enum wire_turn_flag */
+	wire_u8 role; /* enum wire_role */
+	wire_u8 side; /* enum wire_side */
 	struct wire_lane_span lane[WIRE_LANES];
 	struct wire_thread reader; /* at the first READ of the turn */
 	struct wire_thread sender; /* at the first OUT of the turn */
@@ -204,8 +204,8 @@ enum wire_process_event {
 
 struct wire_process {
 	struct wire_header h;
-	wire_u32 tgid;	      /* initial pid namespace */
-	wire_u32 tgid_in_ns;  /* as the process' own innermost namespace numbers it */
+	wire_u32 tgid; /* initial pid namespace */
+	wire_u32 tgid_in_ns; /* as the process' own innermost namespace numbers it */
 	wire_u32 parent_tgid;
 	wire_u8 role;
 	wire_u8 event; /* enum wire_process_event */
@@ -215,16 +215,16 @@ struct wire_process {
 
 /* Why data was lost, or a rule of the design was applied, counted per CPU. Index into the `counters` array. */
 enum wire_counter {
-	WIRE_COUNT_RING_FULL = 0,	/* records refused by the ring buffer */
+	WIRE_COUNT_RING_FULL = 0, /* records refused by the ring buffer */
 	WIRE_COUNT_STORAGE_REFUSED = 1, /* socket storage refused by the kernel */
-	WIRE_COUNT_TARGETS_FULL = 2,	/* a child process could not be added */
-	WIRE_COUNT_MARKS_BOUND = 3,	/* marks past WIRE_MARKS_PER_TURN */
-	WIRE_COUNT_RETRANSMITS = 4,	/* segments sent again by watched sockets */
-	WIRE_COUNT_IN_INFERRED = 5,	/* readable marks that no tcp_probe told (handshake data, out of order) */
-	WIRE_COUNT_LISTEN_FULL = 6,	/* segments sent again to a watched listener while its accept queue was full */
-	WIRE_COUNT_PEEKS = 7,		/* read events without progress: MSG_PEEK, empty splice */
-	WIRE_COUNT_RECORDS = 8,		/* records submitted */
-	WIRE_COUNT_MARKS_SEEN = 9,	/* marks taken, all lanes (counted when their turn is sent) */
+	WIRE_COUNT_TARGETS_FULL = 2, /* a child process could not be added */
+	WIRE_COUNT_MARKS_BOUND = 3, /* marks past WIRE_MARKS_PER_TURN */
+	WIRE_COUNT_RETRANSMITS = 4, /* segments sent again by watched sockets */
+	WIRE_COUNT_IN_INFERRED = 5, /* readable marks that no tcp_probe told (handshake data, out of order) */
+	WIRE_COUNT_LISTEN_FULL = 6, /* segments sent again to a watched listener while its accept queue was full */
+	WIRE_COUNT_PEEKS = 7, /* read events without progress: MSG_PEEK, empty splice */
+	WIRE_COUNT_RECORDS = 8, /* records submitted */
+	WIRE_COUNT_MARKS_SEEN = 9, /* marks taken, all lanes (counted when their turn is sent) */
 	WIRE_COUNT_SNAPSHOT_RACES = 10, /* open turns that changed while the flush iterator copied them: sent a second later */
 	WIRE_COUNTERS = 16,
 };

@@ -105,14 +105,14 @@ static int attach_all(struct probe *p, struct err *err)
 		struct bpf_program *prog;
 		struct bpf_link **link;
 	} rows[] = {
-		{ s->progs.toll_fork, &s->links.toll_fork },
-		{ s->progs.toll_exit, &s->links.toll_exit },
-		{ s->progs.toll_state, &s->links.toll_state },
-		{ s->progs.toll_retransmit, &s->links.toll_retransmit },
-		{ s->progs.toll_data_ready, &s->links.toll_data_ready },
-		{ s->progs.toll_readable, &s->links.toll_readable },
-		{ s->progs.toll_read, &s->links.toll_read },
-		{ s->progs.toll_leaves, &s->links.toll_leaves },
+		{s->progs.toll_fork, &s->links.toll_fork},
+		{s->progs.toll_exit, &s->links.toll_exit},
+		{s->progs.toll_state, &s->links.toll_state},
+		{s->progs.toll_retransmit, &s->links.toll_retransmit},
+		{s->progs.toll_data_ready, &s->links.toll_data_ready},
+		{s->progs.toll_readable, &s->links.toll_readable},
+		{s->progs.toll_read, &s->links.toll_read},
+		{s->progs.toll_leaves, &s->links.toll_leaves},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -147,7 +147,8 @@ static int want(struct probe *p, const struct probe_target *target)
 static void paths_describe(struct probe *p)
 {
 	snprintf(p->paths, sizeof(p->paths), "leaves net_dev_queue; readable tcp_probe%s; read tcp_rcv_space_adjust; accept %s",
-		 p->data_ready ? " + sk_data_ready" : "", p->accept ? "fexit inet_csk_accept" : "not seen (fexit refused by this kernel)");
+		 p->data_ready ? " + sk_data_ready" : "",
+		 p->accept ? "fexit inet_csk_accept" : "not seen (fexit refused by this kernel)");
 }
 
 int probe_open(struct probe **out, const struct probe_config *config, struct err *err)

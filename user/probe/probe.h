@@ -19,8 +19,9 @@ struct ability {
 	enum ability_state state;
 	char detail[160];     /* which path was chosen, or the kernel's error */
 };
-/* Tries everything once (loads and detaches small programs). Returns the number of rows in *out (static storage, valid until next call). */
-unsigned abilities_probe(const struct ability **out);
+#define ABILITIES_MAX 16
+/* Tries everything once (loads, attaches and detaches each program, then a byte there and back with all of them). */
+void abilities_probe(struct ability out[ABILITIES_MAX], unsigned *rows);
 
 struct probe_target {
 	uint32_t pid; /* thread group id as this process' pid namespace numbers it */
