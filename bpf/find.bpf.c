@@ -142,39 +142,48 @@ static __always_inline __u64 turn_last_ns(const struct sock_state *st)
 	return last;
 }
 
-/* Copies of the filling batch and of the open turn; thrown away when a mark came in between. */
+static __always_inline bool snapshot_holds(const struct sock_state *st, __u32 generation)
+{
+	if (*(volatile __u32 *)&st->generation == generation)
+		return true;
+	count_add(WIRE_COUNT_SNAPSHOT_RACES, 1);
+	return false;
+}
+
+/* A copy of the batch that is filling; thrown away when a mark came in between. */
+static __always_inline bool flush_marks(struct sock_state *st, __u32 generation)
+{
+	struct wire_marks *m;
+
+	if (!st->marks.count)
+		return true;
+	m = emit_reserve(WIRE_KIND_MARKS, sizeof(*m), bpf_ktime_get_ns());
+	if (!m)
+		return false;
+	bpf_probe_read_kernel(m->mark, sizeof(m->mark), st->marks.mark);
+	m->conn = st->conn;
+	m->turn = st->turn;
+	m->count = st->marks.count;
+	m->h.size = (__u16)(__builtin_offsetof(struct wire_marks, mark) + m->count * sizeof(struct wire_mark));
+	if (!snapshot_holds(st, generation)) {
+		bpf_ringbuf_discard(m, BPF_RB_NO_WAKEUP);
+		return false;
+	}
+	emit_submit(m);
+	return true;
+}
+
 static __always_inline void flush_turn(struct sock_state *st, __u32 generation)
 {
-	__u64 now_ns = bpf_ktime_get_ns();
-	struct wire_marks *m = NULL;
-	struct wire_turn *t;
+	struct wire_turn *t = emit_reserve(WIRE_KIND_TURN, sizeof(*t), bpf_ktime_get_ns());
 
-	if (st->marks.count) {
-		m = emit_reserve(WIRE_KIND_MARKS, sizeof(*m), now_ns);
-		if (!m)
-			return;
-		bpf_probe_read_kernel(m->mark, sizeof(m->mark), st->marks.mark);
-		m->conn = st->conn;
-		m->turn = st->turn;
-		m->count = st->marks.count;
-		m->h.size = (__u16)(__builtin_offsetof(struct wire_marks, mark) + m->count * sizeof(struct wire_mark));
-	}
-	t = emit_reserve(WIRE_KIND_TURN, sizeof(*t), now_ns);
-	if (!t) {
-		if (m)
-			bpf_ringbuf_discard(m, BPF_RB_NO_WAKEUP);
+	if (!t)
 		return;
-	}
 	turn_fill(t, st, WIRE_TURN_STILL_OPEN);
-	if (*(volatile __u32 *)&st->generation != generation) {
-		count_add(WIRE_COUNT_SNAPSHOT_RACES, 1);
-		if (m)
-			bpf_ringbuf_discard(m, BPF_RB_NO_WAKEUP);
+	if (!snapshot_holds(st, generation)) {
 		bpf_ringbuf_discard(t, BPF_RB_NO_WAKEUP);
 		return;
 	}
-	if (m)
-		emit_submit(m);
 	emit_submit(t);
 	st->flushed = generation;
 	flushed_turns++;
@@ -195,7 +204,8 @@ int toll_flush(struct bpf_iter__bpf_sk_storage_map *ctx)
 	generation = *(volatile __u32 *)&st->generation;
 	if ((generation & 1) || generation == st->flushed || turn_is_empty(st) || turn_last_ns(st) >= flush_before_ns)
 		return 0;
-	flush_turn(st, generation);
+	if (flush_marks(st, generation))
+		flush_turn(st, generation);
 	return 0;
 }
 
