@@ -24,18 +24,22 @@ struct arrival_walk {
 	const struct plan *plan;
 	uint32_t stage;
 	uint64_t stage_start_ns;
-	uint64_t made; /* arrivals of this stage so far */
+	uint64_t first_index; /* of this stage */
+	uint64_t made; /* arrivals of this stage so far, of all shards */
 	double exposure; /* integral of the rate that the next arrival waits for */
 	struct rng gaps;
 	struct rng mix;
 	uint32_t shard, shards;
 };
 
-/* stage must be PLAN_OPEN. first_index: index of its first arrival. */
+/* stage must be PLAN_OPEN. Walks through earlier Poisson stages to know the index of its first arrival (about 20 ms a million). */
 void arrival_walk_init(struct arrival_walk *w, const struct plan *plan, uint32_t stage, uint64_t stage_start_ns, uint32_t shard,
 		       uint32_t shards);
 /* Next arrival of this shard; false at the end of the stage. Constant: the k-th is due when the rate's integral reaches k + 0.5. */
 bool arrival_walk_next(struct arrival_walk *w, struct arrival *out);
+
+/* How many arrivals the stage makes, of all shards: exactly those of the walk. stage must be PLAN_OPEN. */
+uint64_t arrival_count(const struct plan *plan, uint32_t stage);
 
 /* Draws a class by weight among those of the stage. */
 uint32_t arrival_class(const struct plan *plan, uint32_t stage, struct rng *mix);

@@ -24,8 +24,18 @@ struct criterion {
 	double limit;
 };
 
-/* class_names: names that may stand before a per-class metric; NULL-terminated. Err names the metric or the unit and lists near ones. */
-int criterion_parse(const char *text, const char *const *class_names, struct criterion *out, struct err *err);
+/*
+ * Limits: times with a unit (15s, 300us); ratios as 99.5% or as a fraction from 0 to 1 (0.995); bytes as 64MiB; rates as 20/s, 20 RPS,
+ * 1000rpm; counts as plain numbers. "a / b" is a plain number too (1.2, 120%); a and b must be of the same unit.
+ *
+ * prefixes: what may stand before a metric of a set of requests: class names, then stages as "stage.NAME", NULL-terminated. Without
+ * any stage among them every stage name may; NULL: every class and stage name may.
+ * Err names the metric or the unit, what was expected, and the nearest known name.
+ */
+int criterion_parse(const char *text, const char *const *prefixes, struct criterion *out, struct err *err);
+
+/* A class of this name could not be told from a metric ("latency", "stage", "check", ...). */
+bool criterion_name_taken(const char *name);
 
 /* Looks a metric up: returns 0 and *value, or -ENODATA with *reason (static string) when it was not measured. */
 typedef int (*criterion_lookup)(void *ctx, const char *metric, double *value, const char **reason);
@@ -33,7 +43,7 @@ typedef int (*criterion_lookup)(void *ctx, const char *metric, double *value, co
 enum criterion_verdict { CRITERION_MET = 0, CRITERION_MISSED = 1, CRITERION_NOT_MEASURED = 2 };
 enum criterion_verdict criterion_judge(const struct criterion *c, criterion_lookup lookup, void *ctx, double *value, const char **reason);
 
-/* One line per metric: name, unit, meaning; used by `toll schema criteria`. Calls fn for each. */
+/* One line per metric or family of metrics ("latency.{min,mean,...}"): name, unit, meaning; used by `toll schema criteria`. Calls fn for each. */
 void criterion_metrics(void (*fn)(void *ctx, const char *name, enum criterion_unit unit, const char *meaning), void *ctx);
 
 #endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "scenario/metrics.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *const metric_stats[] = {"min", "mean", "p50", "p90", "p95", "p99", "p999", "max", NULL};
+
+/* Phases are those of the attribution: their names are part of the result document, so they are settled. */
+const struct metric metric_rows[] = {
+	{"success_rate", CRITERION_RATIO, METRIC_PLAIN, false, "requests that ended well, of those sent"},
+	{"error_rate", CRITERION_RATIO, METRIC_PLAIN, false, "requests that failed, of those sent"},
+	{"sent", CRITERION_COUNT, METRIC_PLAIN, false, "requests sent"},
+	{"completed", CRITERION_COUNT, METRIC_PLAIN, false, "requests with a whole answer, of any status"},
+	{"failed", CRITERION_COUNT, METRIC_PLAIN, false, "requests that did not end well"},
+	{"throughput", CRITERION_PER_S, METRIC_PLAIN, false, "requests that ended well, per second"},
+	{"tokens_per_s", CRITERION_PER_S, METRIC_PLAIN, false, "completion tokens received, per second"},
+	{"streaming_success_rate", CRITERION_RATIO, METRIC_PLAIN, false, "streams that ended well, of those sent"},
+	{"latency", CRITERION_NS, METRIC_STATS, false, "from the moment a request was due to the end of its answer"},
+	{"service", CRITERION_NS, METRIC_STATS, false, "from the moment a request was sent to the end of its answer"},
+	{"lateness", CRITERION_NS, METRIC_STATS, false, "how late the driver sent a request: the driver's own"},
+	{"ttft", CRITERION_NS, METRIC_STATS, false, "streams: from the moment a request was due to its first token"},
+	{"inter_token", CRITERION_NS, METRIC_STATS, false, "streams: between two events with tokens"},
+	{"check", CRITERION_RATIO, METRIC_NAMED, false, "answers that passed the check of this name"},
+	{"toll", CRITERION_NS, METRIC_STATS, false, "what the gateway took of a request, seen from the kernel"},
+	{"driver_lag", CRITERION_NS, METRIC_STATS, false, "phase: due, but not yet sent by the driver"},
+	{"client_connect", CRITERION_NS, METRIC_STATS, false, "phase: the client's connect"},
+	{"client_tls", CRITERION_NS, METRIC_STATS, false, "phase: TLS handshake with the client (gateway)"},
+	{"accept_queue", CRITERION_NS, METRIC_STATS, false, "phase: connected, not yet accepted (gateway)"},
+	{"network", CRITERION_NS, METRIC_STATS, false, "phase: between the sockets"},
+	{"request_arrival", CRITERION_NS, METRIC_STATS, false, "phase: waiting for the rest of the request"},
+	{"pick_up_request", CRITERION_NS, METRIC_STATS, false, "phase: readable, not yet read by the gateway (gateway)"},
+	{"process_request", CRITERION_NS, METRIC_STATS, false, "phase: read, not yet sent upstream (gateway)"},
+	{"upstream_dns", CRITERION_NS, METRIC_STATS, false, "phase: looking up the upstream's name"},
+	{"upstream_connect", CRITERION_NS, METRIC_STATS, false, "phase: connecting to the upstream"},
+	{"upstream_tls", CRITERION_NS, METRIC_STATS, false, "phase: TLS handshake with the upstream"},
+	{"provider", CRITERION_NS, METRIC_STATS, false, "phase: the provider's own time"},
+	{"rest_of_response", CRITERION_NS, METRIC_STATS, false, "phase: waiting for the rest of the response"},
+	{"pick_up_response", CRITERION_NS, METRIC_STATS, false,
+	 "phase: response readable, not yet read by the gateway (gateway)"},
+	{"process_response", CRITERION_NS, METRIC_STATS, false, "phase: response read, not yet sent to the client (gateway)"},
+	{"between_attempts", CRITERION_NS, METRIC_STATS, false, "phase: the gateway's own back-off between attempts (gateway)"},
+	{"local_answer", CRITERION_NS, METRIC_STATS, false, "phase: answered without an upstream (gateway)"},
+	{"stream", CRITERION_NS, METRIC_STATS, false, "phase: first to last byte of the answer at the client"},
+	{"upstream.attempts_per_request", CRITERION_COUNT, METRIC_PLAIN, false,
+	 "upstream turns per request: more than 1 are retries"},
+	{"cache_hit_rate", CRITERION_RATIO, METRIC_PLAIN, true, "requests answered without any upstream turn"},
+	{"gateway.cpu.mean", CRITERION_RATIO, METRIC_PLAIN, true, "the gateway's CPU, of the cores that it may use"},
+	{"gateway.cpu.max", CRITERION_RATIO, METRIC_PLAIN, true, "the same, in its busiest second"},
+	{"gateway.memory.initial", CRITERION_BYTES, METRIC_PLAIN, true, "the gateway's memory before the load"},
+	{"gateway.memory.mean", CRITERION_BYTES, METRIC_PLAIN, true, "the gateway's memory during the load"},
+	{"gateway.memory.peak", CRITERION_BYTES, METRIC_PLAIN, true, "the gateway's most memory"},
+	{"gateway.memory.final", CRITERION_BYTES, METRIC_PLAIN, true, "the gateway's memory at the end"},
+	{"gateway.memory.growth", CRITERION_RATIO, METRIC_PLAIN, true, "(final - initial) / initial"},
+	{"trust.coverage", CRITERION_RATIO, METRIC_PLAIN, true, "requests whose whole timeline was seen"},
+	{"trust.order_violations", CRITERION_COUNT, METRIC_PLAIN, true, "timelines against causality"},
+	{"trust.lost", CRITERION_COUNT, METRIC_PLAIN, true, "kernel records lost, of any cause"},
+	{NULL, CRITERION_COUNT, METRIC_PLAIN, false, NULL},
+};
+
+static bool tail_fits(const struct metric *m, const char *tail)
+{
+	if (m->form == METRIC_PLAIN)
+		return *tail == '\0';
+	if (*tail++ != '.')
+		return false;
+	if (m->form == METRIC_NAMED)
+		return *tail != '\0' && strpbrk(tail, ". \t") == NULL;
+	for (const char *const *stat = metric_stats; *stat; stat++)
+		if (strcmp(*stat, tail) == 0)
+			return true;
+	return false;
+}
+
+const struct metric *metric_find(const char *name)
+{
+	for (const struct metric *m = metric_rows; m->name; m++) {
+		size_t n = strlen(m->name);
+
+		if (strncmp(m->name, name, n) == 0 && tail_fits(m, name + n))
+			return m;
+	}
+	return NULL;
+}
+
+bool criterion_name_taken(const char *name)
+{
+	size_t n = strlen(name);
+
+	if (strcmp(name, "stage") == 0)
+		return true;
+	for (const struct metric *m = metric_rows; m->name; m++)
+		if (strncmp(m->name, name, n) == 0 && (m->name[n] == '\0' || m->name[n] == '.'))
+			return true;
+	return false;
+}
+
+void criterion_metrics(void (*fn)(void *ctx, const char *name, enum criterion_unit unit, const char *meaning), void *ctx)
+{
+	for (const struct metric *m = metric_rows; m->name; m++) {
+		static const char *const tail[] = {
+			[METRIC_PLAIN] = "", [METRIC_STATS] = ".{" METRIC_STATS_TEXT "}", [METRIC_NAMED] = ".NAME"};
+		char name[96];
+
+		snprintf(name, sizeof(name), "%s%s", m->name, tail[m->form]);
+		fn(ctx, name, m->unit, m->meaning);
+	}
+}

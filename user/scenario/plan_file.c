@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "scenario/plan_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/units.h"
+
+#define CLASS_PROMPT_BYTES 200
+#define CLASS_TIMEOUT_NS (UINT64_C(60) * 1000000000)
+
+/* --- criteria of a plan --------------------------------------------------------------------------------------------------- */
+
+/* What may stand before a metric, as criterion_parse wants it. */
+struct prefixes {
+	const char *name[PLAN_CLASSES_MAX + PLAN_STAGES_MAX + 1];
+	char stage[PLAN_STAGES_MAX][PLAN_NAME_MAX + sizeof("stage.")];
+};
+
+static void prefixes_fill(struct prefixes *p, const struct plan *plan)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < plan->classes; i++)
+		p->name[n++] = plan->class_[i].name;
+	for (uint32_t i = 0; i < plan->stages; i++) {
+		snprintf(p->stage[i], sizeof(p->stage[i]), "stage.%s", plan->stage[i].name);
+		p->name[n++] = p->stage[i];
+	}
+	p->name[n] = NULL;
+}
+
+static bool class_has_check(const struct plan_class *c, const char *name)
+{
+	for (uint32_t i = 0; i < c->checks; i++)
+		if (strcmp(c->check[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* "check.NAME", "CLASS.check.NAME", "stage.NAME.check.NAME": some class that it speaks of must make that check. */
+static bool check_exists(const struct plan *plan, const char *metric)
+{
+	const char *check = strncmp(metric, "check.", 6) == 0 ? metric : strstr(metric, ".check.");
+
+	if (!check)
+		return true;
+	check = strchr(check, 'c') + strlen("check.");
+	for (uint32_t i = 0; i < plan->classes; i++) {
+		const struct plan_class *c = &plan->class_[i];
+		size_t n = strlen(c->name);
+		bool named = strncmp(metric, c->name, n) == 0 && strncmp(metric + n, ".check.", 7) == 0;
+		bool any = strncmp(metric, "check.", 6) == 0 || strncmp(metric, "stage.", 6) == 0;
+
+		if ((named || any) && class_has_check(c, check))
+			return true;
+	}
+	return false;
+}
+
+int plan_criterion_check(const struct plan *plan, const char *text, struct criterion *out, struct err *err)
+{
+	struct prefixes prefixes;
+	int ret;
+
+	prefixes_fill(&prefixes, plan);
+	ret = criterion_parse(text, prefixes.name, out, err);
+	if (ret)
+		return ret;
+	if (!check_exists(plan, out->metric) || !check_exists(plan, out->divisor))
+		return err_set(err, -EINVAL,
+			       "\"%s\" names a check that no class makes; expected the name of a check under checks:", text);
+	return 0;
+}
+
+/* --- top-level keys ------------------------------------------------------------------------------------------------------- */
+
+static int read_classes(const struct place *at, const struct field *f, void *out)
+{
+	struct plan *plan = out;
+	const struct plan_class defaults = plan->class_[0]; /* where plan_file_read put them */
+	struct place member;
+
+	if (at->node->type != YAML_MAPPING_NODE)
+		return field_error(at, f->expected);
+	for (unsigned i = 0; place_member(at, i, &member); i++) {
+		int ret;
+
+		if (i == PLAN_CLASSES_MAX)
+			return place_error(&member, "expected at most %d classes", PLAN_CLASSES_MAX);
+		plan->class_[i] = defaults;
+		ret = plan_class_read(&member, &plan->class_[i]);
+		if (ret)
+			return ret;
+		for (unsigned k = 0; k < i; k++)
+			if (strcmp(plan->class_[k].name, plan->class_[i].name) == 0)
+				return place_error(&member, "given twice; expected one class of this name");
+		plan->classes = i + 1;
+	}
+	return plan->classes ? 0 : place_error(at, "expected at least one class");
+}
+
+static int check_stage_name(const struct place *at, const struct plan *plan, unsigned index)
+{
+	for (unsigned k = 0; k < index; k++)
+		if (strcmp(plan->stage[k].name, plan->stage[index].name) == 0)
+			return place_error(at, "a second stage named %s; expected names of their own", plan->stage[index].name);
+	return 0;
+}
+
+static int read_stages(const struct place *at, const struct field *f, void *out)
+{
+	struct plan *plan = out;
+	struct place item;
+	bool load = false;
+
+	if (at->node->type != YAML_SEQUENCE_NODE)
+		return field_error(at, f->expected);
+	for (unsigned i = 0; place_item(at, i, &item); i++) {
+		int ret;
+
+		if (i == PLAN_STAGES_MAX)
+			return place_error(&item, "expected at most %d stages", PLAN_STAGES_MAX);
+		snprintf(plan->stage[i].name, sizeof(plan->stage[i].name), "%u", i + 1);
+		ret = plan_stage_read(&item, plan, &plan->stage[i]);
+		if (!ret)
+			ret = check_stage_name(&item, plan, i);
+		if (ret)
+			return ret;
+		load = load || plan->stage[i].from > 0.0 || plan->stage[i].to > 0.0;
+		plan->stages = i + 1;
+	}
+	return load ? 0 : place_error(at, "expected at least one stage with vus or rate above 0");
+}
+
+static bool plan_is_timed(const struct plan *plan)
+{
+	for (uint32_t i = 0; i < plan->stages; i++)
+		if (plan->stage[i].duration_ns == 0)
+			return false;
+	return true;
+}
+
+static int read_warmup(const struct place *at, const struct field *f, void *out)
+{
+	struct plan *plan = out;
+	int ret = field_duration(at, f, &plan->warmup_ns);
+
+	if (!ret && plan_is_timed(plan) && plan->stages > 0 && plan->warmup_ns >= plan_duration_ns(plan))
+		return field_error(at, "less than the stages take together (the warm-up is left out of all figures)");
+	return ret;
+}
+
+static int read_criterion(const struct place *at, const struct plan *plan, char *out, size_t size)
+{
+	const char *text = place_text(at);
+	struct err err = {0};
+	struct criterion c;
+
+	if (!text)
+		return field_error(at, "a criterion such as \"latency.p95 < 2s\"");
+	if (plan_criterion_check(plan, text, &c, &err) != 0)
+		return place_error(at, "%s", err.text);
+	snprintf(out, size, "%s", c.text);
+	return 0;
+}
+
+static int read_criteria(const struct place *at, const struct field *f, void *out)
+{
+	struct plan *plan = out;
+	struct place item;
+
+	if (at->node->type != YAML_SEQUENCE_NODE)
+		return field_error(at, f->expected);
+	for (unsigned i = 0; place_item(at, i, &item); i++) {
+		int ret;
+
+		if (i == PLAN_CRITERIA_MAX)
+			return place_error(&item, "expected at most %d criteria", PLAN_CRITERIA_MAX);
+		ret = read_criterion(&item, plan, plan->criterion[i], sizeof(plan->criterion[i]));
+		if (ret)
+			return ret;
+		plan->criteria = i + 1;
+	}
+	return 0;
+}
+
+static int read_abort_when(const struct place *at, const struct field *f, void *out)
+{
+	struct plan *plan = out;
+
+	(void)f;
+	return read_criterion(at, plan, plan->abort_when, sizeof(plan->abort_when));
+}
+
+/* The block itself is read as an overlay. */
+static int read_quick(const struct place *at, const struct field *f, void *out)
+{
+	(void)out;
+	if (at->up->up)
+		return place_error(at, "expected no quick: inside quick:");
+	return at->node->type == YAML_MAPPING_NODE ? 0 : field_error(at, f->expected);
+}
+
+/* --- provider ------------------------------------------------------------------------------------------------------------- */
+
+/* "lognormal(MEDIAN,P99)" */
+static bool lognormal_is_valid(const char *text)
+{
+	char median[48], p99[48];
+	uint64_t median_ns, p99_ns;
+	int end = 0;
+
+	return sscanf(text, "lognormal(%47[^,() ], %47[^,() ])%n", median, p99, &end) == 2 && end > 0 && text[end] == '\0' &&
+	       units_parse_duration_ns(median, &median_ns) == 0 && units_parse_duration_ns(p99, &p99_ns) == 0 && median_ns > 0 &&
+	       p99_ns >= median_ns;
+}
+
+static int read_distribution(const struct place *at, const struct field *f, void *out)
+{
+	const char *text = place_text(at);
+	uint64_t ns;
+
+	if (!text || (units_parse_duration_ns(text, &ns) != 0 && !lognormal_is_valid(text) &&
+		      !(strncmp(text, "file:", 5) == 0 && text[5] != '\0')))
+		return field_error(at, f->expected);
+	return field_text(at, f, out);
+}
+
+#define DISTRIBUTION "a duration such as 20ms, lognormal(MEDIAN,P99) such as lognormal(20ms,80ms), or file:PATH"
+#define PROVIDER_OF(member) offsetof(struct plan_provider, member), sizeof(((struct plan_provider *)0)->member)
+
+static const struct field provider_rows[] = {
+	{"service_time", read_distribution, PROVIDER_OF(service_time), 0, 0, DISTRIBUTION, NULL},
+	{"first_token_time", read_distribution, PROVIDER_OF(first_token_time), 0, 0, DISTRIBUTION, NULL},
+	{"inter_token_time", read_distribution, PROVIDER_OF(inter_token_time), 0, 0, DISTRIBUTION, NULL},
+	{"tokens", field_u32, PROVIDER_OF(tokens), 1, PLAN_TOKENS_MAX, "a number of tokens from 1 to 1000000", NULL},
+	{"pause", field_duration, PROVIDER_OF(pause_ns), 0, 3600e9, "a duration with a unit up to 1h, such as 30ms", NULL},
+	{"head_pause", field_duration, PROVIDER_OF(head_pause_ns), 0, 3600e9, "a duration with a unit up to 1h, such as 30ms",
+	 NULL},
+	{"head_early", field_bool, PROVIDER_OF(head_early), 0, 0, NULL, NULL},
+	{0},
+};
+
+static int read_provider(const struct place *at, const struct field *f, void *out)
+{
+	uint64_t seen;
+
+	(void)f;
+	return fields_read(at, NULL, provider_rows, out, &seen);
+}
+
+/* --- the file ------------------------------------------------------------------------------------------------------------- */
+
+#define OF(member) offsetof(struct plan, member), sizeof(((struct plan *)0)->member)
+
+/* In the order of need: stages name classes, the warm-up is compared with the stages, criteria name both. */
+enum {
+	KEY_NAME,
+	KEY_ID,
+	KEY_ANSWERS,
+	KEY_SEED,
+	KEY_TIME_SCALE,
+	KEY_MODEL,
+	KEY_CLASSES,
+	KEY_STAGES,
+	KEY_WARMUP,
+	KEY_CRITERIA,
+	KEY_ABORT_WHEN,
+	KEY_PROVIDER,
+	KEY_QUICK,
+};
+
+static const struct field plan_rows[] = {
+	[KEY_NAME] = {"name", field_text, OF(name), 0, 0, "a name such as gateway/smoke", NULL},
+	[KEY_ID] = {"id", field_text, OF(id), 0, 0, "an identifier", NULL},
+	[KEY_ANSWERS] = {"answers", field_text, OF(answers), 0, 0, "the question that this scenario answers", NULL},
+	[KEY_SEED] = {"seed", field_u64, OF(seed), 0, 18446744073709551615.0, "a whole number, 0 or more", NULL},
+	[KEY_TIME_SCALE] = {"time_scale", field_number, OF(time_scale), 1e-6, 1e6, "a factor above 0 such as 0.1", NULL},
+	[KEY_MODEL] = {"model", field_text, OF(model), 0, 0, "the name of a model", NULL},
+	[KEY_CLASSES] = {"classes", read_classes, 0, 0, 0, 0, "a mapping of class names such as chat: {endpoint: chat}", NULL},
+	[KEY_STAGES] = {"stages", read_stages, 0, 0, 0, 0, "a list of stages such as [{vus: 10, for: 30s}]", NULL},
+	[KEY_WARMUP] = {"warmup", read_warmup, 0, 0, 0, (double)FIELD_DURATION_MAX_NS, "a duration with a unit such as 10s",
+			NULL},
+	[KEY_CRITERIA] = {"criteria", read_criteria, 0, 0, 0, 0, "a list of criteria such as [latency.p95 < 2s]", NULL},
+	[KEY_ABORT_WHEN] = {"abort_when", read_abort_when, 0, 0, 0, 0, NULL, NULL},
+	[KEY_PROVIDER] = {"provider", read_provider, OF(provider), 0, 0, NULL, NULL},
+	[KEY_QUICK] = {"quick", read_quick, 0, 0, 0, 0, "a mapping of keys that replace the file's", NULL},
+	{0},
+};
+
+static bool find_quick(const struct place *root, struct place *out)
+{
+	if (root->node->type != YAML_MAPPING_NODE)
+		return false;
+	for (unsigned i = 0; place_member(root, i, out); i++)
+		if (strcmp(out->key, plan_rows[KEY_QUICK].key) == 0)
+			return true;
+	return false;
+}
+
+bool plan_file_has_quick(struct document *doc)
+{
+	struct place root, quick;
+
+	document_root(doc, &root);
+	return find_quick(&root, &quick);
+}
+
+static void set_defaults(struct plan *plan, const struct plan_defaults *defaults)
+{
+	memset(plan, 0, sizeof(*plan));
+	snprintf(plan->name, sizeof(plan->name), "%s", defaults->name);
+	snprintf(plan->model, sizeof(plan->model), "%s", defaults->model);
+	plan->seed = 1;
+	plan->time_scale = 1.0;
+	plan->class_[0] = (struct plan_class){
+		.weight = 1.0,
+		.prompt_bytes = CLASS_PROMPT_BYTES,
+		.max_tokens = defaults->max_tokens,
+		.temperature = defaults->temperature,
+		.timeout_ns = CLASS_TIMEOUT_NS,
+		.batch = 1,
+	};
+	plan->provider = (struct plan_provider){.service_time = "20ms", .inter_token_time = "10ms"};
+}
+
+int plan_file_read(struct document *doc, const struct plan_defaults *defaults, bool quick, struct plan *out)
+{
+	struct place root, overlay;
+	uint64_t seen;
+	int ret;
+
+	document_root(doc, &root);
+	quick = quick && find_quick(&root, &overlay);
+	set_defaults(out, defaults);
+	ret = fields_read(&root, quick ? &overlay : NULL, plan_rows, out, &seen);
+	if (ret)
+		return ret;
+	if (!(seen & (UINT64_C(1) << KEY_CLASSES)))
+		return place_error(&root, "classes is missing; expected %s", plan_rows[KEY_CLASSES].expected);
+	if (!(seen & (UINT64_C(1) << KEY_STAGES)))
+		return place_error(&root, "stages is missing; expected %s", plan_rows[KEY_STAGES].expected);
+	return 0;
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "scenario/plan_print.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/units.h"
+
+#define TEXT_MAX 64
+
+static const char *const endpoint_requests[] = {
+	[PLAN_CHAT] = "POST /v1/chat/completions", [PLAN_EMBEDDINGS] = "POST /v1/embeddings",
+	[PLAN_MODELS] = "GET /v1/models",          [PLAN_HEALTH] = "GET /health",
+	[PLAN_MESSAGES] = "POST /v1/messages",
+};
+
+static void print_duration(FILE *out, const char *before, uint64_t ns)
+{
+	char text[TEXT_MAX];
+
+	fprintf(out, "%s%s", before, units_format_ns(text, sizeof(text), ns));
+}
+
+const char *plan_length_text(const struct plan *plan, char *buf, size_t size)
+{
+	uint64_t duration_ns = plan_duration_ns(plan), requests = 0;
+	char time[TEXT_MAX], count[TEXT_MAX];
+
+	for (uint32_t i = 0; i < plan->stages; i++)
+		if (plan->stage[i].duration_ns == 0)
+			requests += plan->stage[i].requests;
+	units_format_ns(time, sizeof(time), duration_ns);
+	units_format_count(count, sizeof(count), requests);
+	if (requests == 0)
+		snprintf(buf, size, "%s", time);
+	else if (duration_ns == 0)
+		snprintf(buf, size, "%s requests", count);
+	else
+		snprintf(buf, size, "%s + %s requests", time, count);
+	return buf;
+}
+
+static void print_head(const struct plan *plan, FILE *out)
+{
+	char text[TEXT_MAX];
+	uint64_t requests = plan_request_count(plan);
+
+	fprintf(out, "%s%s%s  (%s)\n", plan->name, plan->id[0] ? "  " : "", plan->id, plan->path);
+	if (plan->answers[0])
+		fprintf(out, "  answers   %s\n", plan->answers);
+	fprintf(out, "  takes     %s", plan_length_text(plan, text, sizeof(text)));
+	if (plan->warmup_ns)
+		print_duration(out, ", the first ", plan->warmup_ns);
+	fprintf(out, "%s\n", plan->warmup_ns ? " are warm-up, left out of figures" : "");
+	if (requests)
+		fprintf(out, "  requests  %s\n", units_format_count(text, sizeof(text), requests));
+	else
+		fprintf(out, "  requests  as many as the virtual users get through\n");
+	fprintf(out, "  model     %s   seed %" PRIu64 "   time scale %g\n", plan->model, plan->seed, plan->time_scale);
+}
+
+static void print_class(const struct plan_class *c, FILE *out)
+{
+	char text[TEXT_MAX];
+
+	fprintf(out, "  %-12s %s%s, weight %g", c->name, endpoint_requests[c->endpoint], c->stream ? ", stream" : "", c->weight);
+	if (c->endpoint != PLAN_MODELS && c->endpoint != PLAN_HEALTH)
+		fprintf(out, ", %sprompt %s", c->fixed_prompt ? "fixed " : "",
+			units_format_bytes(text, sizeof(text), c->prompt_bytes));
+	if (c->endpoint == PLAN_CHAT || c->endpoint == PLAN_MESSAGES)
+		fprintf(out, ", max_tokens %u, temperature %g", c->max_tokens, c->temperature);
+	if (c->endpoint == PLAN_EMBEDDINGS)
+		fprintf(out, ", batch %u", c->batch);
+	print_duration(out, ", timeout ", c->timeout_ns);
+	if (c->body_pause_ns)
+		print_duration(out, ", pauses mid-body ", c->body_pause_ns);
+	for (unsigned i = 0; c->expect_status[i]; i++)
+		fprintf(out, "%s%u", i ? ", " : ", expects ", c->expect_status[i]);
+	for (uint32_t i = 0; i < c->checks; i++)
+		fprintf(out, "%s%s", i ? ", " : ", checks ", c->check[i].name);
+	fputc('\n', out);
+}
+
+static void print_stage(const struct plan *plan, const struct plan_stage *s, FILE *out)
+{
+	const char *unit = s->loop == PLAN_OPEN             ? "requests/s"
+			   : s->from <= 1.0 && s->to <= 1.0 ? "virtual user"
+							    : "virtual users";
+	unsigned listed = 0;
+
+	fprintf(out, "  %-12s ", s->name);
+	if (s->from < s->to || s->from > s->to)
+		fprintf(out, "%g to %g %s", s->from, s->to, unit);
+	else
+		fprintf(out, "%g %s", s->from, unit);
+	if (s->loop == PLAN_OPEN)
+		fprintf(out, ", %s arrivals, at most %u in flight", s->arrival == PLAN_POISSON ? "Poisson" : "constant",
+			s->in_flight_max);
+	if (s->duration_ns)
+		print_duration(out, ", for ", s->duration_ns);
+	if (s->requests)
+		fprintf(out, ", %s%" PRIu64 " requests", s->duration_ns ? "at most " : "until ", s->requests);
+	if (s->think_ns)
+		print_duration(out, ", think time ", s->think_ns);
+	for (uint32_t i = 0; i < plan->classes; i++)
+		if (s->classes & (1u << i))
+			fprintf(out, "%s%s", listed++ ? ", " : ", only ", plan->class_[i].name);
+	fputc('\n', out);
+}
+
+static void print_provider(const struct plan_provider *p, FILE *out)
+{
+	fprintf(out, "provider (when it is toll's own)\n  service time %s", p->service_time);
+	if (p->first_token_time[0])
+		fprintf(out, ", first token %s", p->first_token_time);
+	if (p->inter_token_time[0])
+		fprintf(out, ", between tokens %s", p->inter_token_time);
+	if (p->tokens)
+		fprintf(out, ", at most %u tokens", p->tokens);
+	if (p->pause_ns)
+		print_duration(out, ", pauses mid-body ", p->pause_ns);
+	if (p->head_pause_ns)
+		print_duration(out, ", pauses after its head ", p->head_pause_ns);
+	fprintf(out, "%s\n", p->head_early ? ", sends a stream's head at once" : "");
+}
+
+int plan_print(const struct plan *plan, FILE *out)
+{
+	print_head(plan, out);
+	fprintf(out, "classes\n");
+	for (uint32_t i = 0; i < plan->classes; i++)
+		print_class(&plan->class_[i], out);
+	fprintf(out, "stages\n");
+	for (uint32_t i = 0; i < plan->stages; i++)
+		print_stage(plan, &plan->stage[i], out);
+	fprintf(out, "criteria\n");
+	for (uint32_t i = 0; i < plan->criteria; i++)
+		fprintf(out, "  %s\n", plan->criterion[i]);
+	if (plan->criteria == 0)
+		fprintf(out, "  none\n");
+	if (plan->abort_when[0])
+		fprintf(out, "aborts when %s\n", plan->abort_when);
+	print_provider(&plan->provider, out);
+	return ferror(out) ? -EIO : 0;
+}
