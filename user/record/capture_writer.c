@@ -16,12 +16,16 @@
 #define FLUSH_BYTES (256u << 10)
 #define END_FRAME_BYTES (sizeof(struct capture_frame_head) + sizeof(struct capture_end))
 #define DECIMATION_LEVEL_MAX 20
+/* this part of a sample is left to the frames that are always kept: connections, counters, how far time has come */
+#define RESERVED_SHARE 64
 
 struct capture_writer {
 	char *path;
 	int fd; /* -1: CAPTURE_OFF, frames are only counted */
 	enum capture_mode mode;
 	uint64_t max_bytes;
+	unsigned level; /* every 2^level-th second is kept */
+	uint64_t second; /* the latest one of event time */
 	uint64_t bytes; /* in the file and in the buffer */
 	struct buf buf; /* whole frames not yet in the file */
 	uint64_t buffered_frames;
@@ -178,28 +182,35 @@ static bool frame_time(enum capture_frame type, const char *payload, uint32_t by
 	}
 }
 
-/* Half full: every 2nd second; three quarters: every 4th; seven eighths: every 8th ... */
-static unsigned decimation_level(const struct capture_writer *w)
+/*
+ * Half full: every 2nd second; three quarters: every 4th; seven eighths: every 8th ... It changes only between seconds, so that the
+ * records of a request are kept or left out together.
+ */
+static void decimation_update(struct capture_writer *w, uint64_t second)
 {
 	uint64_t left = w->max_bytes - w->bytes;
-	unsigned level = 0;
 
-	while (level < DECIMATION_LEVEL_MAX && left < w->max_bytes >> (level + 1))
-		level++;
-	return level;
+	if (second <= w->second)
+		return;
+	w->second = second;
+	while (w->level < DECIMATION_LEVEL_MAX && left < w->max_bytes >> (w->level + 1))
+		w->level++;
 }
 
-static bool is_kept(const struct capture_writer *w, enum capture_frame type, const char *payload, uint32_t bytes)
+static bool is_kept(struct capture_writer *w, enum capture_frame type, const char *payload, uint32_t bytes)
 {
-	uint64_t time_ns;
+	uint64_t left = w->max_bytes - w->bytes, time_ns;
 
 	if (w->mode != CAPTURE_SAMPLE)
 		return true;
-	if (w->max_bytes - w->bytes < sizeof(struct capture_frame_head) + bytes + END_FRAME_BYTES)
+	if (left < sizeof(struct capture_frame_head) + bytes + END_FRAME_BYTES)
 		return false;
 	if (!frame_time(type, payload, bytes, &time_ns))
 		return true;
-	return (time_ns / NS_PER_S) % (UINT64_C(1) << decimation_level(w)) == 0;
+	decimation_update(w, time_ns / NS_PER_S);
+	if (left < w->max_bytes / RESERVED_SHARE + bytes)
+		return false;
+	return (time_ns / NS_PER_S) % (UINT64_C(1) << w->level) == 0;
 }
 
 /* Puts the frame behind the buffered ones; what is not kept is taken off again. */
