@@ -449,7 +449,7 @@ static void test_docker_proxy_is_followed(void **state)
 	pid_t container = start_piped(container_main, NULL, &inside);
 	if (!inside.pid) {
 		child_stop(container);
-		print_message("skipped: no permission to make a network namespace\n");
+		printf("skip test_docker_proxy_is_followed: no permission to make a network namespace\n");
 		skip();
 	}
 	assert_non_null(mkdtemp(dir));
