@@ -21,20 +21,27 @@
 
 /* A planted cost and what was measured of it, for the demo. */
 struct report_plant {
-	char text[64];	       /* "sleep=1ms@request" */
-	char phase[32];	       /* where it must appear: phase_name() */
+	char text[64]; /* "sleep=1ms@request" */
+	char phase[32]; /* where it must appear: phase_name() */
 	uint64_t truth_p50_ns; /* by the gateway's own clock */
 	uint64_t measured_p50_ns;
 };
 
+/* The machine that the run was made on (replays tell the captured one). */
+struct report_machine {
+	char kernel[96], hostname[64], cpu[96];
+	unsigned cores;
+};
+void report_machine_here(struct report_machine *out);
+
 struct report_gateway {
-	bool known;	/* processes found on this host */
+	bool known; /* processes found on this host */
 	char exe[256], comm[32], how[256], recipe[64], url[256];
 	uint32_t pid[64];
 	unsigned pids;
 	/* absent figures: measured == false */
 	bool cpu_measured, memory_measured;
-	uint64_t cpu_ns;		  /* in the measured part */
+	uint64_t cpu_ns; /* in the measured part */
 	double cpu_cores_mean, cpu_cores_max, cores_usable;
 	uint64_t rss_initial_bytes, rss_mean_bytes, rss_peak_bytes, rss_final_bytes;
 	bool died;
@@ -43,21 +50,24 @@ struct report_gateway {
 /* One set of requests: all, a class, a stage. */
 struct report_set {
 	const char *name;
+	bool stream; /* a class whose requests are streams */
 	const struct request_stats *stats; /* NULL: no driver of ours (attach) */
-	double duration_s;		   /* for rates */
+	double duration_s; /* for rates */
 	const char *check_name[REQUEST_STATS_CHECKS];
 	unsigned checks;
 	const struct attribution_set *attribution; /* NULL: no probes */
 };
 
 struct report_input {
-	const char *command;  /* "run", "attach", "replay" */
+	const char *command; /* "run", "attach", "replay" */
 	const char *scenario; /* name or "" */
 	bool complete;
 	const char *cut_short_because; /* NULL when complete */
 	uint64_t start_unix_s;
 	double duration_s;
-	const char *invalid_because;   /* driver could not keep its schedule: the report opens with it. NULL: valid */
+	struct report_machine machine;
+	const json_t *configuration; /* object of what was set (borrowed): flags, provider, classes; never secrets. NULL: none */
+	const char *invalid_because; /* driver could not keep its schedule: the report opens with it. NULL: valid */
 	const char *no_probes_because; /* NULL: probes were on */
 	struct report_gateway gateway;
 	const struct timeline_stats *timeline; /* NULL: no probes */
@@ -75,6 +85,7 @@ struct report_input {
 	struct report_set stage[64];
 	unsigned stages;
 	uint64_t warmup_requests;
+	const struct request_stats *warmup_stats; /* NULL: no driver of ours */
 	const struct attribution *attribution; /* NULL: no probes */
 	const char *const *criterion; /* texts */
 	unsigned criteria;
@@ -84,13 +95,16 @@ struct report_input {
 	unsigned notes;
 };
 
-/* Builds the document, criteria judged ("verdict": "met", "missed", "not_measured"). NULL: no memory. Caller json_decref()s. */
+/*
+ * Builds the document, criteria judged. "verdict": "invalid" (the driver failed: the figures say nothing of the gateway), else
+ * "missed", else "not_measured", else "met"; "none" without criteria. NULL: no memory. Caller json_decref()s.
+ */
 json_t *report_build(const struct report_input *in);
-/* 0 met, 1 missed or not measured, 3 cut short: enum exit_code of a document. */
+/* enum exit_code of a document: 3 cut short; 1 missed, not measured or invalid; else 0. */
 int report_exit_code(const json_t *doc);
 /* Writes path atomically (temporary file + rename), mode 0600. err on ENOSPC and the like. */
 int report_write_json(const json_t *doc, const char *path, struct err *err);
-/* Reads and checks schema name, version and types; err names file, line and field. */
+/* Reads, and checks against report_schema(); err names the file and the line or the field. */
 int report_read_json(const char *path, json_t **doc, struct err *err);
 /* The terminal report, at most 100 columns. colour: ANSI. */
 int report_print_text(const json_t *doc, FILE *out, bool colour);

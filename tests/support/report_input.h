@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A report_input filled by hand, as a run of 2 classes and 3 stages would fill it; tests change it before they build a document. */
+#ifndef TOLL_TESTS_SUPPORT_REPORT_INPUT_H
+#define TOLL_TESTS_SUPPORT_REPORT_INPUT_H
+
+#include "report/report.h"
+
+#define FIXTURE_CLASSES 2
+#define FIXTURE_STAGES 3
+
+struct report_fixture {
+	struct report_input in;
+	struct request_stats total, warmup, class_[FIXTURE_CLASSES], stage[FIXTURE_STAGES];
+	struct timeline_stats timeline;
+	struct attribution *attribution;
+	struct capture_end capture;
+	json_t *configuration;
+};
+
+/* n requests, each 20 ms at the provider and about 38 µs at the gateway; every third is a stream, every 100th times out. */
+void report_fixture_init(struct report_fixture *f, unsigned n);
+void report_fixture_fini(struct report_fixture *f);
+/* What a run has without probes, and what an attached run has without a driver. */
+void report_fixture_no_probes(struct report_fixture *f);
+void report_fixture_attach(struct report_fixture *f);
+
+#endif

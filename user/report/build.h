@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Private to user/report: the pieces that report_build() is made of. Each writes one part of the document. */
+#ifndef TOLL_REPORT_BUILD_H
+#define TOLL_REPORT_BUILD_H
+
+#include "report/report.h"
+
+/* One document in the making. A failed allocation is kept in `failed`, so that the pieces need no checks of their own. */
+struct build {
+	const struct report_input *in;
+	json_t *doc;
+	json_t *not_measured; /* path -> reason; part of doc */
+	bool failed;
+};
+
+/* build_value.c: puts a value (reference taken over) under a key; NULL marks the build as failed. */
+void build_put(struct build *b, json_t *object, const char *key, json_t *value);
+json_t *build_object(struct build *b, json_t *parent, const char *key); /* a new object in parent, or NULL */
+json_t *build_array(struct build *b, json_t *parent, const char *key);
+void build_append(struct build *b, json_t *array, json_t *value);
+json_t *build_u64(uint64_t value); /* clamped to what JSON integers hold here */
+json_t *build_number(double value); /* rounded to 1e-6, 0 when not finite */
+json_t *build_text(const char *text); /* bytes that are no UTF-8 become '?' */
+double build_ratio(double part, double whole); /* 0 when whole is 0 */
+/*
+ * Says why `prefix` + `path` is absent. Within a class or stage (prefix not empty) only what the whole run has measured:
+ * one reason is enough.
+ */
+void build_absent(struct build *b, const char *prefix, const char *path, const char *reason);
+/* A histogram in the shape that all distributions share; false (nothing written) when it is NULL or empty. */
+bool build_dist(struct build *b, json_t *object, const char *key, const struct hist *h);
+
+/* build.c: why nothing inside the gateway was seen; NULL: it was */
+const char *build_no_probes(const struct report_input *in);
+
+/* build_trust.c */
+void build_gateway(struct build *b);
+void build_trust(struct build *b);
+void build_driver(struct build *b);
+void build_capture(struct build *b);
+uint64_t build_lost(const struct report_input *in); /* records lost for any cause */
+double build_coverage(const struct report_input *in);
+/* Why figures from inside the gateway may not be judged, or NULL: too much is missing. */
+const char *build_loss_refusal(const struct report_input *in);
+
+/* build_sets.c */
+void build_set(struct build *b, json_t *object, const char *prefix, const struct report_set *set);
+void build_classes(struct build *b);
+void build_stages(struct build *b);
+
+/* build_details.c */
+void build_upstreams(struct build *b);
+void build_planted(struct build *b);
+void build_exemplars(struct build *b);
+
+/* build_criteria.c: criteria and verdict */
+void build_criteria(struct build *b);
+
+/* schema_check.c: doc against a JSON Schema (the keywords that ours uses). strict: unknown keys are errors too. err names the field. */
+int schema_check(const json_t *schema, const json_t *doc, bool strict, struct err *err);
+
+#endif

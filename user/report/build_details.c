@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "report/build.h"
+
+#include <arpa/inet.h>
+#include <math.h>
+#include <string.h>
+
+static void peer_address(const struct attribution_peer *peer, char *out, size_t size)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	char text[INET6_ADDRSTRLEN] = "?";
+
+	if (!memcmp(peer->addr, mapped, sizeof(mapped))) {
+		inet_ntop(AF_INET, peer->addr + 12, text, sizeof(text));
+		snprintf(out, size, "%s:%u", text, peer->port);
+	} else {
+		inet_ntop(AF_INET6, peer->addr, text, sizeof(text));
+		snprintf(out, size, "[%s]:%u", text, peer->port);
+	}
+}
+
+/* A provider of ours by its index, others by address; a second address of one provider by both. */
+static void peer_name(const json_t *upstreams, const struct attribution_peer *peer, const char *address, char *out, size_t size)
+{
+	if (peer->index == UINT32_MAX)
+		snprintf(out, size, "%s", address);
+	else if (!peer->index)
+		snprintf(out, size, "provider");
+	else
+		snprintf(out, size, "provider-%u", peer->index + 1);
+	size_t used = strlen(out);
+	if (json_object_get(upstreams, out))
+		snprintf(out + used, size - used, " (%s)", address);
+}
+
+static void upstream_one(struct build *b, json_t *upstreams, const struct attribution_peer *peer)
+{
+	static const char *const hundreds[] = {"unknown", "1xx", "2xx", "3xx", "4xx", "5xx"};
+	char address[64], name[96];
+
+	peer_address(peer, address, sizeof(address));
+	peer_name(upstreams, peer, address, name, sizeof(name));
+	json_t *row = build_object(b, upstreams, name);
+	build_put(b, row, "address", json_string(address));
+	build_put(b, row, "ours", json_boolean(peer->index != UINT32_MAX));
+	build_put(b, row, "turns", build_u64(peer->turns));
+	build_put(b, row, "answered", build_u64(peer->answered));
+	build_put(b, row, "connections", build_u64(peer->new_connections));
+	if (peer->new_connections)
+		build_put(b, row, "turns_per_connection", build_number((double)peer->turns / (double)peer->new_connections));
+	json_t *status = build_object(b, row, "status");
+	for (size_t i = 0; i < sizeof(hundreds) / sizeof(*hundreds); i++)
+		if (peer->status[i])
+			build_put(b, status, hundreds[i], build_u64(peer->status[i]));
+	build_dist(b, row, "wait", peer->wait);
+}
+
+void build_upstreams(struct build *b)
+{
+	const struct attribution_peer *peers = NULL;
+	const char *why = build_no_probes(b->in);
+	unsigned n = why ? 0 : attribution_peers(b->in->attribution, &peers);
+
+	if (!n) {
+		build_absent(b, "", "upstreams", why ? why : "no upstream turn was seen");
+		return;
+	}
+	json_t *upstreams = build_object(b, b->doc, "upstreams");
+	for (unsigned i = 0; i < n; i++)
+		upstream_one(b, upstreams, &peers[i]);
+}
+
+void build_planted(struct build *b)
+{
+	if (!b->in->plants)
+		return;
+	json_t *planted = build_array(b, b->doc, "planted");
+	for (unsigned i = 0; i < b->in->plants && i < 16; i++) {
+		const struct report_plant *p = &b->in->plant[i];
+		double truth = (double)p->truth_p50_ns, difference = (double)p->measured_p50_ns - truth;
+		build_append(b, planted, json_object());
+		json_t *row = json_array_get(planted, i);
+		build_put(b, row, "text", build_text(p->text));
+		build_put(b, row, "phase", build_text(p->phase));
+		build_put(b, row, "truth_p50_ns", build_u64(p->truth_p50_ns));
+		build_put(b, row, "measured_p50_ns", build_u64(p->measured_p50_ns));
+		build_put(b, row, "difference_ns", json_integer((json_int_t)llround(difference)));
+		build_put(b, row, "difference_share", build_number(build_ratio(difference, truth)));
+	}
+}
+
+static void exemplar_phases(struct build *b, json_t *row, const struct phase_cut *cut)
+{
+	json_t *phases = build_array(b, row, "phases");
+
+	for (unsigned i = 0; i < PHASES; i++) {
+		if (!cut->ns[i])
+			continue;
+		json_t *phase = json_object();
+		build_put(b, phase, "phase", json_string(phase_name((enum phase)i)));
+		build_put(b, phase, "ns", build_u64(cut->ns[i]));
+		build_append(b, phases, phase);
+	}
+}
+
+static void exemplar_one(struct build *b, json_t *exemplars, const char *key, const struct attribution_exemplar *e)
+{
+	const struct record_request *r = &e->request.driver;
+	json_t *row = build_object(b, exemplars, key);
+
+	if (r->id) {
+		build_put(b, row, "id", build_u64(r->id));
+		if (r->class_index < b->in->classes)
+			build_put(b, row, "class", build_text(b->in->class_[r->class_index].name));
+		build_put(b, row, "status", json_integer(r->http_status));
+	}
+	build_put(b, row, "total_ns", build_u64(e->cut.total_ns));
+	build_put(b, row, "toll_ns", build_u64(e->cut.toll_ns));
+	build_put(b, row, "upstream_turns", json_integer(e->request.upstreams));
+	exemplar_phases(b, row, &e->cut);
+}
+
+void build_exemplars(struct build *b)
+{
+	static const struct {
+		const char *key;
+		unsigned which;
+	} rows[] = {{"median", 50}, {"p99", 99}, {"worst", 100}};
+	struct attribution_exemplar e;
+	const char *why = build_no_probes(b->in);
+
+	if (why || !attribution_exemplar(b->in->attribution, 50, &e)) {
+		build_absent(b, "", "exemplars", why ? why : "no request was joined");
+		return;
+	}
+	json_t *exemplars = build_object(b, b->doc, "exemplars");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (attribution_exemplar(b->in->attribution, rows[i].which, &e))
+			exemplar_one(b, exemplars, rows[i].key, &e);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Private to user/report: the terminal report. Lines are made of cells and never wider than TEXT_COLUMNS, whatever is put in. */
+#ifndef TOLL_REPORT_TEXT_H
+#define TOLL_REPORT_TEXT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+
+#define TEXT_COLUMNS 100
+
+enum text_style { TEXT_PLAIN, TEXT_BOLD, TEXT_DIM, TEXT_RED, TEXT_GREEN, TEXT_YELLOW, TEXT_CYAN };
+
+struct text {
+	FILE *out;
+	bool colour;
+	unsigned columns; /* of the line so far */
+	size_t used;
+	char line[4096];
+};
+
+/* text_out.c: cells. What does not fit the width (or the line) ends in "…". Control characters become spaces. */
+void text_put(struct text *t, enum text_style style, const char *s);
+void text_left(struct text *t, enum text_style style, unsigned width, const char *s);
+void text_right(struct text *t, enum text_style style, unsigned width, const char *s);
+void text_end(struct text *t); /* ends the line; trailing spaces are dropped */
+void text_blank(struct text *t);
+/* A paragraph behind a label, wrapped at words, all lines indented by `indent`. TEXT_GLUE is a space that does not break. */
+#define TEXT_GLUE '\037'
+void text_wrap(struct text *t, enum text_style label_style, const char *label, unsigned indent, const char *s);
+unsigned text_width(const char *s);
+
+/* text_value.c: what the document holds, as words. All tolerate absent values. */
+#define TEXT_CELL 48
+const json_t *text_at(const json_t *doc, const char *path); /* "trust.lost": keys without dots of their own */
+uint64_t text_u64(const json_t *object, const char *key);
+double text_number(const json_t *object, const char *key);
+const char *text_string(const json_t *object, const char *key); /* "" when absent */
+const char *text_ns(char buf[TEXT_CELL], const json_t *object, const char *key); /* "–" when absent */
+const char *text_dist(char buf[TEXT_CELL], const json_t *dist, const char *key); /* "≥" before a lower bound, "–" when absent */
+const char *text_count(char buf[TEXT_CELL], const json_t *object, const char *key);
+const char *text_rate(char buf[TEXT_CELL], double per_s);
+const char *text_percent(char buf[TEXT_CELL], double share); /* in prose: never rounded up to 100 % */
+const char *text_share(char buf[TEXT_CELL], double share); /* in a column: one decimal */
+const char *text_spaced(char buf[TEXT_CELL], const char *name); /* "ring_full" -> "ring full" */
+const char *text_bar(char *buf, size_t size, unsigned width, double share);
+
+/* The parts, in the order of the report. */
+void text_problems(struct text *t, const json_t *doc);
+void text_head(struct text *t, const json_t *doc);
+void text_trust(struct text *t, const json_t *doc);
+void text_criteria(struct text *t, const json_t *doc);
+void text_phases(struct text *t, const json_t *doc);
+void text_latency(struct text *t, const json_t *doc);
+void text_sets(struct text *t, const json_t *doc); /* classes and stages */
+void text_streams(struct text *t, const json_t *doc);
+void text_upstreams(struct text *t, const json_t *doc);
+void text_planted(struct text *t, const json_t *doc);
+void text_exemplars(struct text *t, const json_t *doc);
+void text_gateway(struct text *t, const json_t *doc);
+void text_driver(struct text *t, const json_t *doc);
+void text_capture(struct text *t, const json_t *doc);
+void text_not_measured(struct text *t, const json_t *doc);
+
+#endif
