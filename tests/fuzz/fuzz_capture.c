@@ -15,6 +15,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void check(bool truth)
+{
+	if (!truth)
+		abort();
+}
+
 static void use_frame(struct request_stats *stats, enum capture_frame type, const void *data, uint32_t bytes)
 {
 	const struct wire_marks *marks = data;
@@ -22,11 +28,10 @@ static void use_frame(struct request_stats *stats, enum capture_frame type, cons
 
 	if (type == CAPTURE_REQUEST)
 		request_stats_add(stats, data);
-	else if (type == CAPTURE_EVENTS && bytes != sizeof(*events) + events->count * sizeof(struct record_event))
-		abort();
-	else if (type == CAPTURE_WIRE && marks->h.kind == WIRE_KIND_MARKS && marks->count &&
-		 marks->mark[marks->count - 1].lane >= WIRE_LANES)
-		abort();
+	if (type == CAPTURE_EVENTS)
+		check(bytes == sizeof(*events) + events->count * sizeof(struct record_event));
+	if (type == CAPTURE_WIRE && marks->h.kind == WIRE_KIND_MARKS && marks->count)
+		check(marks->mark[marks->count - 1].lane < WIRE_LANES);
 }
 
 static void read_file(const char *path)

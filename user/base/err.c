@@ -4,15 +4,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-int err_set(struct err *err, int code, const char *fmt, ...)
+void err_fill(struct err *err, int code, const char *fmt, ...)
 {
 	va_list ap;
 
 	if (!err || err->code)
-		return code;
+		return;
 	err->code = code;
 	va_start(ap, fmt);
 	vsnprintf(err->text, sizeof(err->text), fmt, ap);
 	va_end(ap);
-	return code;
 }

@@ -11,8 +11,30 @@ struct err {
 	char text[480]; /* one line, no full stop, no newline */
 };
 
-/* Fills err (may be NULL) and returns code, so that `return err_set(err, -EINVAL, ...)` reads well. First error wins. */
-__attribute__((format(printf, 3, 4))) int err_set(struct err *err, int code, const char *fmt, ...);
+/* Fills err (may be NULL); the first error wins. */
+__attribute__((format(printf, 3, 4))) void err_fill(struct err *err, int code, const char *fmt, ...);
+
+/*
+ * err_fill, and the value is code, so that `return err_set(err, -EINVAL, ...)` reads well. A macro, because a static analyser must see
+ * that it is not 0.
+ */
+#define err_set(err, code, ...)                                                                                                  \
+	__extension__({                                                                                                          \
+		int err_set_code_ = (code);                                                                                      \
+		err_fill((err), err_set_code_, __VA_ARGS__);                                                                     \
+		err_code_hint(err_set_code_);                                                                                    \
+		err_set_code_;                                                                                                   \
+	})
+
+static inline void err_code_hint(int code)
+{
+#ifdef __clang_analyzer__
+	if (code >= 0)
+		__builtin_unreachable();
+#else
+	(void)code;
+#endif
+}
 
 /* Exit codes of the program, as --help documents them. */
 enum exit_code {
