@@ -50,7 +50,6 @@ static __always_inline void *emit_reserve(enum wire_kind kind, __u32 bytes, __u6
 static __always_inline void emit_submit(void *record)
 {
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
-	count_add(WIRE_COUNT_RECORDS, 1);
 }
 
 /* Copies a record of variable size; false (counted) when the ring is full. */
@@ -60,7 +59,6 @@ static __always_inline bool emit_copy(void *record, __u32 bytes)
 		count_add(WIRE_COUNT_RING_FULL, 1);
 		return false;
 	}
-	count_add(WIRE_COUNT_RECORDS, 1);
 	return true;
 }
 

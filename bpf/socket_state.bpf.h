@@ -140,8 +140,6 @@ static __noinline int turn_send(struct sock_state *st, __u64 now_ns)
 		turn_fill(t, st, 0);
 		emit_submit(t);
 	}
-	count_add(WIRE_COUNT_MARKS_SEEN,
-		  st->lane[WIRE_LANE_IN].count + st->lane[WIRE_LANE_READ].count + st->lane[WIRE_LANE_OUT].count);
 	st->turn++;
 	st->turn_flags = 0;
 	st->retransmits = 0;

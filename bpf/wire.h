@@ -223,8 +223,8 @@ enum wire_counter {
 	WIRE_COUNT_IN_INFERRED = 5, /* readable marks that no tcp_probe told (handshake data, out of order) */
 	WIRE_COUNT_LISTEN_FULL = 6, /* segments sent again to a watched listener while its accept queue was full */
 	WIRE_COUNT_PEEKS = 7, /* read events without progress: MSG_PEEK, empty splice */
-	WIRE_COUNT_RECORDS = 8, /* records submitted */
-	WIRE_COUNT_MARKS_SEEN = 9, /* marks taken, all lanes (counted when their turn is sent) */
+	WIRE_COUNT_RECORDS = 8, /* records that reached the reader (counted there) */
+	WIRE_COUNT_MARKS_SEEN = 9, /* marks in the turns that reached the reader (counted there) */
 	WIRE_COUNT_SNAPSHOT_RACES = 10, /* open turns that changed while the flush iterator copied them: sent a second later */
 	WIRE_COUNTERS = 16,
 };

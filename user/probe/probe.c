@@ -23,8 +23,18 @@ struct probe {
 	bool data_ready;
 	bool accept;
 	int record_error;
+	uint64_t records;
+	uint64_t marks;
 	char paths[200];
 };
+
+static void marks_count(struct probe *p, const struct wire_turn *t)
+{
+	if (t->flags & WIRE_TURN_STILL_OPEN)
+		return;
+	for (int lane = 0; lane < WIRE_LANES; lane++)
+		p->marks += t->lane[lane].count;
+}
 
 static int deliver(void *ctx, void *data, size_t bytes)
 {
@@ -36,6 +46,9 @@ static int deliver(void *ctx, void *data, size_t bytes)
 	/* A snapshot's batch of marks is reserved whole and cut by its header. */
 	if (bytes >= sizeof(*h) && h->size < size)
 		size = h->size;
+	p->records++;
+	if (h->kind == WIRE_KIND_TURN && size == sizeof(struct wire_turn))
+		marks_count(p, data);
 	rc = p->config.record(p->config.ctx, data, size);
 	if (rc < 0 && !p->record_error)
 		p->record_error = rc;
@@ -243,6 +256,8 @@ int probe_counters(const struct probe *p, uint64_t counters[WIRE_COUNTERS])
 		for (int i = 0; i < WIRE_COUNTERS; i++)
 			counters[i] += per_cpu[cpu * WIRE_COUNTERS + i];
 	free(per_cpu);
+	counters[WIRE_COUNT_RECORDS] = p->records;
+	counters[WIRE_COUNT_MARKS_SEEN] = p->marks;
 	return rc;
 }
 
