@@ -150,7 +150,8 @@ static int answer_push(struct http_exchange *x, struct pieces *given, unsigned f
 /* As answer_push(); a failure breaks the connection. */
 static int answer_give(struct http_exchange *x, struct pieces *given, unsigned flags)
 {
-	int ret = answer_push(x, given, flags);
+	bool full = out_waiting(&x->answer) + given->bytes >= x->server->config.out_full;
+	int ret = answer_push(x, given, full ? 0 : flags);
 	if (ret) {
 		conn_break(x);
 		return ret;

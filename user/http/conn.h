@@ -10,6 +10,7 @@
 #include "http/stream.h"
 
 #define HTTP_HEAD_MAX ((size_t)64 << 10)
+#define HTTP_HEAD_KEEP ((size_t)2 << 10) /* a larger buffer is not worth keeping for the next request */
 
 struct http_listener {
 	int fd;

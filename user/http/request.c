@@ -240,5 +240,7 @@ const char *http_request_body(const struct http_exchange *x, size_t *bytes)
 
 void http_request_drop(struct http_exchange *x)
 {
-	request_free(&x->request);
+	buf_fini(&x->request.body);
+	if (x->request.head.size > HTTP_HEAD_KEEP)
+		request_free(&x->request);
 }

@@ -109,7 +109,7 @@ static void conn_next_request(struct http_exchange *x)
 	x->state = CONN_READING;
 	x->user = NULL;
 	x->stamps = (struct http_stamps){0};
-	if (x->request.head.size > KEEP_BUFFER_BYTES)
+	if (x->request.head.size > HTTP_HEAD_KEEP)
 		request_free(&x->request);
 	answer_reset(&x->answer);
 	request_begin(x);

@@ -2,7 +2,7 @@
 /*
  * The server side of HTTP/1.1 that provider and gateway share: one server per event loop, any number of them on one listener.
  * A request is handed over when its whole body is there; its answer may be written at once or later from any callback of the
- * same loop. Bad requests are answered (400, 413, 431, 501) and closed here; the user never sees them.
+ * same loop. Bad requests are answered (400, 413, 431, 503, 505) and closed here; the user never sees them.
  *
  * Times are CLOCK_MONOTONIC ns, positions count the bytes of the TCP stream since accept (TLS: ciphertext).
  */
@@ -67,7 +67,7 @@ struct http_callbacks {
 	void (*drained)(void *ctx, struct http_exchange *x);
 	/*
 	 * The piece written with `mark` was handed to the kernel whole: it ends at pos; the write that took its last byte began at
-	 * time_ns. May be called from within the http_answer functions. May be NULL.
+	 * time_ns. Called from within the http_answer functions too, so it must not answer. May be NULL if no marks are given.
 	 */
 	void (*marked)(void *ctx, struct http_exchange *x, uint32_t mark, uint64_t pos, uint64_t time_ns);
 };
@@ -98,7 +98,7 @@ struct http_field http_request_field_at(const struct http_exchange *x, size_t i)
 const char *http_request_field(const struct http_exchange *x, const char *name); /* first of that name, any case; NULL: none */
 /* De-chunked; NUL behind the last byte. */
 const char *http_request_body(const struct http_exchange *x, size_t *bytes);
-void http_request_drop(struct http_exchange *x); /* frees head and body early: nothing of the request may be read after it */
+void http_request_drop(struct http_exchange *x); /* frees memory early: nothing of the request may be read after it */
 
 const struct http_stamps *http_exchange_stamps(const struct http_exchange *x);
 void http_exchange_connection(const struct http_exchange *x, struct http_connection_info *out);
