@@ -17,28 +17,28 @@
 struct driver;
 
 struct driver_config {
-	const struct plan *plan;      /* outlives the driver */
-	const char *url;	      /* "http://127.0.0.1:8080": paths are appended */
-	const char *api_key;	      /* "Authorization: Bearer ..."; NULL: none. Never logged. */
-	const char *const *header;    /* extra request headers "Name: value" */
+	const struct plan *plan; /* outlives the driver */
+	const char *url; /* "http://127.0.0.1:8080": paths are appended */
+	const char *api_key; /* "Authorization: Bearer ..."; NULL: none. Never logged. */
+	const char *const *header; /* extra request headers "Name: value" */
 	unsigned headers;
-	unsigned threads;	      /* 0: 1 */
-	bool tag;		      /* put the tag at the end of the last user message */
+	unsigned threads; /* 0: 1 */
+	bool tag; /* put the tag at the end of the last user message */
 	bool tls_insecure;
-	const char *ca_file;	      /* NULL: system's */
-	bool http2;		      /* TLS + ALPN only */
-	uint32_t shard, shards;	      /* 0, 0 = whole schedule */
-	struct record_sink sink;      /* called from driver threads */
+	const char *ca_file; /* NULL: system's */
+	bool http2; /* TLS + ALPN only */
+	uint32_t shard, shards; /* 0, 0 = whole schedule */
+	struct record_sink sink; /* called from driver threads */
 };
 
 /* The driver's own view, complete without any probe. */
 struct driver_stats {
 	uint64_t start_ns, end_ns; /* measured part: after the warm-up */
-	uint64_t due;		   /* requests that the schedule made due */
-	uint64_t queue_max;	   /* most requests that waited for a free slot */
+	uint64_t due; /* requests that the schedule made due */
+	uint64_t queue_max; /* most requests that waited for a free slot */
 	uint64_t in_flight_max;
-	uint64_t connections;	   /* opened */
-	uint64_t cpu_ns;	   /* of driver threads */
+	uint64_t connections; /* opened */
+	uint64_t cpu_ns; /* of driver threads */
 	struct request_stats total;
 	struct request_stats warmup; /* requests due in the warm-up */
 	uint32_t classes;
@@ -46,7 +46,7 @@ struct driver_stats {
 	uint32_t stages;
 	struct request_stats stage[PLAN_STAGES_MAX];
 	bool cut_short;
-	char first_error[256];	   /* a sentence on the first failure: "connect to 127.0.0.1:9: Connection refused" */
+	char first_error[256]; /* a sentence on the first failure: "connect to 127.0.0.1:9: Connection refused" */
 };
 
 struct driver_progress {
@@ -67,7 +67,10 @@ void driver_stop(struct driver *d);
 int driver_finish(struct driver *d, const struct driver_stats **out, struct err *err);
 void driver_free(struct driver *d);
 
-/* One request "GET path" before the run: 0 when something answered (status in *status); err says what is wrong and what to do. */
+/*
+ * One request "GET path" before the run: 0 when something answered (status in *status); err says what is wrong and what to do.
+ * A 401 is -EACCES, with *status set.
+ */
 int driver_preflight(const struct driver_config *config, const char *path, unsigned *status, struct err *err);
 
 #endif

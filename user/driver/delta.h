@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a JSON payload of an answer tells about tokens, by a bounded scan and not a parse: it runs for every event of every stream.
+ * A quote inside a JSON string is always escaped, so "name" with both quotes and a colon behind it can only be a key.
+ */
+#ifndef TOLL_DRIVER_DELTA_H
+#define TOLL_DRIVER_DELTA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "scenario/plan.h"
+
+struct delta_usage {
+	bool told;
+	uint32_t completion_tokens;
+	uint32_t prompt_tokens;
+};
+
+/* Does this event of a stream carry text (of the answer, of reasoning, of a tool's arguments) that is not empty? */
+bool delta_has_content(enum plan_endpoint endpoint, const char *json, size_t bytes);
+/* Usage as OpenAI and Anthropic tell it; a later one replaces what it names (Anthropic tells the prompt first, the rest last). */
+void delta_read_usage(struct delta_usage *u, const char *json, size_t bytes);
+/* Does this event end the stream as its protocol says: "[DONE]", message_stop? */
+bool delta_is_end(enum plan_endpoint endpoint, const char *name, const char *data, size_t bytes);
+
+#endif

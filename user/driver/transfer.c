@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "driver/transfer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/units.h"
+#include "driver/checks.h"
+
+#define SMALL_BODY_BYTES (64 * 1024) /* up to here libcurl sends head and body in one send, and from a buffer of ours */
+
+/* --- callbacks --------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t read_pos(const struct conn *c)
+{
+	struct conn_positions positions;
+
+	return conn_positions(c, &positions) ? positions.in : 0;
+}
+
+/* Connected, TLS done, nothing of the request sent yet. Once more when libcurl repeats it on a fresh connection. */
+static int on_prereq(void *ctx, char *remote, char *local, int remote_port, int local_port)
+{
+	struct transfer *t = ctx;
+	struct conn_positions start = {0};
+	struct conn *c = group_conn(t->seat.group, (unsigned)local_port, strchr(local, ':') != NULL);
+
+	(void)remote;
+	(void)remote_port;
+	t->conn = c;
+	t->start_known = c && conn_positions(c, &start);
+	t->end_known = false;
+	t->body_sent = 0;
+	if (c) {
+		c->transfer = t;
+		c->watch = t->env->tls && !c->requests;
+		t->r.conn = c->cookie;
+		t->r.flags &= ~(uint32_t)RECORD_CONN_REUSED;
+		t->r.flags |= c->requests++ ? RECORD_CONN_REUSED : 0;
+	}
+	t->r.in_start_pos = start.in;
+	t->r.out_start_pos = start.out;
+	t->r.sent_ns = clock_now_ns();
+	return CURL_PREREQFUNC_OK;
+}
+
+static size_t on_header(char *line, size_t size, size_t n, void *ctx)
+{
+	struct transfer *t = ctx;
+
+	/* session tickets came before the answer: it begins where the connection was before the event that brought its first byte */
+	if (!t->answer.head_bytes && t->conn && t->conn->watch) {
+		if (t->conn->seen_in_pos > t->r.in_start_pos)
+			t->r.in_start_pos = t->conn->seen_in_pos;
+		t->conn->watch = false;
+	}
+	answer_head(&t->answer, line, size * n, clock_now_ns());
+	return size * n;
+}
+
+static size_t on_write(char *data, size_t size, size_t n, void *ctx)
+{
+	struct transfer *t = ctx;
+	struct answer_place place = {.exact = !t->env->tls};
+
+	if (!t->start_known || t->env->config.http2)
+		place.exact = false;
+	else if (place.exact)
+		place.pos = t->r.in_start_pos + t->answer.head_bytes + t->answer.body_bytes;
+	else if (t->answer.event_stream && t->conn)
+		place.pos = read_pos(t->conn);
+	answer_body(&t->answer, data, size * n, clock_now_ns(), place);
+	return size * n;
+}
+
+static size_t on_read(char *out, size_t size, size_t n, void *ctx)
+{
+	struct transfer *t = ctx;
+	const struct body *body = &t->class_->body;
+	uint64_t pause_ns = t->class_->plan->body_pause_ns;
+	size_t end = pause_ns && !t->pause_done ? body->bytes / 2 : body->bytes;
+	size_t bytes = end > t->body_sent ? end - t->body_sent : 0;
+
+	if (!bytes && end < body->bytes) {
+		if (!t->pause.next)
+			deadline_add(t->pauses, &t->pause, clock_now_ns() + pause_ns);
+		return CURL_READFUNC_PAUSE;
+	}
+	if (bytes > size * n)
+		bytes = size * n;
+	body_copy(body, t->r.id, t->body_sent, out, bytes);
+	t->body_sent += bytes;
+	return bytes;
+}
+
+static int on_seek(void *ctx, curl_off_t offset, int origin)
+{
+	struct transfer *t = ctx;
+
+	if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > t->class_->body.bytes)
+		return CURL_SEEKFUNC_CANTSEEK;
+	t->body_sent = (size_t)offset;
+	return CURL_SEEKFUNC_OK;
+}
+
+/* --- set-up ------------------------------------------------------------------------------------------------------------------ */
+
+static bool apply_callbacks(struct transfer *t)
+{
+	int bad = 0;
+
+	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
+	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->curl_error);
+	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_PREREQFUNCTION, on_prereq);
+	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_PREREQDATA, t);
+	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, on_header);
+	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
+	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, on_write);
+	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
+	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_READFUNCTION, on_read);
+	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_READDATA, t);
+	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_SEEKFUNCTION, on_seek);
+	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_SEEKDATA, t);
+	/* the chunked coding is ours to take off: positions count it */
+	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_HTTP_TRANSFER_DECODING, 0L);
+	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_PIPEWAIT, t->env->config.http2 ? 1L : 0L);
+	return !bad;
+}
+
+struct transfer *transfer_new(const struct env *env, struct pool *pool, struct tally *tally, struct deadline_list *pauses)
+{
+	struct transfer *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->env = env;
+	t->pauses = pauses;
+	answer_init(&t->answer, &env->config.sink, tally, &t->r);
+	t->easy = curl_easy_init();
+	t->seat.group = t->easy ? pool_group_take(pool) : NULL;
+	if (t->seat.group && env_apply(t->easy, &env->config) && pool_apply(&t->seat, t->easy) && apply_callbacks(t))
+		return t;
+	transfer_free(t);
+	return NULL;
+}
+
+void transfer_free(struct transfer *t)
+{
+	if (!t)
+		return;
+	if (t->easy)
+		curl_easy_cleanup(t->easy);
+	answer_fini(&t->answer);
+	free(t->body);
+	free(t);
+}
+
+static bool body_fits_buffer(const struct env_class *c)
+{
+	return c->body.bytes <= SMALL_BODY_BYTES && !c->plan->body_pause_ns;
+}
+
+static int body_reserve(struct transfer *t, size_t bytes)
+{
+	char *body;
+
+	if (bytes <= t->body_size)
+		return 0;
+	body = realloc(t->body, bytes);
+	if (!body)
+		return -ENOMEM;
+	t->body = body;
+	t->body_size = bytes;
+	return 0;
+}
+
+/* Sets the handle up for a class; it stays so until a request of another class comes. */
+static int set_class(struct transfer *t, const struct env_class *c)
+{
+	bool buffered = body_fits_buffer(c);
+	int bad = 0;
+
+	t->class_ = NULL;
+	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_URL, c->url);
+	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, c->headers);
+	if (!c->body.data) {
+		bad |= (int)curl_easy_setopt(t->easy, CURLOPT_HTTPGET, 1L);
+	} else {
+		if (buffered && body_reserve(t, c->body.bytes))
+			return -ENOMEM;
+		bad |= (int)curl_easy_setopt(t->easy, CURLOPT_POST, 1L);
+		bad |= (int)curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, buffered ? t->body : NULL);
+		bad |= (int)curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)c->body.bytes);
+	}
+	if (bad)
+		return -EINVAL;
+	t->class_ = c;
+	return 0;
+}
+
+static void begin_record(struct transfer *t, uint64_t id, uint32_t flags)
+{
+	const struct env_class *c = &t->env->class_[t->order.class_index];
+
+	t->r = (struct record_request){
+		.id = id,
+		.class_index = t->order.class_index,
+		.stage_index = t->order.stage,
+		.due_ns = t->order.due_ns,
+		.flags = flags | (t->env->tls ? (uint32_t)RECORD_TLS : 0) | (c->plan->stream ? (uint32_t)RECORD_STREAM : 0) |
+			 (c->body.digits_at != BODY_NO_TAG ? (uint32_t)RECORD_TAGGED : 0),
+	};
+	answer_begin(&t->answer, c->plan);
+}
+
+int transfer_start(struct transfer *t, const struct order *order, uint64_t id, uint32_t flags, uint64_t now_ns)
+{
+	const struct env_class *c = &t->env->class_[order->class_index];
+	int r = 0;
+
+	t->order = *order;
+	begin_record(t, id, flags);
+	t->seat.opened_ns = 0;
+	t->started_ns = now_ns;
+	t->conn = NULL;
+	t->start_known = t->end_known = false;
+	t->body_sent = 0;
+	t->pause_done = false;
+	t->curl_error[0] = '\0';
+	if (t->class_ != c)
+		r = set_class(t, c);
+	if (!r && c->body.data && body_fits_buffer(c))
+		body_copy(&c->body, id, 0, t->body, c->body.bytes);
+	if (!r)
+		r = pool_start(t->seat.group, t->easy);
+	t->active = !r;
+	if (r) {
+		t->r.outcome = RECORD_OTHER;
+		t->r.end_ns = clock_now_ns();
+		snprintf(t->curl_error, sizeof(t->curl_error), "libcurl could not begin the request");
+	}
+	return r;
+}
+
+void transfer_resume(struct transfer *t)
+{
+	t->pause_done = true;
+	curl_easy_pause(t->easy, CURLPAUSE_CONT);
+}
+
+/* --- end --------------------------------------------------------------------------------------------------------------------- */
+
+void transfer_conn_closing(struct transfer *t)
+{
+	t->end_known = conn_positions(t->conn, &t->end);
+	t->conn->transfer = NULL;
+	t->conn = NULL;
+}
+
+static void end_positions(struct transfer *t)
+{
+	struct record_request *r = &t->r;
+	long version = 0;
+
+	curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
+	if (version == CURL_HTTP_VERSION_2_0)
+		r->flags |= RECORD_HTTP2;
+	if (t->conn)
+		transfer_conn_closing(t);
+	if (!t->start_known || !t->end_known || (r->flags & RECORD_HTTP2)) {
+		r->in_start_pos = r->out_start_pos = 0;
+		return;
+	}
+	r->flags |= RECORD_POSITIONS;
+	r->in_end_pos = t->end.in;
+	r->out_end_pos = t->end.out;
+	if (!t->env->tls && t->answer.body_bytes)
+		r->in_body_pos = r->in_start_pos + t->answer.head_bytes;
+}
+
+static uint64_t info_time_ns(const struct transfer *t, CURLINFO what)
+{
+	curl_off_t us = 0;
+
+	curl_easy_getinfo(t->easy, what, &us);
+	return us > 0 ? t->started_ns + (uint64_t)us * NS_PER_US : 0;
+}
+
+static uint64_t clamp_ns(uint64_t value, uint64_t low, uint64_t high)
+{
+	return value < low ? low : value > high ? high : value;
+}
+
+/* libcurl tells times in µs from its own start of the request: never outside of what we saw ourselves. */
+static void connect_times(struct transfer *t, uint64_t end_ns)
+{
+	struct record_request *r = &t->r;
+	uint64_t latest_ns = r->sent_ns ? r->sent_ns : end_ns;
+	uint64_t connected_ns = info_time_ns(t, CURLINFO_CONNECT_TIME_T);
+	uint64_t tls_ns = info_time_ns(t, CURLINFO_APPCONNECT_TIME_T);
+
+	if (!t->seat.opened_ns)
+		return;
+	r->connect_start_ns = t->seat.opened_ns;
+	if (connected_ns)
+		r->connect_end_ns = clamp_ns(connected_ns, r->connect_start_ns, latest_ns);
+	if (tls_ns && r->connect_end_ns && t->env->tls)
+		r->tls_end_ns = clamp_ns(tls_ns, r->connect_end_ns, latest_ns);
+}
+
+static void close_request(struct transfer *t, bool whole, uint64_t end_ns)
+{
+	deadline_remove(&t->timeout);
+	deadline_remove(&t->pause);
+	end_positions(t);
+	connect_times(t, end_ns);
+	answer_end(&t->answer, whole);
+	t->r.end_ns = end_ns;
+	t->active = false;
+	curl_multi_remove_handle(t->seat.group->multi, t->easy);
+}
+
+static enum record_outcome transport_outcome(const struct transfer *t)
+{
+	if (t->answer.broken)
+		return RECORD_MALFORMED;
+	switch (t->code) {
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return RECORD_CONNECT_FAILED;
+	case CURLE_OPERATION_TIMEDOUT: /* only libcurl's own limit on connecting, five minutes */
+		return RECORD_TIMEOUT;
+	case CURLE_GOT_NOTHING:
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
+	case CURLE_PARTIAL_FILE:
+		return RECORD_RESET;
+	case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9: no status line */
+	case CURLE_WEIRD_SERVER_REPLY:
+	case CURLE_BAD_CONTENT_ENCODING:
+	case CURLE_HTTP2:
+	case CURLE_HTTP2_STREAM:
+		return RECORD_MALFORMED;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CIPHER:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_INVALIDCERTSTATUS:
+		return RECORD_TLS_FAILED;
+	default:
+		return RECORD_OTHER;
+	}
+}
+
+static enum record_outcome answer_outcome(const struct transfer *t)
+{
+	if (!checks_status_expected(t->class_->plan, t->answer.status))
+		return RECORD_HTTP_ERROR;
+	if (!answer_is_well_formed(&t->answer))
+		return RECORD_MALFORMED;
+	return t->r.checks_failed ? RECORD_CHECK_FAILED : RECORD_OK;
+}
+
+/* Without a whole answer every check has failed. */
+static void run_checks(struct transfer *t, bool whole)
+{
+	const struct plan_class *plan = t->class_->plan;
+	struct checks_answer answer = {
+		.status = t->answer.status,
+		.took_ns = t->r.end_ns - t->r.due_ns,
+		.json = t->answer.kept.data,
+		.bytes = t->answer.kept.used,
+	};
+
+	if (!plan->checks)
+		return;
+	t->r.checks_passed = whole ? checks_run(plan, &answer) : 0;
+	t->r.checks_failed = (uint16_t)(((1u << plan->checks) - 1) & ~(unsigned)t->r.checks_passed);
+}
+
+void transfer_done(struct transfer *t, CURLcode code, uint64_t now_ns)
+{
+	long os_error = 0;
+
+	t->code = code;
+	curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &os_error);
+	t->os_error = (int)os_error;
+	close_request(t, code == CURLE_OK, now_ns);
+	run_checks(t, code == CURLE_OK);
+	t->r.outcome = (uint16_t)(code == CURLE_OK ? answer_outcome(t) : transport_outcome(t));
+}
+
+void transfer_abort(struct transfer *t, enum record_outcome outcome, uint64_t end_ns)
+{
+	t->code = CURLE_OK;
+	t->os_error = 0;
+	close_request(t, false, end_ns);
+	run_checks(t, false);
+	t->r.outcome = (uint16_t)outcome;
+}
+
+void transfer_describe(const struct transfer *t, char *text, size_t size)
+{
+	const char *class_ = t->env->plan->class_[t->r.class_index].name;
+	const char *why = t->curl_error[0] ? t->curl_error : curl_easy_strerror(t->code);
+	char span[32];
+
+	switch (t->r.outcome) {
+	case RECORD_CONNECT_FAILED:
+		snprintf(text, size, "connect to %s: %s", t->env->authority, t->os_error ? strerror(t->os_error) : why);
+		break;
+	case RECORD_HTTP_ERROR:
+		snprintf(text, size, "class %s: status %u from %s", class_, t->r.http_status, t->env->authority);
+		break;
+	case RECORD_TIMEOUT:
+		units_format_ns(span, sizeof(span), t->r.end_ns - t->started_ns);
+		snprintf(text, size, "class %s: no whole answer from %s within %s", class_, t->env->authority, span);
+		break;
+	case RECORD_CHECK_FAILED:
+		snprintf(text, size, "class %s: check %s failed", class_,
+			 t->env->plan->class_[t->r.class_index].check[__builtin_ctz(t->r.checks_failed)].name);
+		break;
+	case RECORD_MALFORMED:
+		if (t->code == CURLE_OK) {
+			snprintf(text, size, "class %s: %s", class_,
+				 t->answer.event_stream && !t->answer.broken
+					 ? "the stream ended without its last event"
+					 : "the answer is not the event stream that was asked for");
+			break;
+		}
+		/* fall through */
+	default:
+		snprintf(text, size, "class %s: %s", class_, why);
+	}
+}
