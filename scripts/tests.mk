@@ -7,7 +7,7 @@ SAN_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined
 SAN_CFLAGS := -std=c11 $(WARN) $(SAN_FLAGS) -pthread
 FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 FUZZ_CFLAGS := -std=c11 -Wall -Wextra -Werror $(FUZZ_FLAGS) -pthread
-TEST_LDLIBS := -Wl,--as-needed $(LDLIBS) -lcmocka
+TEST_LDLIBS := -Wl,--as-needed $(LDLIBS) -luring -lcmocka
 
 SAN_TESTS := $(wildcard tests/unit/test_*.c tests/model/test_*.c tests/replay/test_*.c)
 BPF_TESTS := $(wildcard tests/bpf/test_*.c)

@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// rooms: base probe tests/support/probe_pair
+/* The rules of the marks: what counts, what does not, and every way to lose data has a counter that moves. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "tests/support/probe_pair.h"
+#include "tests/support/test.h"
+
+static void exchange(struct probe_pair *p, size_t request, size_t answer)
+{
+	pair_write_all(p->client, request);
+	pair_read_all(p->server, request);
+	pair_write_all(p->server, answer);
+	pair_read_all(p->client, answer);
+}
+
+static void test_turns_are_cut_where_the_direction_flips(void **state)
+{
+	struct probe_pair p;
+
+	(void)state;
+	pair_open(&p, 1);
+	for (int i = 0; i < 3; i++)
+		exchange(&p, 10, 20);
+	pair_collect(&p);
+	for (uint32_t i = 0; i < 3; i++) {
+		const struct wire_turn *c = pair_turn(&p, p.client_cookie, i), *s = pair_turn(&p, p.server_cookie, i);
+
+		assert_non_null(c);
+		assert_non_null(s);
+		assert_int_equal(c->lane[WIRE_LANE_OUT].start_pos, 10 * i);
+		assert_int_equal(c->lane[WIRE_LANE_IN].end_pos, 20 * (i + 1));
+		assert_int_equal(s->lane[WIRE_LANE_READ].end_pos, 10 * (i + 1));
+		assert_int_equal(s->side, WIRE_SIDE_SERVER);
+		assert_int_equal(c->side, WIRE_SIDE_CLIENT);
+		assert_int_equal(s->reader.tid, gettid());
+		assert_int_equal(c->sender.tid, gettid());
+	}
+	assert_null(pair_turn(&p, p.client_cookie, 3));
+	pair_close(&p);
+}
+
+static void test_peek_is_no_read(void **state)
+{
+	struct probe_pair p;
+	const struct wire_turn *s;
+	char byte[16];
+	uint64_t peeks;
+
+	(void)state;
+	pair_open(&p, 1);
+	pair_write_all(p.client, 10);
+	peeks = pair_counter(&p, WIRE_COUNT_PEEKS);
+	assert_int_equal(recv(p.server, byte, 4, MSG_PEEK), 4);
+	pair_collect(&p);
+	s = pair_turn(&p, p.server_cookie, 0);
+	assert_int_equal(s->lane[WIRE_LANE_READ].count, 0);
+	assert_int_equal(pair_counter(&p, WIRE_COUNT_PEEKS), peeks + 1);
+	pair_read_all(p.server, 10);
+	pair_collect(&p);
+	s = pair_turn(&p, p.server_cookie, 0);
+	assert_int_equal(s->lane[WIRE_LANE_READ].end_pos, 10);
+	pair_close(&p);
+}
+
+/* Marks after the first of a lane come as MARKS, in order, none missing: here one read of 1 byte (as Go does) and one of the rest. */
+static void test_later_marks_carry_positions(void **state)
+{
+	struct probe_pair p;
+	unsigned reads = 0;
+
+	(void)state;
+	pair_open(&p, 1);
+	pair_write_all(p.client, 10);
+	pair_read_all(p.server, 1);
+	pair_read_all(p.server, 9);
+	pair_collect(&p);
+	for (unsigned i = 0; i < p.records; i++) {
+		const struct wire_marks *m = &p.record[i].marks;
+
+		if (m->h.kind != WIRE_KIND_MARKS || m->conn != p.server_cookie)
+			continue;
+		for (unsigned k = 0; k < m->count; k++) {
+			assert_int_equal(m->mark[k].lane, WIRE_LANE_READ);
+			assert_int_equal(m->mark[k].pos, 10);
+			assert_int_equal(m->mark[k].tid, gettid());
+			reads++;
+		}
+	}
+	assert_int_equal(reads, 1);
+	assert_int_equal(pair_turn(&p, p.server_cookie, 0)->lane[WIRE_LANE_READ].first_bytes, 1);
+	assert_int_equal(pair_turn(&p, p.server_cookie, 0)->lane[WIRE_LANE_READ].count, 2);
+	pair_close(&p);
+}
+
+static void test_marks_past_the_bound_are_counted(void **state)
+{
+	struct probe_pair p;
+
+	(void)state;
+	pair_open(&p, 1);
+	for (int i = 0; i < WIRE_MARKS_PER_TURN + 100; i++) {
+		pair_write_all(p.client, 1);
+		pair_read_all(p.server, 1);
+		if (i % 64 == 0)
+			assert_return_code(probe_poll(p.probe), 0);
+	}
+	pair_collect(&p);
+	assert_true(pair_turn(&p, p.server_cookie, 0)->flags & WIRE_TURN_MARKS_DROPPED);
+	assert_true(pair_turn(&p, p.server_cookie, 0)->marks_dropped > 0);
+	assert_true(pair_counter(&p, WIRE_COUNT_MARKS_BOUND) > 0);
+	assert_int_equal(pair_turn(&p, p.server_cookie, 0)->lane[WIRE_LANE_READ].end_pos, WIRE_MARKS_PER_TURN + 100);
+	pair_close(&p);
+}
+
+static void test_idle_connection_is_found_open(void **state)
+{
+	const struct wire_conn *c, *s;
+	struct probe_pair p;
+
+	(void)state;
+	memset(&p, 0, sizeof(p));
+	pair_open(&p, 0);
+	c = pair_conn(&p, p.client_cookie);
+	assert_null(c); /* nothing polled yet */
+	pair_collect(&p);
+	c = pair_conn(&p, p.client_cookie);
+	s = pair_conn(&p, p.server_cookie);
+	assert_non_null(c);
+	assert_non_null(s);
+	assert_int_equal(c->flags, WIRE_CONN_FOUND_OPEN);
+	assert_int_equal(c->side, WIRE_SIDE_CLIENT);
+	assert_int_equal(s->side, WIRE_SIDE_SERVER);
+	exchange(&p, 7, 8);
+	pair_collect(&p);
+	assert_int_equal(pair_turn(&p, p.server_cookie, 0)->lane[WIRE_LANE_IN].end_pos, 7);
+	assert_int_equal(pair_turn(&p, p.server_cookie, 0)->flags & WIRE_TURN_MID, 0);
+	pair_close(&p);
+}
+
+/* Found with bytes unread: its turn is marked, and positions still count from the connection's first byte. */
+static void test_busy_connection_is_found_mid_turn(void **state)
+{
+	struct probe_pair p = {.record = calloc(PAIR_RECORDS_MAX, sizeof(union any_record))};
+	struct probe_pair with_probes;
+
+	(void)state;
+	p.listener = pair_listen(&p.port, 4);
+	pair_connect(&p);
+	pair_write_all(p.client, 100);
+	pair_read_all(p.server, 100);
+	pair_write_all(p.client, 11);
+	pair_open(&with_probes, 1); /* finds p too */
+	pair_collect(&with_probes);
+	assert_int_equal(pair_conn(&with_probes, p.server_cookie)->flags, WIRE_CONN_FOUND_OPEN | WIRE_CONN_MID_TURN);
+	assert_int_equal(pair_conn(&with_probes, p.server_cookie)->in_pos, 111);
+	assert_int_equal(pair_conn(&with_probes, p.client_cookie)->out_pos, 111);
+	pair_read_all(p.server, 11);
+	pair_write_all(p.server, 5);
+	pair_collect(&with_probes);
+	assert_true(pair_turn(&with_probes, p.server_cookie, 0)->flags & WIRE_TURN_MID);
+	assert_int_equal(pair_turn(&with_probes, p.server_cookie, 0)->lane[WIRE_LANE_READ].end_pos, 111);
+	pair_close(&with_probes);
+	pair_close(&p);
+}
+
+/* TCP_QUICKACK off: the handshake's last ACK waits for the first data and carries it past tcp_probe. */
+static void test_data_with_the_handshakes_last_ack(void **state)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	const struct wire_turn *s;
+	struct probe_pair p;
+	int fd = socket(AF_INET, SOCK_STREAM, 0), accepted, off = 0;
+	uint64_t cookie;
+
+	(void)state;
+	pair_open(&p, 1);
+	addr.sin_port = htons(p.port);
+	assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off)), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	pair_write_all(fd, 9);
+	accepted = accept(p.listener, NULL, NULL);
+	cookie = pair_cookie(accepted);
+	pair_read_all(accepted, 9);
+	pair_collect(&p);
+	s = pair_turn(&p, cookie, 0);
+	assert_non_null(s);
+	assert_int_equal(s->lane[WIRE_LANE_IN].start_pos, 0);
+	assert_int_equal(s->lane[WIRE_LANE_IN].end_pos, 9);
+	assert_in_range(s->lane[WIRE_LANE_IN].first_ns, pair_conn(&p, cookie)->established_ns, s->lane[WIRE_LANE_READ].first_ns);
+	assert_true(pair_counter(&p, WIRE_COUNT_IN_INFERRED) > 0);
+	close(fd);
+	close(accepted);
+	pair_close(&p);
+}
+
+/* After a half-close the FIN is no byte, and data still flows the other way past tcp_probe (not ESTABLISHED any more). */
+static void test_half_close(void **state)
+{
+	struct probe_pair p;
+	char byte;
+
+	(void)state;
+	pair_open(&p, 1);
+	pair_write_all(p.client, 10);
+	shutdown(p.client, SHUT_WR);
+	pair_read_all(p.server, 10);
+	assert_int_equal(read(p.server, &byte, 1), 0);
+	pair_write_all(p.server, 20);
+	pair_read_all(p.client, 20);
+	pair_collect(&p);
+	assert_int_equal(pair_turn(&p, p.server_cookie, 0)->lane[WIRE_LANE_IN].end_pos, 10);
+	assert_int_equal(pair_turn(&p, p.server_cookie, 0)->lane[WIRE_LANE_READ].end_pos, 10);
+	assert_int_equal(pair_turn(&p, p.client_cookie, 0)->lane[WIRE_LANE_IN].end_pos, 20);
+	assert_int_equal(pair_turn(&p, p.client_cookie, 0)->lane[WIRE_LANE_READ].end_pos, 20);
+	pair_close(&p);
+}
+
+static void test_close_ends_turn_and_connection(void **state)
+{
+	struct probe_pair p;
+	unsigned closes = 0;
+
+	(void)state;
+	pair_open(&p, 1);
+	exchange(&p, 3, 4);
+	close(p.client);
+	close(p.server);
+	p.client = p.server = -1;
+	assert_return_code(probe_poll(p.probe), 0);
+	for (unsigned i = 0; i < p.records; i++)
+		closes += p.record[i].h.kind == WIRE_KIND_CLOSE && p.record[i].close.turns == 1;
+	assert_int_equal(closes, 2);
+	assert_int_equal(pair_turn(&p, p.server_cookie, 0)->flags & WIRE_TURN_STILL_OPEN, 0);
+	pair_close(&p);
+}
+
+static void test_refused_connect(void **state)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct probe_pair p;
+	uint16_t port;
+	unsigned refused = 0;
+	int fd = socket(AF_INET, SOCK_STREAM, 0), gone = pair_listen(&port, 1);
+
+	(void)state;
+	close(gone);
+	pair_open(&p, 1);
+	addr.sin_port = htons(port);
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), -1);
+	assert_return_code(probe_poll(p.probe), 0);
+	for (unsigned i = 0; i < p.records; i++) {
+		const struct wire_connect_failed *f = &p.record[i].failed;
+
+		if (f->h.kind == WIRE_KIND_CONNECT_FAILED && f->peer_port == port && f->err == ECONNREFUSED)
+			refused++;
+	}
+	assert_int_equal(refused, 1);
+	close(fd);
+	pair_close(&p);
+}
+
+/* The same two ports again in one run: two connections, two cookies, positions from 0. */
+static void test_port_reuse(void **state)
+{
+	struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in to = from;
+	socklen_t bytes = sizeof(from);
+	struct linger hard = {.l_onoff = 1};
+	uint64_t cookie[2];
+	struct probe_pair p;
+	int one = 1;
+
+	(void)state;
+	pair_open(&p, 1);
+	to.sin_port = htons(p.port);
+	for (int i = 0; i < 2; i++) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0), accepted;
+
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)); /* RST: no TIME_WAIT */
+		assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+		assert_int_equal(getsockname(fd, (struct sockaddr *)&from, &bytes), 0);
+		assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+		accepted = accept(p.listener, NULL, NULL);
+		cookie[i] = pair_cookie(fd);
+		pair_write_all(fd, 6);
+		pair_read_all(accepted, 6);
+		close(fd);
+		close(accepted);
+	}
+	pair_collect(&p);
+	assert_int_not_equal(cookie[0], cookie[1]);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pair_conn(&p, cookie[i])->local_port, ntohs(from.sin_port));
+		assert_int_equal(pair_turn(&p, cookie[i], 0)->lane[WIRE_LANE_OUT].end_pos, 6);
+	}
+	pair_close(&p);
+}
+
+/* A worker forked later is the gateway's too, and so are its connections. */
+static void test_child_inherits_the_role(void **state)
+{
+	unsigned forks = 0, exits = 0, conns = 0;
+	struct probe_pair p;
+	pid_t child;
+
+	(void)state;
+	pair_open(&p, 1);
+	child = fork();
+	if (!child) {
+		struct probe_pair mine = p;
+
+		pair_connect(&mine);
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+	assert_return_code(probe_poll(p.probe), 0);
+	for (unsigned i = 0; i < p.records; i++) {
+		const union any_record *r = &p.record[i];
+
+		forks += r->h.kind == WIRE_KIND_PROCESS && r->process.event == WIRE_PROCESS_FORK &&
+			 r->process.tgid_in_ns == (uint32_t)child;
+		exits += r->h.kind == WIRE_KIND_PROCESS && r->process.event == WIRE_PROCESS_EXIT &&
+			 r->process.tgid_in_ns == (uint32_t)child;
+		conns += r->h.kind == WIRE_KIND_CONN && r->conn.side == WIRE_SIDE_CLIENT && r->conn.role == WIRE_ROLE_GATEWAY;
+	}
+	assert_int_equal(forks, 1);
+	assert_int_equal(exits, 1);
+	assert_int_equal(conns, 2);
+	pair_close(&p);
+}
+
+/* Accept queue full, SYN sent again: counted, and the connection carries the flag. */
+static void test_full_listen_queue(void **state)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	uint64_t until = clock_now_ns() + 10 * NS_PER_S, cookie = 0;
+	int fd[8], full;
+	struct probe_pair p;
+	uint16_t port;
+
+	(void)state;
+	pair_open(&p, 1);
+	full = pair_listen(&port, 1);
+	addr.sin_port = htons(port);
+	for (int i = 0; i < 8; i++) {
+		fd[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)!connect(fd[i], (struct sockaddr *)&addr, sizeof(addr));
+	}
+	while (!pair_counter(&p, WIRE_COUNT_LISTEN_FULL) && clock_now_ns() < until)
+		clock_sleep_until(clock_now_ns() + 20 * NS_PER_MS, NULL);
+	assert_true(pair_counter(&p, WIRE_COUNT_LISTEN_FULL) > 0);
+	/* take all that knocked: the late ones are flagged */
+	while (!cookie && clock_now_ns() < until) {
+		int got = accept4(full, NULL, NULL, SOCK_NONBLOCK);
+
+		if (got >= 0)
+			close(got);
+		assert_return_code(probe_poll(p.probe), 0);
+		for (unsigned i = 0; i < p.records; i++)
+			if (p.record[i].h.kind == WIRE_KIND_CONN && p.record[i].conn.flags & WIRE_CONN_LISTEN_FULL)
+				cookie = p.record[i].conn.conn;
+	}
+	assert_int_not_equal(cookie, 0);
+	for (int i = 0; i < 8; i++)
+		close(fd[i]);
+	close(full);
+	pair_close(&p);
+}
+
+static int ignore_record(void *ctx, const void *data, uint32_t bytes)
+{
+	(void)ctx, (void)data, (void)bytes;
+	return 0;
+}
+
+static void test_full_ring_is_counted(void **state)
+{
+	struct probe_target self = {.pid = (uint32_t)getpid(), .role = WIRE_ROLE_GATEWAY};
+	struct probe_config config = {.target = &self, .targets = 1, .ring_bytes = 4096, .record = ignore_record};
+	struct probe_pair p = {.record = calloc(PAIR_RECORDS_MAX, sizeof(union any_record))};
+	struct err err = {0};
+
+	(void)state;
+	p.listener = pair_listen(&p.port, 4);
+	pair_connect(&p);
+	assert_int_equal(probe_open(&p.probe, &config, &err), 0);
+	for (int i = 0; i < 200; i++)
+		exchange(&p, 10, 10);
+	assert_true(pair_counter(&p, WIRE_COUNT_RING_FULL) > 0);
+	pair_close(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_turns_are_cut_where_the_direction_flips),
+		cmocka_unit_test(test_peek_is_no_read),
+		cmocka_unit_test(test_later_marks_carry_positions),
+		cmocka_unit_test(test_marks_past_the_bound_are_counted),
+		cmocka_unit_test(test_idle_connection_is_found_open),
+		cmocka_unit_test(test_busy_connection_is_found_mid_turn),
+		cmocka_unit_test(test_data_with_the_handshakes_last_ack),
+		cmocka_unit_test(test_half_close),
+		cmocka_unit_test(test_close_ends_turn_and_connection),
+		cmocka_unit_test(test_refused_connect),
+		cmocka_unit_test(test_port_reuse),
+		cmocka_unit_test(test_child_inherits_the_role),
+		cmocka_unit_test(test_full_listen_queue),
+		cmocka_unit_test(test_full_ring_is_counted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
