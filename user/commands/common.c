@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "commands/common.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+int common_fail(const struct err *err)
+{
+	log_line(LOG_ERROR, "%s", err->text);
+	return EXIT_CODE_CANNOT_RUN;
+}
+
+int common_capture_mode(const char *text, enum capture_mode *out, struct err *err)
+{
+	static const struct {
+		const char *name;
+		enum capture_mode mode;
+	} modes[] = {{"full", CAPTURE_FULL}, {"sample", CAPTURE_SAMPLE}, {"off", CAPTURE_OFF}};
+
+	*out = CAPTURE_SAMPLE;
+	for (size_t i = 0; text && i < sizeof(modes) / sizeof(modes[0]); i++) {
+		if (strcmp(text, modes[i].name))
+			continue;
+		*out = modes[i].mode;
+		return 0;
+	}
+	return text ? err_set(err, -EINVAL, "--capture %s: expected full, sample or off", text) : 0;
+}
+
+static const char *api_key_find(void)
+{
+	const char *key = getenv("API_KEY");
+
+	if (!key || !key[0])
+		key = getenv("OPENAI_API_KEY");
+	return key && key[0] ? key : NULL;
+}
+
+int common_finish(const struct common_options *common, struct session_config *session, struct err *err)
+{
+	const char *no_color = getenv("NO_COLOR");
+
+	if (common->format && strcmp(common->format, "json") && strcmp(common->format, "text"))
+		return err_set(err, -EINVAL, "--format %s: expected text or json", common->format);
+	if (session->ring_bytes &&
+	    (session->ring_bytes < 4096 || session->ring_bytes > (1u << 30) || (session->ring_bytes & (session->ring_bytes - 1))))
+		return err_set(err, -EINVAL, "--ring-bytes: expected a power of two from 4KiB to 1GiB");
+	session->json = common->format && !strcmp(common->format, "json");
+	session->no_probes = !common->probes;
+	session->capture_max_bytes = common->capture_max_bytes;
+	session->colour = common->color && isatty(STDOUT_FILENO) && !(no_color && no_color[0]);
+	session->api_key = api_key_find();
+	if (common->verbose)
+		log_set_level(LOG_DEBUG);
+	else if (session->quiet)
+		log_set_level(LOG_WARN);
+	return 0;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What `run` and `attach` share: where results go, how loud, probes or not. */
+#ifndef TOLL_COMMANDS_COMMON_H
+#define TOLL_COMMANDS_COMMON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "session/session.h"
+
+struct common_options {
+	uint64_t capture_max_bytes;
+	bool verbose;
+	bool probes;
+	bool color;
+	const char *format;
+};
+
+/* The last rows of a command's table, its end included. */
+#define COMMON_OPTION_ROWS(common, s)                                                                                            \
+	{OPTION_FLAG, "probes", 0, NULL, "--no-probes: load only, on purpose", &(common).probes},                                \
+		{OPTION_BYTES, "ring-bytes", 0, "BYTES", "ring buffer (default 32MiB)", &(s)->ring_bytes},                       \
+		{OPTION_BYTES, "capture-max", 0, "BYTES", "largest sampled capture (default 1GB)", &(common).capture_max_bytes}, \
+		{OPTION_STRING, "out", 'o', "DIR", "where the result goes", &(s)->out_dir},                                      \
+		{OPTION_STRING, "format", 0, "FORMAT", "text (default) or json on the screen", &(common).format},                \
+		{OPTION_FLAG, "color", 0, NULL, "--no-color: plain text (also $NO_COLOR)", &(common).color},                     \
+		{OPTION_FLAG, "quiet", 'q', NULL, "no progress lines", &(s)->quiet},                                             \
+		{OPTION_FLAG, "verbose", 'v', NULL, "libbpf's messages too", &(common).verbose},                                 \
+	{                                                                                                                        \
+		OPTION_END, NULL, 0, NULL, NULL, NULL                                                                            \
+	}
+
+#define COMMON_OPTIONS_DEFAULT                                                                                                   \
+	{                                                                                                                        \
+		.probes = true, .color = true, .capture_max_bytes = 1000000000                                                   \
+	}
+
+/* Defaults, environment and the log's level into the session's configuration. */
+int common_finish(const struct common_options *common, struct session_config *session, struct err *err);
+/* "full", "sample", "off"; NULL: sample. */
+int common_capture_mode(const char *text, enum capture_mode *out, struct err *err);
+/* Prints the one line and returns EXIT_CODE_CANNOT_RUN. */
+int common_fail(const struct err *err);
+
+#endif

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/options.h"
+#include "base/units.h"
+#include "commands/commands.h"
+#include "commands/common.h"
+#include "scenario/plan_print.h"
+#include "session/session.h"
+
+static const struct command_help help = {
+	.usage = "toll run SCENARIO (--gateway URL | --with RECIPE) [options]",
+	.text = "Loads a gateway as the scenario tells and reports what it charged each request, phase by phase, as the kernel "
+		"saw it. SCENARIO is "
+		"a file, a built-in name (`toll scenarios` lists them) or - for standard input. The gateway's processes are "
+		"found from its listening "
+		"port. Writes result.json, report.txt and capture.toll.",
+	.examples = "  toll run gateway/smoke --gateway http://127.0.0.1:8080\n"
+		    "  toll run gateway/baseline --with nginx --set buffering=off --time-scale 0.1\n"
+		    "  toll run edge/throughput --with reference --plant sleep=1ms@request\n"
+		    "  toll run my.yaml --gateway http://127.0.0.1:4000 --provider 127.0.0.1:9000 --out out/litellm\n",
+};
+
+struct run_options {
+	struct session_config session;
+	struct plan_overrides plan;
+	struct common_options common;
+	struct option_list header, set, criterion;
+	const char *time_scale, *rate;
+	const char *capture;
+	uint64_t vus, workers, threads, provider_threads;
+	bool dry_run, tag;
+};
+
+static int number_parse(const char *name, const char *text, double *out, struct err *err)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtod(text, &end);
+	if (errno || end == text || *end || !(*out > 0) || *out > 1e6)
+		return err_set(err, -EINVAL, "--%s %s: expected a number above 0, such as 0.1", name, text);
+	return 0;
+}
+
+static int options_finish(struct run_options *o, struct err *err)
+{
+	int rc = 0;
+
+	if (o->time_scale)
+		rc = number_parse("time-scale", o->time_scale, &o->plan.time_scale, err);
+	if (!rc && o->rate && units_parse_rate(o->rate, &o->plan.rate_per_s))
+		rc = err_set(err, -EINVAL, "--rate %s: expected requests per second, such as 50/s or 1000/m", o->rate);
+	if (!rc && o->vus > 100000)
+		rc = err_set(err, -EINVAL, "--vus %llu: at most 100000", (unsigned long long)o->vus);
+	if (!rc && (o->threads > 64 || o->provider_threads > 64 || o->workers > 1024))
+		rc = err_set(err, -EINVAL, "--threads and --provider-threads take at most 64, --workers at most 1024");
+	if (!rc)
+		rc = common_capture_mode(o->capture, &o->session.capture, err);
+	o->plan.vus = (uint32_t)o->vus;
+	o->plan.criterion = o->criterion.value;
+	o->plan.criteria = o->criterion.count;
+	o->session.threads = (unsigned)o->threads;
+	o->session.provider_threads = (unsigned)o->provider_threads;
+	o->session.workers = (unsigned)o->workers;
+	o->session.tag = o->tag;
+	o->session.header = &o->header;
+	o->session.recipe_params = &o->set;
+	return rc ? rc : common_finish(&o->common, &o->session, err);
+}
+
+/* A gateway from a recipe or from a URL ($GATEWAY_URL): exactly one. */
+static int gateway_choose(struct session_config *c, struct err *err)
+{
+	const char *environment = getenv("GATEWAY_URL");
+
+	if (c->recipe && c->url)
+		return err_set(err, -EINVAL, "--gateway and --with exclude each other: a recipe starts a gateway of its own");
+	if (c->plant && (!c->recipe || strcmp(c->recipe, "reference")))
+		return err_set(err, -EINVAL, "--plant works only with the reference gateway: add --with reference");
+	if (!c->recipe && !c->url)
+		c->url = environment && environment[0] ? environment : "http://localhost:8080";
+	return 0;
+}
+
+static int run_plan(struct run_options *o, const char *source, struct err *err)
+{
+	struct plan *plan = NULL;
+	int rc = plan_load(source, &o->plan, &plan, err), code;
+
+	if (rc)
+		return common_fail(err);
+	o->session.plan = plan;
+	if (o->dry_run) {
+		plan_print(plan, stdout);
+		code = EXIT_CODE_OK;
+	} else {
+		code = session_run(&o->session);
+	}
+	plan_free(plan);
+	return code;
+}
+
+int command_run(int argc, char **argv)
+{
+	struct run_options o = {.tag = true, .common = COMMON_OPTIONS_DEFAULT, .session = {.out_dir = "out/run"}};
+	struct session_config *s = &o.session;
+	const struct option rows[] = {
+		{OPTION_STRING, "gateway", 'g', "URL", "the gateway to load (default $GATEWAY_URL, else http://localhost:8080)",
+		 &s->url},
+		{OPTION_STRING, "with", 'w', "RECIPE", "start a gateway: nginx, haproxy, portkey, reference, or a recipe's path",
+		 &s->recipe},
+		{OPTION_LIST, "set", 0, "KEY=VALUE", "a parameter of the recipe", &o.set},
+		{OPTION_STRING, "plant", 0, "COSTS",
+		 "reference gateway: planted costs, e.g. sleep=1ms@request,cpu=200us@response", &s->plant},
+		{OPTION_U64, "workers", 0, "N", "workers of the recipe's gateway (default 1)", &o.workers},
+		{OPTION_U64, "pid", 'p', "PID", "the gateway is this process and its children", &s->pid},
+		{OPTION_STRING, "comm", 0, "NAME", "... or the processes of this name", &s->comm},
+		{OPTION_STRING, "cgroup", 0, "PATH", "... or those in this cgroup", &s->cgroup},
+		{OPTION_STRING, "provider", 0, "HOST:PORT", "run the embedded provider there (with a recipe: a free port)",
+		 &s->provider},
+		{OPTION_U64, "provider-threads", 0, "N", "threads of the embedded provider (default 1)", &o.provider_threads},
+		{OPTION_STRING, "provider-tls-cert", 0, "FILE", "the embedded provider speaks TLS", &s->provider_tls_cert},
+		{OPTION_STRING, "provider-tls-key", 0, "FILE", "... with this key", &s->provider_tls_key},
+		{OPTION_STRING, "time-scale", 0, "F", "multiply all stage durations, e.g. 0.1", &o.time_scale},
+		{OPTION_DURATION, "for", 0, "TIME", "stretch or shrink the whole scenario to this long", &o.plan.duration_ns},
+		{OPTION_FLAG, "quick", 0, NULL, "the scenario's quick form", &o.plan.quick},
+		{OPTION_STRING, "rate", 0, "RATE", "replace the rate of open stages, e.g. 200/s", &o.rate},
+		{OPTION_U64, "vus", 0, "N", "replace the virtual users of closed stages", &o.vus},
+		{OPTION_U64, "seed", 0, "N", "seed of arrivals, mix and provider", &o.plan.seed},
+		{OPTION_LIST, "criterion", 0, "TEXT", "add a criterion, or replace the one on the same metric", &o.criterion},
+		{OPTION_U64, "threads", 0, "N", "driver threads (default 1)", &o.threads},
+		{OPTION_LIST, "header", 'H', "HEADER", "an extra request header, \"Name: value\"", &o.header},
+		{OPTION_FLAG, "tag", 0, NULL, "carry a tag at the end of the prompt (--no-tag: join by order)", &o.tag},
+		{OPTION_FLAG, "insecure", 'k', NULL, "do not check the gateway's TLS certificate", &s->tls_insecure},
+		{OPTION_STRING, "ca-file", 0, "FILE", "certificates to check it with", &s->ca_file},
+		{OPTION_FLAG, "http2", 0, NULL, "HTTP/2 by TLS and ALPN", &s->http2},
+		{OPTION_STRING, "capture", 0, "MODE", "full, sample (default, at most --capture-max) or off", &o.capture},
+		{OPTION_FLAG, "dry-run", 0, NULL, "print the timeline and the number of requests, send nothing", &o.dry_run},
+		COMMON_OPTION_ROWS(o.common, s),
+	};
+	const char *scenario = NULL;
+	struct err err = {0};
+	unsigned positionals = 0;
+	int rc = options_parse(rows, &help, argc, argv, &scenario, 1, &positionals, &err);
+
+	if (rc > 0)
+		return EXIT_CODE_OK;
+	if (!rc && !positionals)
+		rc = err_set(&err, -EINVAL, "which scenario? `toll scenarios` lists them; e.g. toll run gateway/smoke");
+	if (!rc)
+		rc = options_finish(&o, &err);
+	if (!rc)
+		rc = gateway_choose(s, &err);
+	return rc ? common_fail(&err) : run_plan(&o, scenario, &err);
+}

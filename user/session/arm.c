@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Probes on. A run without them is still a run: the reason goes into the report. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "session/parts.h"
+
+static int on_wire(void *ctx, const void *data, uint32_t bytes)
+{
+	struct session *s = ctx;
+	const struct wire_header *h = data;
+
+	if (h->kind == WIRE_KIND_PROCESS && bytes >= sizeof(struct wire_process))
+		gauges_process(&s->gauges, data);
+	return session_frame(s, CAPTURE_WIRE, data, bytes);
+}
+
+static int probes_arm(struct session *s)
+{
+	struct probe_target *target = calloc(s->found.pids + 2, sizeof(*target));
+	struct probe_config config = {
+		.target = target, .ring_bytes = (uint32_t)s->config->ring_bytes, .record = on_wire, .ctx = s};
+	struct err err = {0};
+	int rc;
+
+	if (!target)
+		return -ENOMEM;
+	for (unsigned i = 0; i < s->found.pids; i++)
+		target[config.targets++] = (struct probe_target){s->found.pid[i], WIRE_ROLE_GATEWAY};
+	if (s->config->plan)
+		target[config.targets++] = (struct probe_target){(uint32_t)getpid(), WIRE_ROLE_DRIVER};
+	if (s->provider.pid > 0)
+		target[config.targets++] = (struct probe_target){(uint32_t)s->provider.pid, WIRE_ROLE_PROVIDER};
+	rc = probe_open(&s->probe, &config, &err);
+	free(target);
+	if (rc) {
+		s->probe = NULL;
+		snprintf(s->no_probes_because, sizeof(s->no_probes_because), "%s", err.text);
+		return rc;
+	}
+	s->probe_was_on = true;
+	snprintf(s->paths, sizeof(s->paths), "%s", probe_paths(s->probe));
+	return 0;
+}
+
+static json_t *configuration_of(const struct session *s)
+{
+	const struct session_config *c = s->config;
+
+	/* headers and keys stay out: they may be secret */
+	return json_pack("{s:s, s:s?, s:s?, s:i, s:b, s:b, s:s?, s:i}", "gateway", s->url, "recipe", c->recipe, "plant", c->plant,
+			 "driver_threads", (int)(c->threads ? c->threads : 1), "tag", c->tag, "http2", c->http2, "provider",
+			 c->provider, "seed", (int)(c->plan ? c->plan->seed : 0));
+}
+
+static void on_whole(void *ctx, const struct whole_request *w)
+{
+	struct session *s = ctx;
+
+	truth_add(&s->truth, w);
+}
+
+static int pipeline_open(struct session *s)
+{
+	struct run_meta meta = {0};
+	struct pipeline_config config = {.meta = &meta, .capture = s->capture, .whole = on_whole, .ctx = s};
+	int rc = run_meta_from_plan(&meta, s->config->plan);
+
+	if (rc)
+		return err_set(&s->err, rc, "no memory for the run");
+	meta.provider_is_ours = s->provider.pid > 0;
+	meta.start_unix_s = (uint64_t)s->start_wall_s;
+	meta.configuration = configuration_of(s);
+	rc = pipeline_new(&s->pipeline, &config, &s->err);
+	run_meta_fini(&meta);
+	return rc;
+}
+
+int session_arm(struct session *s)
+{
+	const struct session_config *c = s->config;
+	int rc = 0;
+
+	gauges_init(&s->gauges, &s->found);
+	if (c->capture != CAPTURE_OFF)
+		rc = capture_writer_open(&s->capture, s->capture_path, c->capture, c->capture_max_bytes, &s->err);
+	if (!rc)
+		rc = pipeline_open(s);
+	if (rc)
+		return rc;
+	if (c->no_probes)
+		snprintf(s->no_probes_because, sizeof(s->no_probes_because), "--no-probes was given");
+	if (!s->no_probes_because[0])
+		probes_arm(s);
+	if (!s->probe && !c->plan)
+		return err_set(&s->err, -EPERM, "nothing to attach: %s", s->no_probes_because);
+	if (!s->probe)
+		log_line(LOG_WARN, "no probes: %s; the load still runs", s->no_probes_because);
+	return 0;
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* After the load: the last turns and records come in, then everything of ours leaves. */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "session/parts.h"
+
+#define SETTLE_NS (150 * NS_PER_MS) /* answers that the driver no longer waits for, sockets that close */
+#define LOG_END_NS (3 * NS_PER_S)
+
+static void settle(struct session *s, uint64_t until_ns, bool until_log_ends)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	while (now_ns < until_ns && !(until_log_ends && s->provider.log_fd < 0)) {
+		clock_sleep_until(now_ns + 10 * NS_PER_MS, NULL);
+		session_read_all(s);
+		now_ns = clock_now_ns();
+	}
+}
+
+void session_drain(struct session *s)
+{
+	int rc = 0;
+
+	if (s->driver) {
+		driver_stop(s->driver);
+		rc = driver_finish(s->driver, &s->driver_stats, &s->err);
+		if (rc)
+			session_cut_short(s, "%s", s->err.text);
+	}
+	if (!s->pipeline)
+		return;
+	settle(s, clock_now_ns() + SETTLE_NS, false);
+	if (s->probe) {
+		rc = probe_flush(s->probe, true);
+		if (rc)
+			log_line(LOG_WARN, "open turns could not be read at the end: %s", strerror(-rc));
+	}
+	session_read_all(s);
+	provider_child_stop(&s->provider);
+	settle(s, clock_now_ns() + LOG_END_NS, true);
+	rc = pipeline_finish(s->pipeline);
+	if (rc)
+		session_cut_short(s, "the last records could not be joined: %s", strerror(-rc));
+}
+
+/* Probes first: nothing may be charged to a gateway that is ending. The gateway before its provider. */
+void session_tear_down(struct session *s)
+{
+	probe_close(s->probe);
+	s->probe = NULL;
+	recipe_stop(&s->gateway);
+	provider_child_reap(&s->provider);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The gateway's CPU and memory, sampled each second over its whole process tree. */
+#ifndef TOLL_SESSION_GAUGES_H
+#define TOLL_SESSION_GAUGES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bpf/wire.h"
+#include "probe/discover.h"
+#include "report/report.h"
+
+struct gauges {
+	uint32_t pid[DISCOVER_PIDS_MAX];
+	unsigned pids;
+	uint64_t samples;
+	uint64_t start_ns, last_ns; /* of the measured part */
+	uint64_t cpu_start_ns, cpu_last_ns;
+	double cores_max;
+	uint64_t rss_initial_bytes, rss_sum_bytes, rss_peak_bytes, rss_last_bytes;
+};
+
+void gauges_init(struct gauges *g, const struct discovered *found);
+/* Children of the gateway come and go. */
+void gauges_process(struct gauges *g, const struct wire_process *p);
+/* From here on it is measured (end of the warm-up). */
+void gauges_start(struct gauges *g, uint64_t now_ns);
+void gauges_sample(struct gauges *g, uint64_t now_ns);
+bool gauges_any_alive(const struct gauges *g);
+void gauges_fill(const struct gauges *g, struct report_gateway *out);
+
+#endif

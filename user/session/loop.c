@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The event loop of a session. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "session/parts.h"
+
+#define TICK_NS (20 * NS_PER_MS)
+#define START_DELAY_NS (50 * NS_PER_MS)
+#define PROGRESS_NS (5 * NS_PER_S)
+
+enum { POLL_SIGNAL, POLL_TICK, POLL_DONE, POLL_LOG, POLL_FDS };
+
+struct loop {
+	struct session *s;
+	struct pollfd fd[POLL_FDS];
+	uint64_t next_second_ns;
+	uint64_t next_progress_ns;
+	bool measured_started;
+};
+
+void session_cut_short(struct session *s, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (s->cut_short[0])
+		return;
+	va_start(ap, fmt);
+	vsnprintf(s->cut_short, sizeof(s->cut_short), fmt, ap);
+	va_end(ap);
+	log_line(LOG_WARN, "cut short: %s; what was measured so far is in the result", s->cut_short);
+}
+
+int session_frame(void *ctx, enum capture_frame type, const void *data, uint32_t bytes)
+{
+	struct session *s = ctx;
+
+	return pipeline_frame(s->pipeline, type, data, bytes);
+}
+
+int session_read_all(struct session *s)
+{
+	int rc = 0;
+
+	if (s->probe) {
+		rc = probe_poll(s->probe);
+		rc = rc > 0 ? 0 : rc;
+	}
+	if (!rc)
+		rc = queue_drain(&s->queue, session_frame, s);
+	if (!rc)
+		rc = provider_child_drain(&s->provider, session_frame, s);
+	if (!rc && s->probe && !probe_counters(s->probe, s->counters))
+		rc = session_frame(s, CAPTURE_COUNTERS, s->counters, sizeof(s->counters));
+	return rc;
+}
+
+static int tick_timer(void)
+{
+	struct itimerspec every = {.it_interval = {.tv_nsec = TICK_NS}, .it_value = {.tv_nsec = TICK_NS}};
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+
+	if (fd >= 0 && timerfd_settime(fd, 0, &every, NULL)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static uint64_t warmup_end_ns(const struct session *s)
+{
+	return s->start_ns + (s->config->plan ? s->config->plan->warmup_ns : 0);
+}
+
+static void progress_print(struct loop *l, uint64_t now_ns)
+{
+	struct session *s = l->s;
+	struct driver_progress p;
+	char sent[32], elapsed[32];
+
+	units_format_ns(elapsed, sizeof(elapsed), now_ns > s->start_ns ? now_ns - s->start_ns : 0);
+	if (!s->driver) {
+		log_line(LOG_INFO, "%s watched", elapsed);
+		return;
+	}
+	driver_progress(s->driver, &p);
+	log_line(LOG_INFO, "%s: %s done, %llu failed, %llu in flight%s", elapsed, units_format_count(sent, sizeof(sent), p.done),
+		 (unsigned long long)p.failed, (unsigned long long)p.in_flight, now_ns < warmup_end_ns(s) ? " (warm-up)" : "");
+}
+
+static void gateway_watch(struct session *s)
+{
+	char why[200] = "";
+
+	if (s->gateway_died || !s->gauges.pids || !s->gateway_is_local)
+		return;
+	if (s->recipe && recipe_has_ended(&s->gateway, why, sizeof(why))) {
+		s->gateway_died = true;
+		session_cut_short(s, "the gateway %s", why);
+	} else if (!gauges_any_alive(&s->gauges)) {
+		s->gateway_died = true;
+		session_cut_short(s, "the gateway died (none of its processes is left)");
+	}
+}
+
+static int every_second(struct loop *l, uint64_t now_ns)
+{
+	struct session *s = l->s;
+
+	if (!l->measured_started && now_ns >= warmup_end_ns(s)) {
+		gauges_start(&s->gauges, now_ns);
+		l->measured_started = true;
+	} else if (l->measured_started) {
+		gauges_sample(&s->gauges, now_ns);
+	}
+	gateway_watch(s);
+	if (!s->config->quiet && now_ns >= l->next_progress_ns) {
+		progress_print(l, now_ns);
+		l->next_progress_ns = now_ns + PROGRESS_NS;
+	}
+	return s->probe ? probe_flush(s->probe, false) : 0;
+}
+
+static int on_tick(struct loop *l, uint64_t now_ns)
+{
+	struct session *s = l->s;
+	uint64_t expirations;
+	int rc;
+
+	if (read(l->fd[POLL_TICK].fd, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
+		return -errno;
+	if (now_ns >= l->next_second_ns) {
+		l->next_second_ns = now_ns + NS_PER_S;
+		rc = every_second(l, now_ns);
+		if (rc)
+			log_line(LOG_DEBUG, "flush of open turns: %s", strerror(-rc));
+	}
+	rc = session_read_all(s);
+	return rc ? rc : session_frame(s, CAPTURE_TICK, &now_ns, sizeof(now_ns));
+}
+
+static void on_signal(struct loop *l)
+{
+	struct signalfd_siginfo info;
+
+	if (read(l->fd[POLL_SIGNAL].fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return;
+	session_cut_short(l->s, "%s received", info.ssi_signo == SIGINT ? "Ctrl-C" : strsignal((int)info.ssi_signo));
+}
+
+static bool is_over(const struct loop *l, uint64_t now_ns)
+{
+	const struct session *s = l->s;
+
+	if (s->cut_short[0] || (l->fd[POLL_DONE].revents & POLLIN))
+		return true;
+	return !s->driver && now_ns >= s->start_ns + s->config->attach_ns;
+}
+
+static int loop_run(struct loop *l)
+{
+	int rc = 0;
+
+	while (!rc) {
+		uint64_t now_ns;
+
+		if (poll(l->fd, POLL_FDS, -1) < 0 && errno != EINTR)
+			return -errno;
+		now_ns = clock_now_ns();
+		if (l->fd[POLL_SIGNAL].revents & POLLIN)
+			on_signal(l);
+		if (l->fd[POLL_TICK].revents & POLLIN)
+			rc = on_tick(l, now_ns);
+		else if (l->fd[POLL_LOG].revents)
+			rc = provider_child_drain(&l->s->provider, session_frame, l->s);
+		l->fd[POLL_LOG].fd = l->s->provider.log_fd;
+		if (is_over(l, now_ns))
+			break;
+	}
+	return rc;
+}
+
+static int load_start(struct session *s)
+{
+	const struct session_config *c = s->config;
+	struct driver_config config = {
+		.plan = c->plan,
+		.url = s->url,
+		.api_key = c->api_key,
+		.header = s->header,
+		.headers = s->headers,
+		.threads = c->threads,
+		.tag = c->tag,
+		.tls_insecure = c->tls_insecure,
+		.ca_file = c->ca_file,
+		.http2 = c->http2,
+		.sink = queue_sink(&s->queue),
+	};
+	int rc;
+
+	s->start_ns = clock_now_ns() + START_DELAY_NS;
+	pipeline_meta(s->pipeline)->start_ns = s->start_ns;
+	pipeline_meta_write(s->pipeline);
+	if (!c->plan)
+		return 0;
+	rc = driver_new(&s->driver, &config, &s->err);
+	return rc ? rc : driver_start(s->driver, s->start_ns, &s->err);
+}
+
+int session_loop(struct session *s)
+{
+	struct loop l = {.s = s};
+	sigset_t stop;
+	int rc = load_start(s);
+
+	if (rc)
+		return rc;
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGINT);
+	sigaddset(&stop, SIGTERM);
+	sigaddset(&stop, SIGHUP);
+	l.fd[POLL_SIGNAL] = (struct pollfd){.fd = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK), .events = POLLIN};
+	l.fd[POLL_TICK] = (struct pollfd){.fd = tick_timer(), .events = POLLIN};
+	l.fd[POLL_DONE] = (struct pollfd){.fd = s->driver ? driver_done_fd(s->driver) : -1, .events = POLLIN};
+	l.fd[POLL_LOG] = (struct pollfd){.fd = s->provider.log_fd, .events = POLLIN};
+	if (l.fd[POLL_SIGNAL].fd < 0 || l.fd[POLL_TICK].fd < 0)
+		rc = err_set(&s->err, -errno, "cannot make the session's timers: %s", strerror(errno));
+	if (!rc)
+		rc = loop_run(&l);
+	gauges_sample(&s->gauges, clock_now_ns());
+	s->end_ns = clock_now_ns();
+	close(l.fd[POLL_SIGNAL].fd);
+	close(l.fd[POLL_TICK].fd);
+	return rc;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The session's own state, shared by the files of this room only. */
+#ifndef TOLL_SESSION_PARTS_H
+#define TOLL_SESSION_PARTS_H
+
+#include "driver/driver.h"
+#include "probe/discover.h"
+#include "probe/probe.h"
+#include "report/report.h"
+#include "session/gauges.h"
+#include "session/pipeline.h"
+#include "session/provider_child.h"
+#include "session/queue.h"
+#include "session/recipe.h"
+#include "session/session.h"
+#include "session/truth.h"
+
+#define SESSION_HEADERS_MAX 48
+#define QUEUE_BYTES_MAX (256u << 20)
+
+struct session {
+	const struct session_config *config;
+	struct err err;
+	char url[256];
+	char capture_path[300];
+	char log_path[300];
+	char truth_path[300];
+	const char *header[SESSION_HEADERS_MAX];
+	unsigned headers;
+
+	struct provider_child provider;
+	struct recipe *recipe;
+	struct recipe_running gateway;
+	struct discovered found;
+	bool gateway_is_local;
+	bool gateway_died;
+
+	struct probe *probe;
+	bool probe_was_on;
+	char paths[200];
+	char no_probes_because[480];
+	struct queue queue;
+	struct capture_writer *capture;
+	struct pipeline *pipeline;
+	struct driver *driver;
+	const struct driver_stats *driver_stats;
+	struct gauges gauges;
+	struct truth truth;
+
+	time_t start_wall_s;
+	uint64_t start_ns, end_ns; /* of the load (attach: of watching) */
+	uint64_t counters[WIRE_COUNTERS];
+	char cut_short[256]; /* why; "": it was not */
+	struct capture_end captured;
+};
+
+/* prepare.c: output directory, provider, gateway, who it is; -errno with s->err filled. */
+int session_prepare(struct session *s);
+/* arm.c: probes on, pipeline and capture open. Missing probes are no failure: s->no_probes_because tells. */
+int session_arm(struct session *s);
+/* loop.c: drives the load and reads everything until it is done, cut short or the time is over. */
+int session_loop(struct session *s);
+/* drain.c: last turns, last records; then probes off, processes ended. Safe after any failure, and twice. */
+void session_drain(struct session *s);
+void session_tear_down(struct session *s);
+/* result.c: the document, its files, the report on the screen; an exit code. */
+int session_result(struct session *s);
+
+/* One frame of any source into the pipeline. */
+int session_frame(void *ctx, enum capture_frame type, const void *data, uint32_t bytes);
+/* Ring, queue and provider's log, as far as they are now. */
+int session_read_all(struct session *s);
+void session_cut_short(struct session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

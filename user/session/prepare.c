@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Before any probe: the output directory, the provider, the gateway, and which processes that is. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "session/parts.h"
+
+#define PREFLIGHT_PATH "/v1/models"
+
+static int directory_make(const char *path, struct err *err)
+{
+	char part[256];
+
+	for (size_t i = 1; path[i - 1]; i++) {
+		if (path[i] != '/' && path[i])
+			continue;
+		snprintf(part, sizeof(part), "%.*s", (int)i, path);
+		if (mkdir(part, 0755) && errno != EEXIST)
+			return err_set(err, -errno, "cannot make the output directory %s: %s; choose another with --out", path,
+				       strerror(errno));
+	}
+	return 0;
+}
+
+static int paths_make(struct session *s)
+{
+	const char *dir = s->config->out_dir;
+	int rc = directory_make(dir, &s->err);
+
+	if (rc)
+		return rc;
+	if (access(dir, W_OK))
+		return err_set(&s->err, -errno, "cannot write into %s: %s; choose another directory with --out", dir,
+			       strerror(errno));
+	snprintf(s->capture_path, sizeof(s->capture_path), "%s/capture.toll", dir);
+	snprintf(s->log_path, sizeof(s->log_path), "%s/provider.log", dir);
+	snprintf(s->truth_path, sizeof(s->truth_path), "%s/truth.bin", dir);
+	unlink(s->truth_path); /* the gateway appends */
+	unlink(s->log_path);
+	return 0;
+}
+
+static int provider_start(struct session *s)
+{
+	const struct session_config *c = s->config;
+	struct provider_child_config config = {
+		.listen = c->provider ? c->provider : "127.0.0.1:0",
+		.threads = c->provider_threads,
+		.behaviour = c->plan ? &c->plan->provider : NULL,
+		.tls_cert = c->provider_tls_cert,
+		.tls_key = c->provider_tls_key,
+		.seed = c->plan ? c->plan->seed : 1,
+		.log_path = s->log_path,
+	};
+
+	if (!c->provider && !c->recipe)
+		return 0;
+	return provider_child_start(&config, &s->provider, &s->err);
+}
+
+static int recipe_begin(struct session *s)
+{
+	const struct session_config *c = s->config;
+	char plant[200], truth[340];
+	const char *extra[OPTION_LIST_MAX + 2];
+	struct recipe_params params = {
+		.upstream_scheme = c->provider_tls_cert ? "https" : "http",
+		.upstream_host = "127.0.0.1",
+		.upstream_port = s->provider.port,
+		.workers = c->workers,
+		.extra = extra,
+	};
+	int rc = recipe_load(c->recipe, &s->recipe, &s->err);
+
+	if (rc)
+		return rc;
+	for (unsigned i = 0; c->recipe_params && i < c->recipe_params->count; i++)
+		extra[params.extras++] = c->recipe_params->value[i];
+	if (c->plant) {
+		snprintf(plant, sizeof(plant), "plant=%s", c->plant);
+		snprintf(truth, sizeof(truth), "truth=%s%s", s->truth_path[0] == '/' ? "" : "./", s->truth_path);
+		extra[params.extras++] = plant;
+		extra[params.extras++] = truth;
+	}
+	rc = recipe_start(s->recipe, &params, &s->gateway, &s->err);
+	if (rc)
+		return rc;
+	snprintf(s->url, sizeof(s->url), "%s", s->gateway.url);
+	return 0;
+}
+
+struct authority {
+	char host[128];
+	unsigned port;
+	bool https;
+};
+
+static int url_split(const char *url, struct authority *a, struct err *err)
+{
+	const char *rest = strstr(url, "://");
+	const char *end, *colon;
+
+	a->https = !strncmp(url, "https://", 8);
+	if (!rest || (!a->https && strncmp(url, "http://", 7)))
+		return err_set(err, -EINVAL, "--gateway %s: expected http://HOST:PORT or https://HOST:PORT", url);
+	rest += 3;
+	end = rest + strcspn(rest, "/?#");
+	colon = NULL;
+	for (const char *p = rest; p < end && (*rest != '[' || p == rest || p > strchr(rest, ']')); p++)
+		if (*p == ':')
+			colon = p;
+	if (*rest == '[' && strchr(rest, ']') && strchr(rest, ']') < end) {
+		const char *close = strchr(rest, ']');
+
+		colon = close[1] == ':' ? close + 1 : NULL;
+		snprintf(a->host, sizeof(a->host), "%.*s", (int)(close - rest - 1), rest + 1);
+	} else {
+		snprintf(a->host, sizeof(a->host), "%.*s", (int)((colon ? colon : end) - rest), rest);
+	}
+	a->port = colon ? (unsigned)strtoul(colon + 1, NULL, 10) : (a->https ? 443 : 80);
+	if (!a->host[0] || !a->port || a->port > 65535)
+		return err_set(err, -EINVAL, "--gateway %s: host or port is missing; expected http://HOST:PORT", url);
+	return 0;
+}
+
+/* An address that this host can bind is this host's. The numeric form goes to out. */
+static bool host_is_local(const char *host, char *out, size_t size)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list, *a;
+	bool local = false;
+
+	if (getaddrinfo(host, NULL, &hints, &list))
+		return false;
+	for (a = list; a && !local; a = a->ai_next) {
+		int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+		local = fd >= 0 && !bind(fd, a->ai_addr, a->ai_addrlen);
+		if (local && getnameinfo(a->ai_addr, a->ai_addrlen, out, (socklen_t)size, NULL, 0, NI_NUMERICHOST))
+			snprintf(out, size, "%s", host);
+		if (fd >= 0)
+			close(fd);
+	}
+	freeaddrinfo(list);
+	return local;
+}
+
+static int gateway_find(struct session *s)
+{
+	const struct session_config *c = s->config;
+	struct authority a;
+	char address[128] = "";
+	int rc;
+
+	s->gateway_is_local = true;
+	if (c->pid)
+		return discover_by_pid((uint32_t)c->pid, &s->found, &s->err);
+	if (c->comm)
+		return discover_by_comm(c->comm, &s->found, &s->err);
+	if (c->cgroup)
+		return discover_by_cgroup(c->cgroup, &s->found, &s->err);
+	rc = url_split(s->url, &a, &s->err);
+	if (rc)
+		return rc;
+	if (!host_is_local(a.host, address, sizeof(address))) {
+		s->gateway_is_local = false;
+		snprintf(s->no_probes_because, sizeof(s->no_probes_because), "the gateway at %s is not on this host", a.host);
+		return 0;
+	}
+	rc = discover_by_port(address, a.port, &s->found, &s->err);
+	if ((rc == -EPERM || rc == -EACCES) && geteuid()) {
+		snprintf(s->no_probes_because, sizeof(s->no_probes_because), "not root: %.400s", s->err.text);
+		memset(&s->err, 0, sizeof(s->err));
+		return 0;
+	}
+	return rc;
+}
+
+static void headers_collect(struct session *s)
+{
+	const struct option_list *own = s->config->header;
+
+	for (unsigned i = 0; i < s->gateway.headers && s->headers < SESSION_HEADERS_MAX; i++)
+		s->header[s->headers++] = s->gateway.header[i];
+	for (unsigned i = 0; own && i < own->count && s->headers < SESSION_HEADERS_MAX; i++)
+		s->header[s->headers++] = own->value[i];
+}
+
+static int preflight(struct session *s)
+{
+	struct driver_config config = {
+		.plan = s->config->plan,
+		.url = s->url,
+		.api_key = s->config->api_key,
+		.header = s->header,
+		.headers = s->headers,
+		.tls_insecure = s->config->tls_insecure,
+		.ca_file = s->config->ca_file,
+		.http2 = s->config->http2,
+	};
+	unsigned status = 0;
+	int rc = driver_preflight(&config, PREFLIGHT_PATH, &status, &s->err);
+
+	if (!rc && status >= 500)
+		log_line(LOG_WARN, "%s%s answered %u before the run: is its upstream up?", s->url, PREFLIGHT_PATH, status);
+	return rc;
+}
+
+int session_prepare(struct session *s)
+{
+	const struct session_config *c = s->config;
+	int rc = paths_make(s);
+
+	if (!rc)
+		rc = truth_init(&s->truth, c->plant, &s->err);
+	if (!rc)
+		rc = provider_start(s);
+	if (!rc && c->recipe)
+		rc = recipe_begin(s);
+	else if (!rc && c->url)
+		snprintf(s->url, sizeof(s->url), "%s", c->url);
+	if (!rc)
+		rc = gateway_find(s);
+	headers_collect(s);
+	if (!rc && c->plan)
+		rc = preflight(s);
+	return rc;
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the run found, as a document, as files and on the screen. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "session/parts.h"
+
+/* Later than this at p99 though a slot was free: the schedule was not kept (SCENARIOS: lateness is never the gateway's). */
+#define LATENESS_MAX_NS (5 * NS_PER_MS)
+
+static bool plan_is_open(const struct plan *plan)
+{
+	for (uint32_t i = 0; plan && i < plan->stages; i++)
+		if (plan->stage[i].loop == PLAN_OPEN)
+			return true;
+	return false;
+}
+
+/* Empty when the driver kept its schedule. */
+static void schedule_check(const struct session *s, char *why, size_t size)
+{
+	const struct driver_stats *d = s->driver_stats;
+	uint64_t late_ns, span_ns;
+	char late[32];
+
+	why[0] = '\0';
+	if (!d || !plan_is_open(s->config->plan) || d->end_ns <= d->start_ns)
+		return;
+	late_ns = hist_percentile(d->total.lateness, 99);
+	span_ns = d->end_ns - d->start_ns;
+	units_format_ns(late, sizeof(late), late_ns);
+	if (d->cpu_ns > span_ns / 100 * 95 * (s->config->threads ? s->config->threads : 1))
+		snprintf(why, size, "the driver's threads were out of CPU: give it more with --threads or offer less load");
+	else if (late_ns > LATENESS_MAX_NS && !d->queue_max)
+		snprintf(why, size,
+			 "the driver could not keep its schedule: p99 of its lateness is %s; give it CPU or offer less load",
+			 late);
+}
+
+static void gateway_fill(const struct session *s, struct report_gateway *g)
+{
+	g->known = s->found.pids > 0;
+	snprintf(g->exe, sizeof(g->exe), "%s", s->found.exe);
+	snprintf(g->comm, sizeof(g->comm), "%s", s->found.comm);
+	snprintf(g->how, sizeof(g->how), "%s", s->found.how);
+	snprintf(g->recipe, sizeof(g->recipe), "%s", s->config->recipe ? s->config->recipe : "");
+	snprintf(g->url, sizeof(g->url), "%s", s->url);
+	for (unsigned i = 0; i < s->gauges.pids && g->pids < sizeof(g->pid) / sizeof(g->pid[0]); i++)
+		g->pid[g->pids++] = s->gauges.pid[i];
+	g->died = s->gateway_died;
+	gauges_fill(&s->gauges, g);
+}
+
+static void driver_fill(const struct session *s, struct report_input *in)
+{
+	const struct driver_stats *d = s->driver_stats;
+
+	if (!d)
+		return;
+	in->due = d->due;
+	in->queue_max = d->queue_max;
+	in->in_flight_max = d->in_flight_max;
+	in->connections = d->connections;
+	in->driver_cpu_ns = d->cpu_ns;
+	in->driver_threads = s->config->threads ? s->config->threads : 1;
+}
+
+struct notes {
+	char text[8][200];
+	const char *line[8];
+	unsigned count;
+};
+
+__attribute__((format(printf, 2, 3))) static void note_add(struct notes *n, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (n->count == sizeof(n->line) / sizeof(n->line[0]))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(n->text[n->count], sizeof(n->text[0]), fmt, ap);
+	va_end(ap);
+	n->line[n->count] = n->text[n->count];
+	n->count++;
+}
+
+/* Driver connections that end at no socket of the gateway: which process is between? */
+static void notes_foreign(const struct session *s, struct notes *n)
+{
+	uint16_t port[4];
+	unsigned ports = timeline_foreign_ports(pipeline_timeline(s->pipeline), port, 4);
+	char comm[32];
+	uint32_t pid;
+
+	for (unsigned i = 0; i < ports; i++) {
+		if (!discover_socket_owner(0, port[i], comm, sizeof(comm), &pid)) {
+			note_add(n, "the driver's peer is no socket of the gateway: %s (pid %u) stands between", comm, pid);
+			return;
+		}
+	}
+	if (ports)
+		note_add(n,
+			 "the driver's peer is no socket of the gateway: another process or address translation stands between");
+}
+
+static void notes_make(const struct session *s, struct notes *n)
+{
+	uint64_t dropped = queue_dropped((struct queue *)&s->queue);
+
+	if (s->found.not_owner[0])
+		note_add(n, "%s was followed to the gateway behind it", s->found.not_owner);
+	if (s->probe_was_on)
+		notes_foreign(s, n);
+	if (dropped)
+		note_add(n, "%" PRIu64 " of the driver's records found the queue full and are missing from the figures", dropped);
+	if (s->driver_stats && s->driver_stats->first_error[0])
+		note_add(n, "first failure: %.150s", s->driver_stats->first_error);
+}
+
+static int files_write(struct session *s, const json_t *doc)
+{
+	char path[320];
+	FILE *text;
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/result.json", s->config->out_dir);
+	rc = report_write_json(doc, path, &s->err);
+	if (rc)
+		return rc;
+	snprintf(path, sizeof(path), "%s/report.txt", s->config->out_dir);
+	text = fopen(path, "we");
+	if (!text)
+		return err_set(&s->err, -errno, "cannot write %s: %s", path, strerror(errno));
+	rc = report_print_text(doc, text, false);
+	if (fclose(text) && !rc)
+		rc = -errno;
+	return rc ? err_set(&s->err, rc, "cannot write %s: %s; free space or choose another --out", path, strerror(-rc)) : 0;
+}
+
+static void input_fill(struct session *s, struct report_input *in, struct notes *notes, const char *invalid)
+{
+	pipeline_fill_report(s->pipeline, in);
+	notes_make(s, notes);
+	in->command = s->config->plan ? "run" : "attach";
+	in->complete = !s->cut_short[0];
+	in->cut_short_because = s->cut_short[0] ? s->cut_short : NULL;
+	in->start_unix_s = (uint64_t)s->start_wall_s;
+	in->invalid_because = invalid[0] ? invalid : NULL;
+	in->no_probes_because = s->no_probes_because[0] ? s->no_probes_because : NULL;
+	in->probe_paths = s->probe_was_on ? s->paths : NULL;
+	in->open_loop = plan_is_open(s->config->plan);
+	in->note = notes->line;
+	in->notes = notes->count;
+	gateway_fill(s, &in->gateway);
+	driver_fill(s, in);
+	truth_fill(&s->truth, s->truth_path, in);
+}
+
+/* The head of the capture once more, whole, so that a replay tells the same; then the file is closed. */
+static void capture_end(struct session *s, struct report_input *in)
+{
+	struct err err = {0};
+
+	if (!s->capture)
+		return;
+	run_meta_from_report(pipeline_meta(s->pipeline), in);
+	pipeline_meta_write(s->pipeline);
+	if (capture_writer_close(s->capture, &s->captured, &err)) {
+		log_line(LOG_WARN, "%s", err.text);
+		session_cut_short(s, "%.200s", err.text);
+		in->complete = false;
+		in->cut_short_because = s->cut_short;
+	}
+	s->capture = NULL;
+	in->capture = &s->captured;
+}
+
+int session_result(struct session *s)
+{
+	static const char doc_failed[] = "no memory for the result";
+	struct report_input in = {0};
+	struct notes notes = {.count = 0};
+	char invalid[200];
+	json_t *doc;
+	int code;
+
+	schedule_check(s, invalid, sizeof(invalid));
+	input_fill(s, &in, &notes, invalid);
+	capture_end(s, &in);
+	doc = report_build(&in);
+	if (!doc) {
+		log_line(LOG_ERROR, "%s", doc_failed);
+		return EXIT_CODE_CANNOT_RUN;
+	}
+	code = report_exit_code(doc);
+	if (s->config->json)
+		json_dumpf(doc, stdout, JSON_INDENT(2));
+	else
+		report_print_text(doc, stdout, s->config->colour);
+	if (files_write(s, doc)) {
+		log_line(LOG_ERROR, "%s", s->err.text);
+		code = EXIT_CODE_CUT_SHORT;
+	} else {
+		log_line(LOG_INFO, "written: %s/result.json, report.txt%s", s->config->out_dir,
+			 s->config->capture != CAPTURE_OFF ? ", capture.toll" : "");
+	}
+	json_decref(doc);
+	return code;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A session: prepare, arm, run, drain, tear down. One thread (this one) owns signals, timers, the ring buffer, the provider's
+ * log and the pipeline; the driver's threads only append to a queue. Whatever ends it, a result is written.
+ */
+#ifndef TOLL_SESSION_SESSION_H
+#define TOLL_SESSION_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/options.h"
+#include "record/capture.h"
+#include "scenario/plan.h"
+
+struct session_config {
+	const struct plan *plan; /* NULL: attach, no load of ours */
+	uint64_t attach_ns; /* attach: how long */
+	const char *url; /* --gateway; NULL with a recipe */
+	const char *recipe; /* --with */
+	const struct option_list *recipe_params; /* --set key=value */
+	const char *plant; /* reference gateway; NULL: none */
+	unsigned workers; /* of the recipe's gateway */
+	uint64_t pid; /* --pid, --comm, --cgroup override the search by port */
+	const char *comm;
+	const char *cgroup;
+	const char
+		*provider; /* --provider HOST:PORT: run the embedded provider there; NULL: only with a recipe, on a free port */
+	unsigned provider_threads;
+	const char *provider_tls_cert, *provider_tls_key;
+	bool no_probes;
+	uint64_t ring_bytes; /* 0: default */
+	const char *out_dir;
+	enum capture_mode capture;
+	uint64_t capture_max_bytes;
+	const char *api_key;
+	const struct option_list *header;
+	unsigned threads; /* of the driver */
+	bool tag;
+	bool tls_insecure;
+	const char *ca_file;
+	bool http2;
+	bool quiet; /* no progress lines */
+	bool json; /* print the document instead of the text */
+	bool colour;
+};
+
+/* Runs it all; prints the report; returns an exit code. */
+int session_run(const struct session_config *config);
+
+#endif
