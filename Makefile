@@ -4,6 +4,12 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
+# all cores, but `make clean all` in that order
+MAKEFLAGS += -j$(shell nproc)
+ifneq ($(filter clean,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
+
 BUILD ?= build
 ifeq ($(origin CC),default)
 CC := gcc
