@@ -69,11 +69,11 @@ static void build_machine(struct build *b)
 	json_t *machine = build_object(b, b->doc, "machine");
 
 	if (m->hostname[0])
-		build_put(b, machine, "hostname", build_text(m->hostname));
+		build_put(b, machine, "hostname", report_text(m->hostname));
 	if (m->kernel[0])
-		build_put(b, machine, "kernel", build_text(m->kernel));
+		build_put(b, machine, "kernel", report_text(m->kernel));
 	if (m->cpu[0])
-		build_put(b, machine, "cpu", build_text(m->cpu));
+		build_put(b, machine, "cpu", report_text(m->cpu));
 	if (m->cores)
 		build_put(b, machine, "cores", json_integer(m->cores));
 	if (!m->hostname[0] && !m->kernel[0])
@@ -86,13 +86,13 @@ static void build_head(struct build *b)
 
 	build_put(b, b->doc, "schema", json_string("toll.result/1"));
 	if (in->invalid_because)
-		build_put(b, b->doc, "invalid", build_text(in->invalid_because));
+		build_put(b, b->doc, "invalid", report_text(in->invalid_because));
 	build_put(b, b->doc, "complete", json_boolean(in->complete));
 	if (!in->complete)
 		build_put(b, b->doc, "cut_short_because",
-			  build_text(in->cut_short_because ? in->cut_short_because : "the reason is not known"));
-	build_put(b, b->doc, "command", build_text(in->command ? in->command : "run"));
-	build_put(b, b->doc, "scenario", build_text(in->scenario ? in->scenario : ""));
+			  report_text(in->cut_short_because ? in->cut_short_because : "the reason is not known"));
+	build_put(b, b->doc, "command", report_text(in->command ? in->command : "run"));
+	build_put(b, b->doc, "scenario", report_text(in->scenario ? in->scenario : ""));
 	build_date(b);
 	build_put(b, b->doc, "duration_s", build_number(in->duration_s));
 	build_machine(b);
@@ -100,7 +100,7 @@ static void build_head(struct build *b)
 		build_put(b, b->doc, "configuration", json_deep_copy(in->configuration));
 	json_t *notes = build_array(b, b->doc, "notes");
 	for (unsigned i = 0; i < in->notes; i++)
-		build_append(b, notes, build_text(in->note[i]));
+		build_append(b, notes, report_text(in->note[i]));
 }
 
 static void build_warmup(struct build *b)

@@ -20,7 +20,6 @@ json_t *build_array(struct build *b, json_t *parent, const char *key);
 void build_append(struct build *b, json_t *array, json_t *value);
 json_t *build_u64(uint64_t value); /* clamped to what JSON integers hold here */
 json_t *build_number(double value); /* rounded to 1e-6, 0 when not finite */
-json_t *build_text(const char *text); /* bytes that are no UTF-8 become '?' */
 double build_ratio(double part, double whole); /* 0 when whole is 0 */
 /*
  * Says why `prefix` + `path` is absent. Within a class or stage (prefix not empty) only what the whole run has measured:

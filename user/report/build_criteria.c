@@ -85,11 +85,11 @@ static enum criterion_verdict criterion_build(struct build *b, json_t *row, cons
 	struct err err = {0};
 	struct judged j;
 
-	build_put(b, row, "text", build_text(text));
+	build_put(b, row, "text", report_text(text));
 	if (criterion_parse(text, names, &c, &err)) {
 		build_put(b, row, "verdict", json_string(verdict_names[CRITERION_NOT_MEASURED]));
 		build_put(b, row, "met", json_false());
-		build_put(b, row, "reason", build_text(err.text));
+		build_put(b, row, "reason", report_text(err.text));
 		return CRITERION_NOT_MEASURED;
 	}
 	judge(b->in, &c, &j);
@@ -103,7 +103,7 @@ static enum criterion_verdict criterion_build(struct build *b, json_t *row, cons
 	if (j.at_least != j.at_most)
 		build_put(b, row, "bound", json_string(j.at_least ? "at_least" : "at_most"));
 	if (j.verdict == CRITERION_NOT_MEASURED)
-		build_put(b, row, "reason", build_text(j.reason ? j.reason : "it was not measured"));
+		build_put(b, row, "reason", report_text(j.reason ? j.reason : "it was not measured"));
 	return j.verdict;
 }
 

@@ -80,8 +80,8 @@ void build_planted(struct build *b)
 		double truth = (double)p->truth_p50_ns, difference = (double)p->measured_p50_ns - truth;
 		build_append(b, planted, json_object());
 		json_t *row = json_array_get(planted, i);
-		build_put(b, row, "text", build_text(p->text));
-		build_put(b, row, "phase", build_text(p->phase));
+		build_put(b, row, "text", report_text(p->text));
+		build_put(b, row, "phase", report_text(p->phase));
 		build_put(b, row, "truth_p50_ns", build_u64(p->truth_p50_ns));
 		build_put(b, row, "measured_p50_ns", build_u64(p->measured_p50_ns));
 		build_put(b, row, "difference_ns", json_integer((json_int_t)llround(difference)));
@@ -111,7 +111,7 @@ static void exemplar_one(struct build *b, json_t *exemplars, const char *key, co
 	if (r->id) {
 		build_put(b, row, "id", build_u64(r->id));
 		if (r->class_index < b->in->classes)
-			build_put(b, row, "class", build_text(b->in->class_[r->class_index].name));
+			build_put(b, row, "class", report_text(b->in->class_[r->class_index].name));
 		build_put(b, row, "status", json_integer(r->http_status));
 	}
 	build_put(b, row, "total_ns", build_u64(e->cut.total_ns));

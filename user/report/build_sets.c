@@ -207,7 +207,7 @@ void build_stages(struct build *b)
 		const struct report_set *set = &b->in->stage[i];
 		build_append(b, stages, json_object());
 		json_t *stage = json_array_get(stages, i);
-		build_put(b, stage, "name", build_text(set->name ? set->name : ""));
+		build_put(b, stage, "name", report_text(set->name ? set->name : ""));
 		build_put(b, stage, "duration_s", build_number(set->duration_s));
 		snprintf(prefix, sizeof(prefix), "stages.%u.", i);
 		build_set(b, stage, prefix, set);

@@ -164,7 +164,7 @@ void build_trust(struct build *b)
 		trust_timeline(b, trust);
 		trust_self_check(b, trust);
 		if (in->probe_paths)
-			build_put(b, trust, "paths", build_text(in->probe_paths));
+			build_put(b, trust, "paths", report_text(in->probe_paths));
 	}
 	trust_driver_lag(b, trust);
 	if (!why && in->probe_cpu_known)
@@ -220,7 +220,7 @@ void build_gateway(struct build *b)
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		if (texts[i].text[0])
-			build_put(b, gateway, texts[i].key, build_text(texts[i].text));
+			build_put(b, gateway, texts[i].key, report_text(texts[i].text));
 	json_t *pids = build_array(b, gateway, "pids");
 	for (unsigned i = 0; i < g->pids && i < sizeof(g->pid) / sizeof(*g->pid); i++)
 		build_append(b, pids, json_integer(g->pid[i]));

@@ -49,7 +49,7 @@ json_t *build_number(double value)
 	return json_real(value);
 }
 
-json_t *build_text(const char *text)
+json_t *report_text(const char *text)
 {
 	json_t *plain = json_string(text);
 	if (plain)
@@ -77,7 +77,7 @@ void build_absent(struct build *b, const char *prefix, const char *path, const c
 	if (*prefix && json_object_get(b->not_measured, path))
 		return;
 	snprintf(full, sizeof(full), "%s%s", prefix, path);
-	json_t *why = build_text(reason);
+	json_t *why = report_text(reason);
 	/* class names come from a file: what is no UTF-8 cannot be a key */
 	if (why && json_object_set_new(b->not_measured, full, why) < 0)
 		b->failed = true;

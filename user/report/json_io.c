@@ -94,6 +94,14 @@ int report_write_json(const json_t *doc, const char *path, struct err *err)
 	return 0;
 }
 
+int report_print_json(const json_t *doc, FILE *out)
+{
+	errno = 0;
+	if (json_dumpf(doc, out, DUMP_FLAGS) || fputc('\n', out) == EOF || fflush(out))
+		return errno ? -errno : -EIO;
+	return 0;
+}
+
 static int check_document(const char *path, const json_t *doc, struct err *err)
 {
 	struct err why = {0};

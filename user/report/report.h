@@ -100,10 +100,14 @@ struct report_input {
  * "missed", else "not_measured", else "met"; "none" without criteria. NULL: no memory. Caller json_decref()s.
  */
 json_t *report_build(const struct report_input *in);
+/* A JSON string; in a text that is no UTF-8 the bytes beyond ASCII become '?'. NULL: no memory. */
+json_t *report_text(const char *text);
 /* enum exit_code of a document: 3 cut short; 1 missed, not measured or invalid; else 0. */
 int report_exit_code(const json_t *doc);
 /* Writes path atomically (temporary file + rename), mode 0600. err on ENOSPC and the like. */
 int report_write_json(const json_t *doc, const char *path, struct err *err);
+/* The document as report_write_json() writes it. */
+int report_print_json(const json_t *doc, FILE *out);
 /* Reads, and checks against report_schema(); err names the file and the line or the field. */
 int report_read_json(const char *path, json_t **doc, struct err *err);
 /* The terminal report, at most 100 columns. colour: ANSI. */

@@ -122,16 +122,18 @@ static void head_load(struct text *t, const json_t *doc)
 
 void text_head(struct text *t, const json_t *doc)
 {
-	char right[96];
+	char right[96], length[TEXT_CELL];
 	struct buf b = {0};
 	json_t *note;
 	size_t i;
 
 	const char *scenario = text_string(doc, "scenario");
+	double duration_s = text_number(doc, "duration_s");
 	text_left(t, TEXT_BOLD, LABEL, "toll");
 	text_left(t, TEXT_BOLD, 50, *scenario ? scenario : text_string(doc, "command"));
-	snprintf(right, sizeof(right), "%s · %.1f s", *text_string(doc, "date") ? text_string(doc, "date") : "date not known",
-		 text_number(doc, "duration_s"));
+	units_format_ns(length, sizeof(length), duration_s > 0 && duration_s < 1e9 ? (uint64_t)(duration_s * 1e9) : 0);
+	snprintf(right, sizeof(right), "%s · %s", *text_string(doc, "date") ? text_string(doc, "date") : "date not known",
+		 length);
 	text_right(t, TEXT_PLAIN, TEXT_COLUMNS - t->columns, right);
 	text_end(t);
 	head_gateway(t, doc);

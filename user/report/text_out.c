@@ -73,8 +73,10 @@ static unsigned append_clipped(struct text *t, const char *s, unsigned room)
 		unsigned bytes = step(s, &columns);
 		if (used + columns > keep)
 			break;
-		bool control = (unsigned char)*s < 0x20 || *s == 0x7f;
-		append(t, control ? " " : s, bytes);
+		unsigned char c = (unsigned char)*s;
+		bool control = c < 0x20 || c == 0x7f;
+		/* a lone byte beyond ASCII: a character that was cut */
+		append(t, control ? " " : bytes == 1 && c >= 0x80 ? "?" : s, bytes);
 		used += columns;
 		s += bytes;
 	}
@@ -89,10 +91,10 @@ static void put_clipped(struct text *t, enum text_style style, const char *s, un
 {
 	unsigned left = TEXT_COLUMNS - t->columns;
 
-	if (style != TEXT_PLAIN)
+	if (style != TEXT_PLAIN && *s)
 		append_style(t, style);
 	t->columns += append_clipped(t, s, room < left ? room : left);
-	if (style != TEXT_PLAIN)
+	if (style != TEXT_PLAIN && *s)
 		append_style(t, TEXT_PLAIN);
 }
 
@@ -120,9 +122,9 @@ void text_right(struct text *t, enum text_style style, unsigned width, const cha
 {
 	unsigned n = text_width(s);
 
-	if (n < width)
-		pad(t, width - n);
-	put_clipped(t, style, s, width);
+	/* a cell that is full still stands apart from the one before it */
+	pad(t, n < width ? width - n : 1);
+	put_clipped(t, style, s, width - 1);
 }
 
 void text_end(struct text *t)

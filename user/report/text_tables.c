@@ -8,8 +8,8 @@
 
 static const char *const dist_keys[] = {"min_ns", "mean_ns", "p50_ns", "p90_ns", "p95_ns", "p99_ns", "p999_ns", "max_ns"};
 #define DIST_KEYS (sizeof(dist_keys) / sizeof(*dist_keys))
-#define DIST_NAME 22
-#define DIST_CELL 9
+#define DIST_NAME 19
+#define DIST_CELL(i) ((i) ? 10u : 9u)
 
 static void dist_header(struct text *t, const char *title)
 {
@@ -18,7 +18,7 @@ static void dist_header(struct text *t, const char *title)
 	text_left(t, TEXT_BOLD, 2 + DIST_NAME + 3, title);
 	/* the first cell gave 3 columns to the title */
 	for (size_t i = 0; i < DIST_KEYS; i++)
-		text_right(t, TEXT_DIM, DIST_CELL - (i ? 0 : 3), names[i]);
+		text_right(t, TEXT_DIM, DIST_CELL(i) - (i ? 0 : 3), names[i]);
 	text_end(t);
 }
 
@@ -31,7 +31,7 @@ static void dist_row(struct text *t, const char *name, const json_t *dist)
 	text_put(t, TEXT_PLAIN, "  ");
 	text_left(t, TEXT_PLAIN, DIST_NAME, name);
 	for (size_t i = 0; i < DIST_KEYS; i++)
-		text_right(t, TEXT_PLAIN, DIST_CELL, text_dist(cell, dist, dist_keys[i]));
+		text_right(t, TEXT_PLAIN, DIST_CELL(i), text_dist(cell, dist, dist_keys[i]));
 	text_end(t);
 }
 
@@ -55,8 +55,9 @@ void text_latency(struct text *t, const json_t *doc)
 	text_blank(t);
 }
 
-#define SET_NAME 18
+#define SET_NAME 16
 #define SET_CELL 9
+#define SET_LATENCY 10 /* "≥3 m 20 s" */
 
 static void set_header(struct text *t, const char *title)
 {
@@ -64,7 +65,7 @@ static void set_header(struct text *t, const char *title)
 
 	text_left(t, TEXT_BOLD, SET_NAME, title);
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		text_right(t, TEXT_DIM, SET_CELL, names[i]);
+		text_right(t, TEXT_DIM, i >= 3 && i <= 5 ? SET_LATENCY : SET_CELL, names[i]);
 	text_end(t);
 }
 
@@ -81,9 +82,9 @@ static void set_row(struct text *t, const char *name, const json_t *set)
 	text_right(t, TEXT_PLAIN, SET_CELL, ended > 0 ? text_share(cell, (double)text_u64(r, "ok") / ended) : "–");
 	text_right(t, TEXT_PLAIN, SET_CELL,
 		   json_object_get(r, "rate_per_s") ? text_rate(cell, text_number(r, "rate_per_s")) : "–");
-	text_right(t, TEXT_PLAIN, SET_CELL, text_dist(cell, latency, "p50_ns"));
-	text_right(t, TEXT_PLAIN, SET_CELL, text_dist(cell, latency, "p95_ns"));
-	text_right(t, TEXT_PLAIN, SET_CELL, text_dist(cell, latency, "p99_ns"));
+	text_right(t, TEXT_PLAIN, SET_LATENCY, text_dist(cell, latency, "p50_ns"));
+	text_right(t, TEXT_PLAIN, SET_LATENCY, text_dist(cell, latency, "p95_ns"));
+	text_right(t, TEXT_PLAIN, SET_LATENCY, text_dist(cell, latency, "p99_ns"));
 	text_right(t, TEXT_PLAIN, SET_CELL, text_dist(cell, toll, "p50_ns"));
 	text_right(t, TEXT_PLAIN, SET_CELL, text_dist(cell, toll, "p99_ns"));
 	text_right(t, TEXT_PLAIN, SET_CELL, text_u64(r, "tokens") ? text_rate(cell, text_number(r, "tokens_per_s")) : "–");
@@ -98,7 +99,7 @@ static void set_checks(struct text *t, const json_t *set)
 	for (void *it = json_object_iter((json_t *)checks); it; it = json_object_iter_next((json_t *)checks, it)) {
 		const json_t *check = json_object_iter_value(it);
 		uint64_t all = text_u64(check, "passed") + text_u64(check, "failed");
-		snprintf(line, sizeof(line), "check %.60s: %s of %s passed", json_object_iter_key(it),
+		snprintf(line, sizeof(line), "check %s: %s of %s passed", json_object_iter_key(it),
 			 text_count(passed, check, "passed"), units_format_count(of, sizeof(of), all));
 		text_wrap(t, TEXT_DIM, "", 4, line);
 	}

@@ -79,10 +79,10 @@ const char *text_rate(char buf[TEXT_CELL], double per_s)
 {
 	if (per_s < 100)
 		snprintf(buf, TEXT_CELL, "%.*f", per_s < 10 ? 2 : 1, per_s);
-	else if (per_s < 1e15)
+	else if (per_s < 9999999.5)
 		units_format_count(buf, TEXT_CELL, (uint64_t)llround(per_s));
 	else
-		snprintf(buf, TEXT_CELL, "%.2g", per_s);
+		snprintf(buf, TEXT_CELL, "%.3g", per_s);
 	return buf;
 }
 
