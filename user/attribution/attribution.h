@@ -3,8 +3,8 @@
  * Whole requests -> phases with one owner for every instant, and their statistics.
  *
  * The cut is one sweep from t0 to t11: a cursor moves forward from mark to mark and everything it passes goes to exactly one phase, so the
- * parts add up to t11 - t0 by construction, whatever the marks are (missing, early, overlapping). Starved spans are then moved out
- * of the gateway's phases.
+ * parts add up to t11 - t0 by construction, whatever the marks are (missing, early, overlapping). Starved spans, connects and
+ * handshakes lie over the gateway's phases and take their time out of them (the precedence is written in cut.c).
  */
 #ifndef TOLL_ATTRIBUTION_ATTRIBUTION_H
 #define TOLL_ATTRIBUTION_ATTRIBUTION_H
@@ -95,6 +95,8 @@ const struct attribution_set *attribution_total(const struct attribution *a);
 const struct attribution_set *attribution_class(const struct attribution *a, uint32_t class_index);
 const struct attribution_set *attribution_stage(const struct attribution *a, uint32_t stage_index);
 unsigned attribution_peers(const struct attribution *a, const struct attribution_peer **out);
+/* Requests that were not cut: unmatched ones (returned), and those of the warm-up. */
+uint64_t attribution_left_out(const struct attribution *a, uint64_t *warmup);
 /* which: 50, 99 or 100. false: no request. */
 bool attribution_exemplar(const struct attribution *a, unsigned which, struct attribution_exemplar *out);
 

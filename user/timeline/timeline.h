@@ -84,6 +84,7 @@ struct whole_request {
 	uint64_t t1, t1_last, t2, t2_last, t3, t3_last, t9, t9_last, t10, t11;
 	uint64_t inbound_conn;
 	uint64_t inbound_syn_ns, inbound_established_ns; /* when opened for this request, else 0 */
+	uint64_t inbound_first_data_ns; /* its first byte readable (TLS: before t2), when opened for this request */
 	uint64_t accepted_ns; /* 0: not seen or not opened for this request */
 	uint64_t client_tls_end_ns;
 	struct timeline_gap gap[TIMELINE_GAPS_MAX]; /* starved while reading the request */
@@ -102,6 +103,7 @@ struct whole_request {
 	uint8_t unmatched;    /* enum timeline_unmatched */
 	bool cache_hit;	      /* neither the provider nor the kernel saw an upstream turn, and nothing was lost */
 	bool early_answer;    /* t9 before t7: a class of its own */
+	bool inexact;	      /* marks were dropped: some times are those of later bytes of the same turn */
 	bool order_violation; /* marks against causality (see timeline_order_ok) */
 };
 
@@ -112,6 +114,7 @@ struct timeline_stats {
 	uint64_t order_violations;
 	uint64_t joined_by[5];
 	uint64_t early_answers, cache_hits;
+	uint64_t inexact; /* whole, but with marks dropped */
 	uint64_t provider_records, provider_untagged, provider_unclaimed; /* unclaimed: tag of no request of ours, or none left */
 	uint64_t wire_rejected; /* records that failed the size check */
 	uint64_t conns, conns_found_open, conns_foreign; /* foreign: driver sockets whose peer is no gateway socket */

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "attribution/set.h"
+
+#include <errno.h>
+
+/* Every histogram of a set. */
+#define SET_HISTS (PHASES + 8)
+static void set_hists(struct attribution_set *s, struct hist **out[SET_HISTS])
+{
+	struct hist **const other[] = {&s->latency,   &s->toll,           &s->chunk_lag, &s->ttft,
+				       &s->ttft_toll, &s->upstream_turns, &s->self_hold, &s->self_end};
+
+	for (unsigned i = 0; i < PHASES; i++)
+		out[i] = &s->phase[i];
+	for (unsigned i = 0; i < sizeof(other) / sizeof(other[0]); i++)
+		out[PHASES + i] = other[i];
+}
+
+int set_init(struct attribution_set *s)
+{
+	struct hist **h[SET_HISTS];
+
+	*s = (struct attribution_set){0};
+	set_hists(s, h);
+	for (unsigned i = 0; i < SET_HISTS; i++) {
+		*h[i] = hist_new();
+		if (!*h[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void set_fini(struct attribution_set *s)
+{
+	struct hist **h[SET_HISTS];
+
+	set_hists(s, h);
+	for (unsigned i = 0; i < SET_HISTS; i++) {
+		hist_free(*h[i]);
+		*h[i] = NULL;
+	}
+}
+
+/* Phases that this request went through even if one took 0 ns; the others count only where they took time. */
+static bool phase_occurred(const struct whole_request *w, const struct phase_cut *cut, unsigned phase)
+{
+	switch (phase) {
+	case PHASE_DRIVER_LAG:
+	case PHASE_NETWORK:
+	case PHASE_PICK_UP_REQUEST:
+	case PHASE_STREAM:
+		return true;
+	case PHASE_PROCESS_REQUEST:
+	case PHASE_PROVIDER:
+	case PHASE_PICK_UP_RESPONSE:
+	case PHASE_PROCESS_RESPONSE:
+		return w->upstreams > 0;
+	case PHASE_BETWEEN_ATTEMPTS:
+		return w->upstreams > 1;
+	case PHASE_LOCAL_ANSWER:
+		return w->upstreams == 0;
+	default:
+		return cut->ns[phase] > 0;
+	}
+}
+
+static int phases_add(struct attribution_set *s, const struct whole_request *w, const struct phase_cut *cut)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < PHASES; i++) {
+		s->phase_sum_ns[i] += cut->ns[i];
+		if (phase_occurred(w, cut, i))
+			rc |= hist_record(s->phase[i], cut->ns[i]);
+	}
+	return rc;
+}
+
+static uint64_t distance(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
+/* The kernel's figures against the ends' own clocks. */
+static int self_add(struct attribution_set *s, const struct whole_request *w)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; i < w->upstreams; i++) {
+		const struct whole_upstream *u = &w->upstream[i];
+		if (u->t5_last && u->t6 > u->t5_last && u->hold_start_ns && u->hold_end_ns > u->hold_start_ns)
+			rc |= hist_record(s->self_hold, distance(u->t6 - u->t5_last, u->hold_end_ns - u->hold_start_ns));
+	}
+	if (w->driver.id && w->driver.end_ns)
+		rc |= hist_record(s->self_end, w->driver.end_ns > w->t11 ? w->driver.end_ns - w->t11 : 0);
+	return rc;
+}
+
+/* The gateway's part of the time to the first token: its toll until the request was on its way, and the token's own way through. */
+static int ttft_add(struct attribution_set *s, const struct whole_request *w, const struct phase_cut *cut)
+{
+	static const enum phase before[] = {PHASE_ACCEPT_QUEUE, PHASE_PICK_UP_REQUEST, PHASE_PROCESS_REQUEST,
+					    PHASE_BETWEEN_ATTEMPTS};
+	const struct record_request *r = &w->driver;
+	uint64_t toll = 0;
+	int rc;
+
+	if (!(r->flags & RECORD_STREAM) || r->first_token_ns < r->due_ns)
+		return 0;
+	rc = hist_record(s->ttft, r->first_token_ns - r->due_ns);
+	if (!w->first_token_t7 || w->first_token_t9 < w->first_token_t7)
+		return rc;
+	for (unsigned i = 0; i < sizeof(before) / sizeof(before[0]); i++)
+		toll += cut->ns[before[i]];
+	return rc | hist_record(s->ttft_toll, toll + w->first_token_t9 - w->first_token_t7);
+}
+
+static int chunks_add(struct attribution_set *s, const struct whole_request *w)
+{
+	int rc = 0;
+
+	s->chunks += w->chunks;
+	s->chunks_unmatched += w->chunks_unmatched;
+	for (uint32_t i = 0; i < w->chunks; i++) {
+		const struct whole_chunk *c = &w->chunk[i];
+		if (c->readable_ns && c->sent_ns >= c->readable_ns)
+			rc |= hist_record(s->chunk_lag, c->sent_ns - c->readable_ns);
+	}
+	return rc;
+}
+
+int set_add(struct attribution_set *s, const struct whole_request *w, const struct phase_cut *cut)
+{
+	int rc = hist_record(s->latency, cut->total_ns);
+
+	s->requests++;
+	s->latency_sum_ns += cut->total_ns;
+	s->toll_sum_ns += cut->toll_ns;
+	rc |= hist_record(s->toll, cut->toll_ns);
+	rc |= hist_record(s->upstream_turns, (uint64_t)w->upstreams + w->upstreams_dropped);
+	rc |= phases_add(s, w, cut);
+	rc |= self_add(s, w);
+	rc |= ttft_add(s, w, cut);
+	rc |= chunks_add(s, w);
+	return rc ? -ENOMEM : 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files of this room share: sets, peers and exemplars. Nobody else includes it. */
+#ifndef TOLL_ATTRIBUTION_SET_H
+#define TOLL_ATTRIBUTION_SET_H
+
+#include "attribution/attribution.h"
+#include "base/rng.h"
+
+int set_init(struct attribution_set *s); /* -ENOMEM: set_fini() still due */
+void set_fini(struct attribution_set *s);
+int set_add(struct attribution_set *s, const struct whole_request *w, const struct phase_cut *cut);
+
+/* Upstream peers, in order of appearance; past the bound they are one, with port 0. */
+#define PEERS_MAX 256
+struct peers {
+	struct attribution_peer *at;
+	unsigned count;
+};
+void peers_fini(struct peers *p);
+int peers_add(struct peers *p, const struct whole_request *w);
+
+/* The worst, and a sample of all of which each has the same chance to be in it (Vitter's algorithm R, 1985). */
+#define EXEMPLARS_WORST 8
+#define EXEMPLARS_SAMPLE 512
+struct exemplars {
+	struct attribution_exemplar *worst[EXEMPLARS_WORST]; /* largest toll first */
+	struct attribution_exemplar *sample[EXEMPLARS_SAMPLE];
+	uint64_t seen;
+	struct rng rng;
+};
+void exemplars_init(struct exemplars *e);
+void exemplars_fini(struct exemplars *e);
+int exemplars_add(struct exemplars *e, const struct whole_request *w, const struct phase_cut *cut);
+/* The one of the sample whose toll is nearest, or NULL. */
+const struct attribution_exemplar *exemplars_near(const struct exemplars *e, uint64_t toll_ns);
+
+#endif

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "timeline/pending.h"
+
+#include <stdlib.h>
+
+void upturn_free(struct upturn *u)
+{
+	if (!u)
+		return;
+	free(u->gap);
+	free(u->chunk);
+	free(u);
+}
+
+void open_request_free(struct open_request *q)
+{
+	if (!q)
+		return;
+	for (struct upturn *u = q->turns, *next; u; u = next) {
+		next = u->next;
+		upturn_free(u);
+	}
+	free(q->in.gap);
+	free(q);
+}
+
+void upturn_push(struct upturn_queue *f, struct upturn *u)
+{
+	u->queue_prev = f->last;
+	u->queue_next = NULL;
+	*(f->last ? &f->last->queue_next : &f->first) = u;
+	f->last = u;
+	f->count++;
+}
+
+void upturn_unqueue(struct upturn_queue *f, struct upturn *u)
+{
+	*(u->queue_prev ? &u->queue_prev->queue_next : &f->first) = u->queue_next;
+	*(u->queue_next ? &u->queue_next->queue_prev : &f->last) = u->queue_prev;
+	f->count--;
+}
+
+void open_request_push(struct request_queue *f, struct open_request *q)
+{
+	q->queue_next = NULL;
+	*(f->last ? &f->last->queue_next : &f->first) = q;
+	f->last = q;
+	f->count++;
+}
+
+struct open_request *open_request_pop(struct request_queue *f)
+{
+	struct open_request *q = f->first;
+
+	f->first = q->queue_next;
+	if (!f->first)
+		f->last = NULL;
+	f->count--;
+	return q;
+}
