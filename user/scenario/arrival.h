@@ -14,7 +14,7 @@
 
 struct arrival {
 	uint64_t due_ns; /* from the start of the run */
-	uint64_t index;	 /* counts over the whole run */
+	uint64_t index; /* counts over the whole run */
 	uint32_t stage;
 	uint32_t class_index;
 };

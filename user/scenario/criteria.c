@@ -78,49 +78,60 @@ static size_t known_prefix(const char *name, const char *const *prefixes)
 	return !prefixes || (!stages && strncmp(name, "stage.", 6) == 0) ? any_prefix(name) : 0;
 }
 
-static int unknown_metric(const char *name, const char *const *prefixes, struct err *err)
+static void unknown_prefix(const char *name, size_t prefix, const char *const *prefixes, struct err *err)
+{
+	char wanted[METRIC_MAX];
+	struct nearest nearest = {.word = wanted};
+
+	snprintf(wanted, sizeof(wanted), "%.*s", (int)prefix - 1, name);
+	for (const char *const *p = prefixes; *p; p++)
+		nearest_offer(&nearest, *p);
+	err_fill(err, -EINVAL, "\"%s\": no class or stage %s here%s%s; expected the name of a class, or stage.NAME", name, wanted,
+		 nearest.name ? ", did you mean " : "", nearest.name ? nearest.name : "");
+}
+
+static void unknown_metric(const char *name, const char *const *prefixes, struct err *err)
 {
 	size_t prefix = any_prefix(name);
 	struct suggestion s;
 
-	for (const struct metric *m = metric_rows; m->name; m++)
-		if (m->form == METRIC_STATS && strcmp(m->name, name) == 0)
-			return err_set(err, -EINVAL,
-				       "%s alone is no metric; expected one of its figures (" METRIC_STATS_TEXT
-				       "), such as %s.p95",
-				       name, name);
-	if (prefix && metric_find(name + prefix) && prefixes) {
-		struct nearest nearest = {.word = NULL};
-		char wanted[METRIC_MAX];
-
-		snprintf(wanted, sizeof(wanted), "%.*s", (int)prefix - 1, name);
-		nearest.word = wanted;
-		for (const char *const *p = prefixes; *p; p++)
-			nearest_offer(&nearest, *p);
-		return err_set(err, -EINVAL, "\"%s\": no class or stage %s here%s%s; expected the name of a class, or stage.NAME",
-			       name, wanted, nearest.name ? ", did you mean " : "", nearest.name ? nearest.name : "");
+	for (const struct metric *m = metric_rows; m->name; m++) {
+		if (m->form != METRIC_STATS || strcmp(m->name, name) != 0)
+			continue;
+		err_fill(err, -EINVAL,
+			 "%s alone is no metric; expected one of its figures (" METRIC_STATS_TEXT "), such as %s.p95", name,
+			 name);
+		return;
+	}
+	if (prefix && prefixes && metric_find(name + prefix)) {
+		unknown_prefix(name, prefix, prefixes, err);
+		return;
 	}
 	suggest_metric(&s, name + (prefixes ? known_prefix(name, prefixes) : 0));
-	return err_set(err, -EINVAL, "no metric %s%s%s; expected a metric that `toll schema criteria` lists", name,
-		       s.best[0] ? ", did you mean " : "", s.best);
+	err_fill(err, -EINVAL, "no metric %s%s%s; expected a metric that `toll schema criteria` lists", name,
+		 s.best[0] ? ", did you mean " : "", s.best);
 }
 
-static int metric_parse(const char *name, const char *const *prefixes, const struct metric **out, struct err *err)
+/* NULL: err says why. */
+static const struct metric *metric_parse(const char *name, const char *const *prefixes, struct err *err)
 {
 	const struct metric *m = metric_find(name);
 	size_t prefix;
 
+	if (m)
+		return m;
+	prefix = known_prefix(name, prefixes);
+	m = prefix ? metric_find(name + prefix) : NULL;
 	if (!m) {
-		prefix = known_prefix(name, prefixes);
-		m = prefix ? metric_find(name + prefix) : NULL;
-		if (m && m->whole_run)
-			return err_set(err, -EINVAL, "%s is a figure of the whole run; expected it without \"%.*s\" before it",
-				       m->name, (int)prefix, name);
+		unknown_metric(name, prefixes, err);
+		return NULL;
 	}
-	if (!m)
-		return unknown_metric(name, prefixes, err);
-	*out = m;
-	return 0;
+	if (m->whole_run) {
+		err_fill(err, -EINVAL, "%s is a figure of the whole run; expected it without \"%.*s\" before it", m->name,
+			 (int)prefix, name);
+		return NULL;
+	}
+	return m;
 }
 
 /* --- limits --------------------------------------------------------------------------------------------------------------- */
@@ -244,6 +255,15 @@ static const char *op_parse(const char *text, enum criterion_op *out)
 	return NULL;
 }
 
+/* It is printed in reports as it was written: nothing in it may break the line. */
+static bool has_control(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			return true;
+	return false;
+}
+
 /* Cuts the text into metric, divisor, op and value; value without the blanks in it ("20 RPS"). */
 static bool split(const char *text, struct criterion *out, char value[VALUE_MAX])
 {
@@ -251,7 +271,7 @@ static bool split(const char *text, struct criterion *out, char value[VALUE_MAX]
 	char *to = value;
 
 	after = op ? op_parse(op, &out->op) : NULL;
-	if (!after || !copy_trimmed(out->text, sizeof(out->text), text, text + strlen(text)))
+	if (!after || has_control(text) || !copy_trimmed(out->text, sizeof(out->text), text, text + strlen(text)))
 		return false;
 	slash = memchr(text, '/', (size_t)(op - text));
 	if (slash && !copy_trimmed(out->divisor, sizeof(out->divisor), slash + 1, op))
@@ -266,16 +286,21 @@ static bool split(const char *text, struct criterion *out, char value[VALUE_MAX]
 	return true;
 }
 
-static int divisor_parse(const struct metric *m, const char *const *prefixes, const struct criterion *c, struct err *err)
+/* The divisor is in out->divisor; m: the metric before it. */
+static int quotient_parse(const struct metric *m, const char *const *prefixes, const char *value, struct criterion *out,
+			  struct err *err)
 {
-	const struct metric *divisor;
-	int ret = metric_parse(c->divisor, prefixes, &divisor, err);
+	const struct metric *divisor = metric_parse(out->divisor, prefixes, err);
 
-	if (ret)
-		return ret;
+	if (!divisor)
+		return -EINVAL;
 	if (divisor->unit != m->unit)
-		return err_set(err, -EINVAL, "%s is %s and %s is %s; expected two metrics of the same unit around /", c->metric,
-			       limit_kinds[m->unit].is, c->divisor, limit_kinds[divisor->unit].is);
+		return err_set(err, -EINVAL, "%s is %s and %s is %s; expected two metrics of the same unit around /", out->metric,
+			       limit_kinds[m->unit].is, out->divisor, limit_kinds[divisor->unit].is);
+	out->unit = CRITERION_COUNT;
+	if (!limit_quotient(value, &out->limit))
+		return err_set(err, -EINVAL, "%s / %s has no unit; expected a plain number such as 1.2 or 120%%, found \"%s\"",
+			       out->metric, out->divisor, value);
 	return 0;
 }
 
@@ -284,7 +309,6 @@ int criterion_parse(const char *text, const char *const *prefixes, struct criter
 	const struct limit_kind *kind;
 	const struct metric *m;
 	char value[VALUE_MAX];
-	int ret;
 
 	memset(out, 0, sizeof(*out));
 	if (!split(text, out, value))
@@ -292,24 +316,15 @@ int criterion_parse(const char *text, const char *const *prefixes, struct criter
 			err, -EINVAL,
 			"\"%.100s\" is no criterion; expected METRIC OP VALUE such as \"latency.p95 < 2s\" (OP: < <= > >= ==)",
 			text);
-	ret = metric_parse(out->metric, prefixes, &m, err);
-	if (ret)
-		return ret;
+	m = metric_parse(out->metric, prefixes, err);
+	if (!m)
+		return -EINVAL;
+	if (out->divisor[0] != '\0')
+		return quotient_parse(m, prefixes, value, out, err);
 	out->unit = m->unit;
 	kind = &limit_kinds[m->unit];
-	if (out->divisor[0] == '\0') {
-		if (!kind->parse(value, &out->limit))
-			return err_set(err, -EINVAL, "%s is %s; expected %s, found \"%s\"", out->metric, kind->is, kind->wants,
-				       value);
-		return 0;
-	}
-	ret = divisor_parse(m, prefixes, out, err);
-	if (ret)
-		return ret;
-	out->unit = CRITERION_COUNT;
-	if (!limit_quotient(value, &out->limit))
-		return err_set(err, -EINVAL, "%s / %s has no unit; expected a plain number such as 1.2 or 120%%, found \"%s\"",
-			       out->metric, out->divisor, value);
+	if (!kind->parse(value, &out->limit))
+		return err_set(err, -EINVAL, "%s is %s; expected %s, found \"%s\"", out->metric, kind->is, kind->wants, value);
 	return 0;
 }
 

@@ -41,7 +41,8 @@ bool criterion_name_taken(const char *name);
 typedef int (*criterion_lookup)(void *ctx, const char *metric, double *value, const char **reason);
 
 enum criterion_verdict { CRITERION_MET = 0, CRITERION_MISSED = 1, CRITERION_NOT_MEASURED = 2 };
-enum criterion_verdict criterion_judge(const struct criterion *c, criterion_lookup lookup, void *ctx, double *value, const char **reason);
+enum criterion_verdict criterion_judge(const struct criterion *c, criterion_lookup lookup, void *ctx, double *value,
+				       const char **reason);
 
 /* One line per metric or family of metrics ("latency.{min,mean,...}"): name, unit, meaning; used by `toll schema criteria`. Calls fn for each. */
 void criterion_metrics(void (*fn)(void *ctx, const char *name, enum criterion_unit unit, const char *meaning), void *ctx);

@@ -180,7 +180,7 @@ static void make_printable(char *text)
 			*text = '?';
 }
 
-int place_error(const struct place *at, const char *fmt, ...)
+void place_fill(const struct place *at, const char *fmt, ...)
 {
 	char path[128] = "", text[400];
 	va_list ap;
@@ -191,8 +191,8 @@ int place_error(const struct place *at, const char *fmt, ...)
 	va_end(ap);
 	make_printable(path);
 	make_printable(text);
-	return err_set(at->doc->err, -EINVAL, "%s:%zu: %s%s%s%s", at->doc->name, at->node->start_mark.line + 1, path,
-		       path[0] ? ": " : "", text, at->doc->note);
+	err_fill(at->doc->err, -EINVAL, "%s:%zu: %s%s%s%s", at->doc->name, at->node->start_mark.line + 1, path,
+		 path[0] ? ": " : "", text, at->doc->note);
 }
 
 static const char *node_text(const yaml_node_t *node)

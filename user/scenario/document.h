@@ -9,6 +9,7 @@
 #ifndef TOLL_SCENARIO_DOCUMENT_H
 #define TOLL_SCENARIO_DOCUMENT_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <yaml.h>
 
@@ -37,8 +38,15 @@ struct place {
 };
 
 void document_root(struct document *doc, struct place *out);
-/* "FILE:LINE: KEY: text" into the err that the document was read with; returns -EINVAL. */
-__attribute__((format(printf, 2, 3))) int place_error(const struct place *at, const char *fmt, ...);
+/* "FILE:LINE: KEY: text" into the err that the document was read with. */
+__attribute__((format(printf, 2, 3))) void place_fill(const struct place *at, const char *fmt, ...);
+
+/* place_fill, and the value is -EINVAL: a macro for the same reason as err_set. */
+#define place_error(at, ...)                                                                                                     \
+	__extension__({                                                                                                          \
+		place_fill((at), __VA_ARGS__);                                                                                   \
+		-EINVAL;                                                                                                         \
+	})
 
 /* The scalar's text, or NULL for a mapping or sequence. */
 const char *place_text(const struct place *at);

@@ -14,6 +14,7 @@
 #define MODEL_DEFAULT "gpt-3.5-turbo"
 #define MAX_TOKENS_DEFAULT 100
 #define TEMPERATURE_DEFAULT 0.7
+#define POISSON_COUNTED_MAX 1e8 /* they are counted one by one: about 2 s */
 
 /* --- environment ---------------------------------------------------------------------------------------------------------- */
 
@@ -233,6 +234,9 @@ uint64_t plan_request_count(const struct plan *plan)
 	for (uint32_t i = 0; i < plan->stages; i++) {
 		const struct plan_stage *stage = &plan->stage[i];
 
+		if (stage->arrival == PLAN_POISSON &&
+		    (stage->from + stage->to) / 2 * (double)stage->duration_ns / 1e9 > POISSON_COUNTED_MAX)
+			return 0;
 		if (stage->loop == PLAN_OPEN)
 			sum += arrival_count(plan, i);
 		else if (stage->duration_ns == 0)

@@ -16,19 +16,19 @@
 #define PLAN_NAME_MAX 64
 
 enum plan_endpoint {
-	PLAN_CHAT = 0,	     /* POST /v1/chat/completions */
+	PLAN_CHAT = 0, /* POST /v1/chat/completions */
 	PLAN_EMBEDDINGS = 1, /* POST /v1/embeddings */
-	PLAN_MODELS = 2,     /* GET /v1/models */
-	PLAN_HEALTH = 3,     /* GET /health */
-	PLAN_MESSAGES = 4,   /* POST /v1/messages (Anthropic) */
+	PLAN_MODELS = 2, /* GET /v1/models */
+	PLAN_HEALTH = 3, /* GET /health */
+	PLAN_MESSAGES = 4, /* POST /v1/messages (Anthropic) */
 };
 
 enum plan_check_kind {
-	PLAN_CHECK_STATUS = 0,	  /* status equals `number` */
-	PLAN_CHECK_JSON = 1,	  /* JSON path present */
+	PLAN_CHECK_STATUS = 0, /* status equals `number` */
+	PLAN_CHECK_JSON = 1, /* JSON path present */
 	PLAN_CHECK_NOT_EMPTY = 2, /* JSON path present and not empty */
-	PLAN_CHECK_EQUALS = 3,	  /* JSON path equals `text` */
-	PLAN_CHECK_WITHIN = 4,	  /* whole answer within `number` ns */
+	PLAN_CHECK_EQUALS = 3, /* JSON path equals `text` */
+	PLAN_CHECK_WITHIN = 4, /* whole answer within `number` ns */
 };
 struct plan_check {
 	char name[PLAN_NAME_MAX]; /* metric check.NAME */
@@ -44,13 +44,13 @@ struct plan_class {
 	enum plan_endpoint endpoint;
 	double weight; /* share of the mix, > 0 unless only stages name it */
 	bool stream;
-	bool fixed_prompt;	 /* every request the same bytes (cache tests): sent without a tag */
-	uint64_t prompt_bytes;	 /* text of the last user message */
+	bool fixed_prompt; /* every request the same bytes (cache tests): sent without a tag */
+	uint64_t prompt_bytes; /* text of the last user message */
 	uint32_t max_tokens;
 	double temperature;
-	uint64_t timeout_ns;	 /* whole request */
-	uint64_t body_pause_ns;	 /* client pauses this long in the middle of the body (0: never) */
-	uint32_t batch;		 /* embeddings: inputs per request */
+	uint64_t timeout_ns; /* whole request */
+	uint64_t body_pause_ns; /* client pauses this long in the middle of the body (0: never) */
+	uint32_t batch; /* embeddings: inputs per request */
 	uint32_t expect_status[8]; /* 0-terminated; empty: 200..299 */
 	struct plan_check check[PLAN_CHECKS_MAX];
 	uint32_t checks;
@@ -64,31 +64,35 @@ struct plan_stage {
 	char name[PLAN_NAME_MAX];
 	enum plan_loop loop;
 	enum plan_arrival arrival; /* open loop */
-	double from;		   /* closed: virtual users; open: requests per second */
+	double from; /* closed: virtual users; open: requests per second */
 	double to;
 	uint64_t duration_ns; /* 0 with requests > 0: until they are done */
-	uint64_t requests;    /* stop the stage after this many; 0: no limit */
+	uint64_t requests; /* stop the stage after this many; 0: no limit */
 	uint32_t in_flight_max; /* open loop: requests due beyond it wait in the driver's queue, and the wait counts */
-	uint64_t think_ns;	/* closed loop */
-	uint32_t classes;	/* bit i: class i takes part; 0: all with weight */
+	uint64_t think_ns; /* closed loop */
+	uint32_t classes; /* bit i: class i takes part; 0: all with weight */
 };
 
-/* What the embedded provider does (other providers ignore it). Distribution text is parsed by provider/distribution.h. */
+/*
+ * What the embedded provider does (other providers ignore it). Distributions are texts here, their form checked; provider/distribution.h
+ * draws from them.
+ */
 struct plan_provider {
-	char service_time[128];	    /* "20ms", "lognormal(20ms,80ms)" = median,p99, "file:PATH" */
+	char service_time
+		[128]; /* "20ms", "lognormal(20ms,80ms)" = median,p99, "uniform(10ms,30ms)", "exponential(20ms)", "file:PATH" */
 	char first_token_time[128]; /* streams: to the first token; empty: service_time */
 	char inter_token_time[128];
-	uint32_t tokens;	    /* tokens of an answer unless max_tokens is smaller; 0: max_tokens */
-	uint64_t pause_ns;	    /* pause once in the middle of the body */
-	uint64_t head_pause_ns;	    /* pause between head and body */
-	bool head_early;	    /* streams: head at once, first token later */
+	uint32_t tokens; /* tokens of an answer unless max_tokens is smaller; 0: max_tokens */
+	uint64_t pause_ns; /* pause once in the middle of the body */
+	uint64_t head_pause_ns; /* pause between head and body */
+	bool head_early; /* streams: head at once, first token later */
 };
 
 struct plan {
 	char name[PLAN_NAME_MAX]; /* "gateway/smoke" */
-	char path[256];		  /* the file it came from */
-	char id[PLAN_NAME_MAX];	  /* PERF_LOAD_..., may be empty */
-	char answers[256];	  /* the question it answers, a sentence */
+	char path[256]; /* the file it came from */
+	char id[PLAN_NAME_MAX]; /* PERF_LOAD_..., may be empty */
+	char answers[256]; /* the question it answers, a sentence */
 	uint64_t seed;
 	double time_scale;
 	uint64_t warmup_ns; /* requests due before this are shown apart */
@@ -105,12 +109,12 @@ struct plan {
 
 /* What the command line may change. Zero-initialise: nothing. */
 struct plan_overrides {
-	double time_scale;	     /* 0: as the file says */
-	uint64_t duration_ns;	     /* scales all stages so that they take this long; 0: no */
-	uint64_t seed;		     /* 0: as the file says */
-	bool quick;		     /* apply the file's quick: block */
-	double rate_per_s;	     /* > 0: replaces the rate of open stages */
-	uint32_t vus;		     /* > 0: replaces the VUs of closed stages */
+	double time_scale; /* 0: as the file says */
+	uint64_t duration_ns; /* scales all stages so that they take this long; 0: no */
+	uint64_t seed; /* 0: as the file says */
+	bool quick; /* apply the file's quick: block */
+	double rate_per_s; /* > 0: replaces the rate of open stages */
+	uint32_t vus; /* > 0: replaces the VUs of closed stages */
 	const char *const *criterion; /* added to (same metric: replaces) the file's */
 	unsigned criteria;
 };

@@ -176,7 +176,7 @@ int plan_class_read(const struct place *at, struct plan_class *out)
 	if (ret)
 		return ret;
 	if (criterion_name_taken(at->key))
-		return place_error(at, "expected a class name that is no metric (criteria could not tell them apart)");
+		return place_error(at, "expected a class name that no metric begins with (criteria could not tell them apart)");
 	memcpy(out->name, at->key, strlen(at->key) + 1);
 	ret = fields_read(at, NULL, class_rows, out, &seen);
 	if (ret)

@@ -205,16 +205,29 @@ static int read_quick(const struct place *at, const struct field *f, void *out)
 
 /* --- provider ------------------------------------------------------------------------------------------------------------- */
 
-/* "lognormal(MEDIAN,P99)" */
-static bool lognormal_is_valid(const char *text)
+/* "lognormal(20ms,80ms)": one of the shapes of plan.h, with as many durations as it takes, in rising order. */
+static bool shape_is_valid(const char *text)
 {
-	char median[48], p99[48];
-	uint64_t median_ns, p99_ns;
-	int end = 0;
+	static const struct {
+		const char *name;
+		int durations;
+	} shapes[] = {{"lognormal", 2}, {"uniform", 2}, {"exponential", 1}};
+	char name[16], first[48], second[48];
+	uint64_t first_ns, second_ns = UINT64_MAX;
+	int durations = 1, end = 0;
 
-	return sscanf(text, "lognormal(%47[^,() ], %47[^,() ])%n", median, p99, &end) == 2 && end > 0 && text[end] == '\0' &&
-	       units_parse_duration_ns(median, &median_ns) == 0 && units_parse_duration_ns(p99, &p99_ns) == 0 && median_ns > 0 &&
-	       p99_ns >= median_ns;
+	if (sscanf(text, "%15[a-z]( %47[^,() ] )%n", name, first, &end) != 2 || end == 0) {
+		durations = 2;
+		if (sscanf(text, "%15[a-z]( %47[^,() ] , %47[^,() ] )%n", name, first, second, &end) != 3 || end == 0 ||
+		    units_parse_duration_ns(second, &second_ns) != 0)
+			return false;
+	}
+	if (text[end] != '\0' || units_parse_duration_ns(first, &first_ns) != 0 || second_ns < first_ns)
+		return false;
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+		if (strcmp(name, shapes[i].name) == 0)
+			return durations == shapes[i].durations;
+	return false;
 }
 
 static int read_distribution(const struct place *at, const struct field *f, void *out)
@@ -222,13 +235,13 @@ static int read_distribution(const struct place *at, const struct field *f, void
 	const char *text = place_text(at);
 	uint64_t ns;
 
-	if (!text || (units_parse_duration_ns(text, &ns) != 0 && !lognormal_is_valid(text) &&
+	if (!text || (units_parse_duration_ns(text, &ns) != 0 && !shape_is_valid(text) &&
 		      !(strncmp(text, "file:", 5) == 0 && text[5] != '\0')))
 		return field_error(at, f->expected);
 	return field_text(at, f, out);
 }
 
-#define DISTRIBUTION "a duration such as 20ms, lognormal(MEDIAN,P99) such as lognormal(20ms,80ms), or file:PATH"
+#define DISTRIBUTION "a duration such as 20ms, lognormal(MEDIAN,P99), uniform(LEAST,MOST), exponential(MEAN), or file:PATH"
 #define PROVIDER_OF(member) offsetof(struct plan_provider, member), sizeof(((struct plan_provider *)0)->member)
 
 static const struct field provider_rows[] = {

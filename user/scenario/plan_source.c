@@ -119,7 +119,8 @@ int plan_names_read(struct plan_names *out, struct err *err)
 		plan_names_free(out);
 		return err_set(err, ret, "out of memory while listing the scenarios in %s", dir);
 	}
-	qsort(out->name, out->count, sizeof(*out->name), compare_names);
+	if (out->count)
+		qsort(out->name, out->count, sizeof(*out->name), compare_names);
 	return 0;
 }
 
