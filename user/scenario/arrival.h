@@ -32,7 +32,7 @@ struct arrival_walk {
 	uint32_t shard, shards;
 };
 
-/* stage must be PLAN_OPEN. Walks through earlier Poisson stages to know the index of its first arrival (about 20 ms a million). */
+/* stage must be PLAN_OPEN. Walks through earlier Poisson stages to know the index of its first arrival (about 50 ms a million). */
 void arrival_walk_init(struct arrival_walk *w, const struct plan *plan, uint32_t stage, uint64_t stage_start_ns, uint32_t shard,
 		       uint32_t shards);
 /* Next arrival of this shard; false at the end of the stage. Constant: the k-th is due when the rate's integral reaches k + 0.5. */

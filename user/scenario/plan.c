@@ -14,7 +14,7 @@
 #define MODEL_DEFAULT "gpt-3.5-turbo"
 #define MAX_TOKENS_DEFAULT 100
 #define TEMPERATURE_DEFAULT 0.7
-#define POISSON_COUNTED_MAX 1e8 /* they are counted one by one: about 2 s */
+#define POISSON_COUNTED_MAX 2e7 /* they are counted one by one: about 1 s */
 
 /* --- environment ---------------------------------------------------------------------------------------------------------- */
 
