@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* toll gateway */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/options.h"
+#include "commands/commands.h"
+#include "gateway/gateway.h"
+
+static volatile int stop_asked; /* by a signal */
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	stop_asked = 1;
+}
+
+struct gateway_options {
+	const char *listen, *upstream, *plant, *tls_cert, *tls_key, *truth, *ready_fd;
+	uint64_t threads, retries, backlog;
+	bool cache, upstream_insecure;
+};
+
+static const struct command_help help = {
+	.usage = "toll gateway --upstream URL [options]",
+	.text = "The reference gateway: a small honest reverse proxy that passes everything on to one upstream, with costs "
+		"planted by flag, so that "
+		"what toll measures can be compared with what is known. Plants: sleep=TIME@SIDE (other requests go on), "
+		"cpu=TIME@SIDE, "
+		"syscalls=COUNT@SIDE, handoff@SIDE (the side's later plants run in another thread); SIDE is request, response or "
+		"chunk; /N behind it "
+		"plants one request in N. Runs until it is interrupted.",
+	.examples = "  toll gateway --upstream http://127.0.0.1:9000 --plant sleep=1ms@request,cpu=200us@response\n"
+		    "  toll gateway --listen 127.0.0.1:8080 --upstream http://127.0.0.1:9000 --threads 2 --retries 2 --cache\n",
+};
+
+#define ROWS 13
+static void options_fill(struct option rows[ROWS], struct gateway_options *o)
+{
+	const struct option table[ROWS] = {
+		{OPTION_STRING, "listen", 0, "HOST:PORT", "where to listen (default 127.0.0.1:8080; port 0: any free one)",
+		 &o->listen},
+		{OPTION_STRING, "upstream", 0, "URL", "where requests go: http://HOST:PORT or https://HOST:PORT", &o->upstream},
+		{OPTION_U64, "threads", 0, "N", "worker threads (default 1)", &o->threads},
+		{OPTION_STRING, "plant", 0, "PLANTS", "costs to plant (default none)", &o->plant},
+		{OPTION_U64, "retries", 0, "N", "further attempts after a 5xx, 429, reset or refused connect (default 0)",
+		 &o->retries},
+		{OPTION_FLAG, "cache", 0, NULL, "answer equal requests from memory (64 MiB)", &o->cache},
+		{OPTION_U64, "backlog", 0, "N", "listen backlog (default 1024)", &o->backlog},
+		{OPTION_STRING, "tls-cert", 0, "PEM", "serve TLS with this certificate", &o->tls_cert},
+		{OPTION_STRING, "tls-key", 0, "PEM", "... and this key", &o->tls_key},
+		{OPTION_FLAG, "upstream-insecure", 0, NULL, "do not check the upstream's certificate", &o->upstream_insecure},
+		{OPTION_STRING, "truth", 0, "FILE", "write what the plants took, request by request (struct gateway_truth)",
+		 &o->truth},
+		{OPTION_STRING, "ready-fd", 0, "FD", "write \"PORT\\n\" to this open descriptor once it listens", &o->ready_fd},
+		{OPTION_END, NULL, 0, NULL, NULL, NULL},
+	};
+	memcpy(rows, table, sizeof(table));
+}
+
+struct announcement {
+	const char *listen;
+	int ready_fd; /* -1: say it */
+	bool tls;
+};
+
+/* "listening on HOST:PORT" for people, the port alone for the program that started us. */
+static void announce(void *ctx, unsigned port)
+{
+	const struct announcement *a = ctx;
+	const char *colon = strrchr(a->listen, ':');
+	int host_bytes = colon ? (int)(colon - a->listen) : 0;
+
+	if (a->ready_fd < 0) {
+		printf("listening on %.*s:%u%s\n", host_bytes ? host_bytes : 9, host_bytes ? a->listen : "127.0.0.1", port,
+		       a->tls ? " (TLS)" : "");
+		fflush(stdout);
+		return;
+	}
+	if (dprintf(a->ready_fd, "%u\n", port) < 0)
+		log_line(LOG_WARN, "cannot write the port to descriptor %d: %s", a->ready_fd, strerror(errno));
+	close(a->ready_fd);
+}
+
+static int number(uint64_t value, uint64_t most, const char *option, unsigned *out, struct err *err)
+{
+	if (value > most)
+		return err_set(err, -ERANGE, "--%s %llu is more than %llu", option, (unsigned long long)value,
+			       (unsigned long long)most);
+	*out = (unsigned)value;
+	return 0;
+}
+
+static int config_fill(struct gateway_config *c, const struct gateway_options *o, int *ready_fd, struct err *err)
+{
+	char rest;
+
+	*ready_fd = -1;
+	if (!o->upstream)
+		return err_set(err, -EINVAL,
+			       "--upstream is missing: where should requests go? For example --upstream http://127.0.0.1:9000");
+	if (o->ready_fd && (sscanf(o->ready_fd, "%d%c", ready_fd, &rest) != 1 || *ready_fd < 0))
+		return err_set(err, -EINVAL, "--ready-fd wants the number of an open descriptor, not \"%s\"", o->ready_fd);
+	if (!o->tls_cert != !o->tls_key)
+		return err_set(err, -EINVAL, "--tls-cert and --tls-key go together");
+	c->listen = o->listen;
+	c->upstream = o->upstream;
+	c->cache = o->cache;
+	c->tls_cert = o->tls_cert;
+	c->tls_key = o->tls_key;
+	c->upstream_insecure = o->upstream_insecure;
+	c->truth_path = o->truth;
+	int ret = number(o->threads, 256, "threads", &c->threads, err);
+	if (!ret)
+		ret = number(o->retries, 100, "retries", &c->retries, err);
+	if (!ret)
+		ret = number(o->backlog, 65535, "backlog", &c->backlog, err);
+	return ret ? ret : gateway_plants_parse(o->plant, &c->plants, err);
+}
+
+static void signals_take(void)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static int gateway_command(const struct gateway_options *o, struct err *err)
+{
+	struct gateway_config config = {.stop = &stop_asked, .listening = announce};
+	struct announcement announcement = {.listen = o->listen, .tls = o->tls_cert != NULL};
+
+	int ret = config_fill(&config, o, &announcement.ready_fd, err);
+	if (ret)
+		return ret;
+	config.ctx = &announcement;
+	signals_take();
+	return gateway_run(&config, err);
+}
+
+int command_gateway(int argc, char **argv)
+{
+	struct gateway_options o = {.listen = "127.0.0.1:8080", .plant = "none"};
+	struct option rows[ROWS];
+	struct err err = {0};
+	unsigned count = 0;
+
+	options_fill(rows, &o);
+	int ret = options_parse(rows, &help, argc, argv, NULL, 0, &count, &err);
+	if (!ret)
+		ret = gateway_command(&o, &err);
+	if (ret < 0)
+		log_line(LOG_ERROR, "%s", err.text);
+	return ret < 0 ? EXIT_CODE_CANNOT_RUN : EXIT_CODE_OK;
+}

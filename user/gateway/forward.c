@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "gateway/forward.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CACHED_BODY_MAX ((size_t)4 << 20)
+
+struct forward {
+	struct forward_shared *shared;
+	struct forward *next, *prev;
+	struct http_exchange *x; /* NULL: the client's side is over */
+	struct upstream_turn *up; /* NULL: none now */
+	struct plant_run plants;
+	struct gateway_truth truth;
+	struct buf head; /* as it goes upstream */
+	struct buf key; /* of the cache */
+	struct buf copy; /* of the answer, for the cache */
+	const char *body;
+	size_t body_bytes;
+	unsigned attempts; /* that failed */
+	bool answering; /* an answer that is forwarded has begun to arrive */
+	bool head_sent;
+	bool full; /* waits for drained() */
+};
+
+static void forward_free(struct forward *f)
+{
+	struct forward_shared *s = f->shared;
+
+	if (f->prev)
+		f->prev->next = f->next;
+	else
+		s->live = f->next;
+	if (f->next)
+		f->next->prev = f->prev;
+	truth_log_add(&s->truth, &f->truth);
+	buf_fini(&f->head);
+	buf_fini(&f->key);
+	buf_fini(&f->copy);
+	free(f);
+}
+
+static void upstream_release(struct forward *f)
+{
+	if (f->up)
+		upstream_end(f->up);
+	f->up = NULL;
+}
+
+/* f may be gone after it. */
+static void answer_error(struct forward *f, unsigned status, const char *what, int code)
+{
+	struct http_head head = {.status = status, .content_type = "application/json"};
+	struct buf body = {0};
+
+	upstream_release(f);
+	int ret = buf_printf(&body, "{\"error\":{\"message\":\"upstream %s %s: %s\",\"type\":\"bad_gateway\"}}\n",
+			     f->shared->authority, what, strerror(-code));
+	head.body_bytes = ret ? 0 : (int64_t)body.used;
+	http_answer(f->x, &head, body.data, ret ? 0 : body.used);
+	buf_fini(&body);
+}
+
+/* --- upstream attempts ------------------------------------------------------------------------------------------------------------------ */
+
+static void on_data(void *ctx);
+static void on_failed(void *ctx, enum upstream_failure failure, int code);
+
+static void attempt_start(struct forward *f, bool fresh)
+{
+	static const struct upstream_callbacks callbacks = {.data = on_data, .failed = on_failed};
+	const struct upstream_request request = {
+		.head = f->head.data,
+		.head_bytes = f->head.used,
+		.body = f->body,
+		.body_bytes = f->body_bytes,
+		.is_head = !strcmp(http_request_method(f->x), "HEAD"),
+		.fresh = fresh,
+	};
+
+	upstream_release(f);
+	f->truth.upstream_turns++;
+	int ret = upstream_start(f->shared->pool, &request, &callbacks, f, &f->up);
+	if (ret)
+		answer_error(f, 502, "cannot be called", ret);
+}
+
+static bool may_retry(const struct forward *f)
+{
+	return !f->answering && f->attempts < f->shared->retries;
+}
+
+static void retry(struct forward *f)
+{
+	f->attempts++;
+	attempt_start(f, false);
+}
+
+static void on_failed(void *ctx, enum upstream_failure failure, int code)
+{
+	static const char *const what[] = {"cannot be reached", "broke off", "did not answer in HTTP"};
+	struct forward *f = ctx;
+
+	/* the upstream ended a kept connection just as the request went out: nothing was processed, so this is no retry */
+	if (failure == UPSTREAM_RESET && upstream_was_kept(f->up) && !upstream_answered(f->up)) {
+		attempt_start(f, true);
+	} else if (failure != UPSTREAM_MALFORMED && may_retry(f)) {
+		retry(f);
+	} else if (f->head_sent) {
+		upstream_release(f);
+		http_answer_break(f->x);
+	} else {
+		answer_error(f, 502, what[failure], code);
+	}
+}
+
+/* --- the answer ---------------------------------------------------------------------------------------------------------------------------- */
+
+static struct http_head answer_head(const struct forward *f)
+{
+	int64_t bytes = upstream_body_bytes(f->up);
+
+	return (struct http_head){.status = upstream_status(f->up),
+				  .content_type = upstream_content_type(f->up),
+				  .fields = upstream_fields(f->up),
+				  .body_bytes = bytes < 0 ? HTTP_CHUNKED : bytes};
+}
+
+static void cache_copy(struct forward *f, const struct buf *body)
+{
+	if (!f->key.used)
+		return;
+	if (upstream_status(f->up) != 200 || f->copy.used + body->used > CACHED_BODY_MAX ||
+	    buf_append(&f->copy, body->data, body->used))
+		f->key.used = 0; /* this one is not kept */
+}
+
+static void cache_keep(struct forward *f)
+{
+	const struct cache_answer answer = {.status = upstream_status(f->up),
+					    .content_type = upstream_content_type(f->up),
+					    .fields = upstream_fields(f->up),
+					    .body = f->copy.data,
+					    .body_bytes = f->copy.used};
+
+	if (f->key.used && answer.status == 200)
+		cache_put(f->shared->cache, f->key.data, f->key.used, &answer);
+}
+
+/* What the last read brought goes out. f may be gone after it. */
+static void answer_go(struct forward *f)
+{
+	struct buf *body = upstream_body(f->up);
+	bool complete = upstream_complete(f->up);
+	int ret = 0;
+
+	if (!f->head_sent) {
+		struct http_head head = answer_head(f);
+		ret = http_answer_head(f->x, &head, body->used || complete ? HTTP_MORE : 0);
+		f->head_sent = true;
+	}
+	if (body->used) {
+		f->truth.chunks++;
+		cache_copy(f, body);
+		if (!ret)
+			ret = http_answer_body(f->x, body->data, body->used, complete ? HTTP_MORE : 0, HTTP_NO_MARK);
+		body->used = 0;
+	}
+	if (ret)
+		return; /* the client has left: done() follows */
+	if (complete) {
+		cache_keep(f);
+		upstream_release(f);
+		http_answer_end(f->x);
+	} else if (http_answer_full(f->x)) {
+		f->full = true;
+	} else {
+		upstream_continue(f->up);
+	}
+}
+
+static bool is_retried(unsigned status)
+{
+	return status >= 500 || status == 429;
+}
+
+static void on_data(void *ctx)
+{
+	struct forward *f = ctx;
+	enum gateway_side side = f->answering ? GATEWAY_CHUNK : GATEWAY_RESPONSE;
+
+	if (is_retried(upstream_status(f->up)) && may_retry(f)) {
+		retry(f);
+		return;
+	}
+	f->answering = true;
+	if (side == GATEWAY_CHUNK && !upstream_body(f->up)->used) /* only the end of the answer: no chunk */
+		answer_go(f);
+	else if (!plant_run_start(&f->plants, side))
+		answer_go(f);
+}
+
+/* --- the request ---------------------------------------------------------------------------------------------------------------------------- */
+
+/* True: answered from the cache. */
+static bool answer_cached(struct forward *f)
+{
+	struct cache *cache = f->shared->cache;
+
+	if (!cache || buf_printf(&f->key, "%s %s\n", http_request_method(f->x), http_request_target(f->x)) ||
+	    buf_append(&f->key, f->body, f->body_bytes)) {
+		f->key.used = 0;
+		return false;
+	}
+	const struct cache_entry *e = cache_find(cache, f->key.data, f->key.used);
+	if (!e)
+		return false;
+	const struct cache_answer *a = cache_entry_answer(e);
+	const struct http_head head = {
+		.status = a->status, .content_type = a->content_type, .fields = a->fields, .body_bytes = (int64_t)a->body_bytes};
+	http_answer(f->x, &head, a->body, a->body_bytes);
+	cache_release(e);
+	return true;
+}
+
+static void request_go(struct forward *f)
+{
+	if (answer_cached(f))
+		return;
+	int ret = forward_head_build(f->x, f->shared->authority, f->body_bytes, &f->head);
+	if (ret)
+		answer_error(f, 500, "was not called", ret);
+	else
+		attempt_start(f, false);
+}
+
+static void plants_done(struct plant_run *run, uint64_t wall_ns, uint64_t cpu_ns)
+{
+	struct forward *f = run->ctx;
+
+	f->truth.side_ns[run->side] += wall_ns;
+	f->truth.side_cpu_ns[run->side] += cpu_ns;
+	if (!f->x)
+		forward_free(f);
+	else if (run->side == GATEWAY_REQUEST)
+		request_go(f);
+	else
+		answer_go(f);
+}
+
+void forward_request(void *ctx, struct http_exchange *x)
+{
+	static const struct http_head no_memory = {.status = 503};
+	struct forward_shared *s = ctx;
+	struct forward *f = calloc(1, sizeof(*f));
+
+	if (!f) {
+		http_answer(x, &no_memory, NULL, 0);
+		return;
+	}
+	f->shared = s;
+	f->x = x;
+	f->next = s->live;
+	if (s->live)
+		s->live->prev = f;
+	s->live = f;
+	http_exchange_set_ctx(x, f);
+	f->body = http_request_body(x, &f->body_bytes);
+	if (s->truth.fd >= 0)
+		f->truth.tag = forward_find_tag(f->body, f->body_bytes);
+	f->plants = (struct plant_run){.place = &s->place, .chance = rng_u64(&s->rng), .done = plants_done, .ctx = f};
+	if (!plant_run_start(&f->plants, GATEWAY_REQUEST))
+		request_go(f);
+}
+
+void forward_done(void *ctx, struct http_exchange *x, enum http_end end)
+{
+	struct forward *f = http_exchange_ctx(x);
+
+	(void)ctx;
+	(void)end;
+	if (!f)
+		return;
+	f->x = NULL;
+	upstream_release(f);
+	if (plant_run_cancel(&f->plants))
+		forward_free(f);
+}
+
+void forward_drained(void *ctx, struct http_exchange *x)
+{
+	struct forward *f = http_exchange_ctx(x);
+
+	(void)ctx;
+	if (!f || !f->full)
+		return;
+	f->full = false;
+	upstream_continue(f->up);
+}
+
+void forward_free_all(struct forward_shared *s)
+{
+	while (s->live)
+		forward_free(s->live);
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "gateway/gateway.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "gateway/forward.h"
+
+#define CACHE_BYTES ((size_t)64 << 20)
+#define STOP_LOOK_NS (100 * NS_PER_MS)
+#define THREADS_MAX 256
+
+struct gateway {
+	const struct gateway_config *config;
+	struct http_listener *listener;
+	struct upstream_target target;
+	struct cache *cache;
+	int truth_fd;
+};
+
+struct worker {
+	struct gateway *gateway;
+	struct loop *loop;
+	struct http_server *server;
+	struct mailbox box;
+	struct loop *helper_loop; /* NULL: no plant hands off */
+	struct mailbox helper_box;
+	pthread_t thread, helper;
+	bool started, helper_started;
+	struct forward_shared shared;
+};
+
+static bool hands_off(const struct gateway_plants *plants)
+{
+	for (unsigned i = 0; i < plants->count; i++)
+		if (plants->plant[i].kind == GATEWAY_PLANT_HANDOFF)
+			return true;
+	return false;
+}
+
+static void *loop_thread(void *arg)
+{
+	loop_run(arg);
+	return NULL;
+}
+
+static int helper_open(struct worker *w)
+{
+	int ret = loop_new(&w->helper_loop);
+
+	if (!ret)
+		ret = mailbox_open(&w->helper_box, w->helper_loop);
+	if (!ret)
+		ret = mailbox_open(&w->box, w->loop);
+	if (ret)
+		return ret;
+	w->shared.place.box = &w->box;
+	w->shared.place.helper_loop = w->helper_loop;
+	w->shared.place.helper_box = &w->helper_box;
+	ret = -pthread_create(&w->helper, NULL, loop_thread, w->helper_loop);
+	w->helper_started = !ret;
+	if (!ret)
+		pthread_setname_np(w->helper, "gateway-helper");
+	return ret;
+}
+
+static int worker_open(struct worker *w, struct gateway *g, uint64_t index)
+{
+	const struct http_server_config server = {
+		.listener = g->listener,
+		.callbacks = {.request = forward_request, .done = forward_done, .drained = forward_drained},
+		.ctx = &w->shared,
+	};
+
+	w->gateway = g;
+	int ret = loop_new(&w->loop);
+	if (ret)
+		return ret;
+	truth_log_init(&w->shared.truth, g->truth_fd, w->loop);
+	w->shared.retries = g->config->retries;
+	w->shared.authority = g->target.authority;
+	w->shared.cache = g->cache;
+	w->shared.place.plants = &g->config->plants;
+	w->shared.place.loop = w->loop;
+	rng_init(&w->shared.rng, 1, index);
+	ret = upstream_pool_new(&w->shared.pool, w->loop, &g->target);
+	if (!ret && hands_off(&g->config->plants))
+		ret = helper_open(w);
+	if (!ret)
+		ret = http_server_new(&w->server, w->loop, &server);
+	if (!ret)
+		ret = -pthread_create(&w->thread, NULL, loop_thread, w->loop);
+	w->started = !ret;
+	if (!ret)
+		pthread_setname_np(w->thread, "gateway-worker");
+	return ret;
+}
+
+/*
+ * The order matters: the server ends the requests, but those whose plants are in the helper thread live on until that has ended too;
+ * only then may the loops go, whose timers and tasks they use.
+ */
+static void worker_close(struct worker *w)
+{
+	if (!w->loop)
+		return;
+	loop_stop(w->loop);
+	if (w->started)
+		pthread_join(w->thread, NULL);
+	http_server_free(w->server);
+	if (w->helper_started) {
+		loop_stop(w->helper_loop);
+		pthread_join(w->helper, NULL);
+	}
+	forward_free_all(&w->shared);
+	upstream_pool_free(w->shared.pool);
+	truth_log_fini(&w->shared.truth);
+	mailbox_close(&w->box);
+	mailbox_close(&w->helper_box);
+	if (w->helper_loop)
+		loop_free(w->helper_loop);
+	loop_free(w->loop);
+}
+
+static int gateway_open(struct gateway *g, const struct gateway_config *config, struct err *err)
+{
+	const struct http_listen_config listen = {
+		.listen = config->listen, .backlog = config->backlog, .tls_cert = config->tls_cert, .tls_key = config->tls_key};
+
+	*g = (struct gateway){.config = config, .truth_fd = -1};
+	int ret = upstream_target_open(&g->target, config->upstream, config->upstream_insecure, err);
+	if (ret)
+		return ret;
+	if (config->truth_path) {
+		g->truth_fd = open(config->truth_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
+		if (g->truth_fd < 0) {
+			int e = errno;
+			return err_set(err, -e, "cannot write the truth log %s: %s", config->truth_path, strerror(e));
+		}
+	}
+	if (config->cache) {
+		g->cache = cache_new(CACHE_BYTES);
+		if (!g->cache)
+			return err_set(err, -ENOMEM, "out of memory for the gateway's cache");
+	}
+	return http_listener_open(&g->listener, &listen, err);
+}
+
+static void gateway_close(struct gateway *g)
+{
+	if (g->listener)
+		http_listener_close(g->listener);
+	cache_free(g->cache);
+	if (g->truth_fd >= 0)
+		close(g->truth_fd);
+	upstream_target_close(&g->target);
+}
+
+/* Signals are the calling thread's: it sleeps, the workers do not. */
+static int workers_open(struct worker *workers, unsigned count, struct gateway *g)
+{
+	sigset_t all, before;
+	int ret = 0;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	for (unsigned i = 0; i < count && !ret; i++)
+		ret = worker_open(&workers[i], g, i);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return ret;
+}
+
+static int gateway_serve(struct gateway *g, struct err *err)
+{
+	const struct gateway_config *config = g->config;
+	unsigned count = config->threads ? config->threads : 1;
+
+	if (count > THREADS_MAX)
+		return err_set(err, -EINVAL, "%u threads are more than the gateway's limit of %d", count, THREADS_MAX);
+	struct worker *workers = calloc(count, sizeof(*workers));
+	if (!workers)
+		return err_set(err, -ENOMEM, "out of memory for the gateway's workers");
+	int ret = workers_open(workers, count, g);
+	if (ret)
+		err_set(err, ret, "cannot start the gateway's workers: %s", strerror(-ret));
+	else if (config->listening)
+		config->listening(config->ctx, http_listener_port(g->listener));
+	while (!ret && !*config->stop)
+		clock_sleep_until(clock_now_ns() + STOP_LOOK_NS, config->stop);
+	for (unsigned i = 0; i < count; i++)
+		worker_close(&workers[i]);
+	free(workers);
+	return ret;
+}
+
+int gateway_run(const struct gateway_config *config, struct err *err)
+{
+	struct gateway g;
+
+	int ret = gateway_open(&g, config, err);
+	if (!ret)
+		ret = gateway_serve(&g, err);
+	gateway_close(&g);
+	return ret;
+}
