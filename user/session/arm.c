@@ -47,14 +47,25 @@ static int probes_arm(struct session *s)
 	return 0;
 }
 
+/* Headers and keys stay out: they may be secret. */
 static json_t *configuration_of(const struct session *s)
 {
 	const struct session_config *c = s->config;
+	json_t *out = json_pack("{s:s, s:s?, s:s?, s:s?, s:i, s:b, s:b}", "gateway", s->url, "recipe", c->recipe, "plant",
+				c->plant, "provider", c->provider, "driver_threads", (int)(c->threads ? c->threads : 1), "tag",
+				c->tag, "http2", c->http2);
+	const char *key;
+	json_t *value;
+	void *next;
 
-	/* headers and keys stay out: they may be secret */
-	return json_pack("{s:s, s:s?, s:s?, s:i, s:b, s:b, s:s?, s:i}", "gateway", s->url, "recipe", c->recipe, "plant", c->plant,
-			 "driver_threads", (int)(c->threads ? c->threads : 1), "tag", c->tag, "http2", c->http2, "provider",
-			 c->provider, "seed", (int)(c->plan ? c->plan->seed : 0));
+	if (out && c->plan)
+		json_object_set_new(out, "seed", json_integer((json_int_t)c->plan->seed));
+	json_object_foreach_safe(out, next, key, value)
+	{
+		if (json_is_null(value))
+			json_object_del(out, key);
+	}
+	return out;
 }
 
 static void on_whole(void *ctx, const struct whole_request *w)

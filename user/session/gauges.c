@@ -30,15 +30,23 @@ void gauges_process(struct gauges *g, const struct wire_process *p)
 	g->pids = kept;
 }
 
+static double cores_usable(uint32_t pid)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity((pid_t)pid, sizeof(set), &set) ? 0 : CPU_COUNT(&set);
+}
+
 void gauges_start(struct gauges *g, uint64_t now_ns)
 {
 	struct process_gauges now;
 
-	if (discover_gauges(g->pid, g->pids, &now))
+	if (!g->pids || discover_gauges(g->pid, g->pids, &now))
 		return;
 	g->start_ns = g->last_ns = now_ns;
 	g->cpu_start_ns = g->cpu_last_ns = now.cpu_ns;
 	g->rss_initial_bytes = g->rss_last_bytes = g->rss_peak_bytes = g->rss_sum_bytes = now.rss_bytes;
+	g->cores_usable = cores_usable(g->pid[0]);
 	g->samples = 1;
 }
 
@@ -71,13 +79,6 @@ bool gauges_any_alive(const struct gauges *g)
 	return false;
 }
 
-static double cores_usable(uint32_t pid)
-{
-	cpu_set_t set;
-
-	return sched_getaffinity((pid_t)pid, sizeof(set), &set) ? 0 : CPU_COUNT(&set);
-}
-
 void gauges_fill(const struct gauges *g, struct report_gateway *out)
 {
 	out->memory_measured = g->samples > 0;
@@ -86,7 +87,7 @@ void gauges_fill(const struct gauges *g, struct report_gateway *out)
 		out->cpu_ns = g->cpu_last_ns - g->cpu_start_ns;
 		out->cpu_cores_mean = (double)out->cpu_ns / (double)(g->last_ns - g->start_ns);
 		out->cpu_cores_max = g->cores_max;
-		out->cores_usable = g->pids ? cores_usable(g->pid[0]) : 0;
+		out->cores_usable = g->cores_usable;
 	}
 	if (out->memory_measured) {
 		out->rss_initial_bytes = g->rss_initial_bytes;

@@ -16,7 +16,7 @@ struct gauges {
 	uint64_t samples;
 	uint64_t start_ns, last_ns; /* of the measured part */
 	uint64_t cpu_start_ns, cpu_last_ns;
-	double cores_max;
+	double cores_max, cores_usable;
 	uint64_t rss_initial_bytes, rss_sum_bytes, rss_peak_bytes, rss_last_bytes;
 };
 

@@ -17,6 +17,7 @@
 
 #define TICK_NS (20 * NS_PER_MS)
 #define START_DELAY_NS (50 * NS_PER_MS)
+#define PROGRESS_FIRST_NS (2 * NS_PER_S)
 #define PROGRESS_NS (5 * NS_PER_S)
 
 enum { POLL_SIGNAL, POLL_TICK, POLL_DONE, POLL_LOG, POLL_FDS };
@@ -117,12 +118,7 @@ static int every_second(struct loop *l, uint64_t now_ns)
 {
 	struct session *s = l->s;
 
-	if (!l->measured_started && now_ns >= warmup_end_ns(s)) {
-		gauges_start(&s->gauges, now_ns);
-		l->measured_started = true;
-	} else if (l->measured_started) {
-		gauges_sample(&s->gauges, now_ns);
-	}
+	gauges_sample(&s->gauges, now_ns);
 	gateway_watch(s);
 	if (!s->config->quiet && now_ns >= l->next_progress_ns) {
 		progress_print(l, now_ns);
@@ -139,6 +135,10 @@ static int on_tick(struct loop *l, uint64_t now_ns)
 
 	if (read(l->fd[POLL_TICK].fd, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
 		return -errno;
+	if (!l->measured_started && now_ns >= warmup_end_ns(s)) {
+		gauges_start(&s->gauges, now_ns);
+		l->measured_started = true;
+	}
 	if (now_ns >= l->next_second_ns) {
 		l->next_second_ns = now_ns + NS_PER_S;
 		rc = every_second(l, now_ns);
@@ -225,6 +225,7 @@ int session_loop(struct session *s)
 
 	if (rc)
 		return rc;
+	l.next_progress_ns = s->start_ns + PROGRESS_FIRST_NS;
 	sigemptyset(&stop);
 	sigaddset(&stop, SIGINT);
 	sigaddset(&stop, SIGTERM);
