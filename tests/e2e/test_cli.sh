@@ -1,0 +1,35 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The program's own words: help, version, mistyped commands, exit codes. Needs no root.
+set -uo pipefail
+
+cd "$(dirname "$0")/../.." || exit 2
+toll=${BUILD:-build}/toll
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+
+# expect NAME STATUS PATTERN COMMAND...: the command ends with the status and prints (stdout or stderr) the pattern
+expect() {
+	local name=$1 status=$2 pattern=$3 got
+	shift 3
+	"$@" >"$out" 2>&1 </dev/null
+	got=$?
+	if [ "$got" -eq "$status" ] && grep -qE -- "$pattern" "$out"; then
+		echo "ok $name"
+	else
+		echo "not ok $name"
+		echo "  $*: status $got, expected $status and /$pattern/; it printed:"
+		sed 's/^/  /' "$out"
+	fi
+}
+
+expect "help lists commands" 0 '^  attach ' "$toll" --help
+expect "help tells exit codes" 0 '^  3  the run was cut short' "$toll" --help
+expect "version" 0 '^toll [0-9]' "$toll" --version
+expect "no command is a usage error" 2 '^usage: toll' "$toll"
+expect "mistyped command names the nearest" 2 "did you mean 'report'" "$toll" reprot
+expect "strange command names the help" 2 'toll --help' "$toll" xyzzyplugh
+for command in run attach replay report doctor provider gateway schema scenarios; do
+	expect "$command --help" 0 "^usage: toll $command" "$toll" "$command" --help
+	expect "$command refuses an unknown option" 2 '--no-such-option' "$toll" "$command" --no-such-option
+done

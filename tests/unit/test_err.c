@@ -1,0 +1,38 @@
+// rooms: base
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "tests/support/test.h"
+
+static void test_first_error_wins(void **state)
+{
+	struct err err = {0};
+
+	(void)state;
+	assert_int_equal(err_set(&err, -ENOENT, "cannot open %s", "a.yaml"), -ENOENT);
+	assert_int_equal(err_set(&err, -EINVAL, "later"), -EINVAL);
+	assert_int_equal(err.code, -ENOENT);
+	assert_string_equal(err.text, "cannot open a.yaml");
+	assert_int_equal(err_set(NULL, -EIO, "nobody asks"), -EIO);
+}
+
+static void test_long_text_is_cut(void **state)
+{
+	struct err err = {0};
+	char text[2000];
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	err_set(&err, -EINVAL, "%s", text);
+	assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_first_error_wins), cmocka_unit_test(test_long_text_is_cut)};
+
+	return cmocka_run_group_tests_name("err", tests, NULL, NULL);
+}
