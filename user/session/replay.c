@@ -35,6 +35,8 @@ static int replay_frame(struct replay *r, enum capture_frame type, const void *d
 	struct err why = {0};
 	int ret;
 
+	if (type == CAPTURE_END)
+		return 0;
 	if (type == CAPTURE_META) {
 		struct run_meta *m = calloc(1, sizeof(*m));
 		ret = m ? run_meta_decode(data, bytes, m, &why) : -ENOMEM;
