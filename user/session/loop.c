@@ -103,7 +103,7 @@ static void gateway_watch(struct session *s)
 {
 	char why[200] = "";
 
-	if (s->gateway_died || !s->gauges.pids || !s->gateway_is_local)
+	if (s->gateway_died || !s->found.pids || !s->gateway_is_local)
 		return;
 	if (s->recipe && recipe_has_ended(&s->gateway, why, sizeof(why))) {
 		s->gateway_died = true;

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Bad input and bad luck: one clear line, the documented exit code, and whatever was measured is in the result.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+scenario short <<'END'
+name: e2e/short
+classes:
+  chat: {endpoint: chat, weight: 1, max_tokens: 5}
+stages:
+  - {name: steady, rate: 100/s, in_flight: 32, for: 20s}
+provider: {service_time: 3ms, tokens: 5}
+END
+
+# refuses NAME EXIT PATTERN ARGS...: exactly one line that fits the pattern, and the exit code
+refuses() {
+	local name=$1 want=$2 pattern=$3 got=0
+	shift 3
+	timeout 60 "$toll" "$@" --out "$work/refused" >"$work/out.txt" 2>"$work/err.txt" || got=$?
+	if [ "$got" -ne "$want" ]; then
+		fail "$name" "exit $got instead of $want: $(head -c 500 "$work/err.txt")"
+	elif ! grep -qE "$pattern" "$work/err.txt"; then
+		fail "$name" "no line fits '$pattern': $(head -c 500 "$work/err.txt")"
+	elif [ "$(wc -l <"$work/err.txt")" -ne 1 ]; then
+		fail "$name" "more than one line: $(head -c 800 "$work/err.txt")"
+	else pass "$name"; fi
+}
+
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+dead=$(free_port)
+refuses "port with no listener" 2 "no process listens|nothing listens|no listener" run gateway/smoke --gateway "http://127.0.0.1:$dead"
+refuses "unknown scenario" 2 "gateway/smoke" run gateway/smok --with reference
+printf 'name: x\nclasses:\n  a: {endpoint: chat, wait: 3}\nstages:\n  - {vus: 1, for: 1s}\n' >"$work/bad.yaml"
+refuses "unknown key names file and line" 2 "bad.yaml.*3.*wait" run "$work/bad.yaml" --with reference
+printf 'name: x\nclasses:\n  a: {endpoint: chat, weight: 1}\nstages:\n  - {vus: 1, for: 10}\n' >"$work/unit.yaml"
+refuses "missing unit names file and line" 2 "unit.yaml.*5.*for" run "$work/unit.yaml" --with reference
+refuses "unknown recipe" 2 "nginx" run gateway/smoke --with ngin
+refuses "bad URL" 2 "http://HOST:PORT" run gateway/smoke --gateway localhost:80
+refuses "unknown plant" 2 "sleep" run gateway/smoke --with reference --plant slep=1ms@request
+refuses "capture of another kind" 2 "short.yaml" replay "$work/short.yaml"
+
+# provider port taken
+python3 -c '
+import socket, sys, time
+s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(1); print(s.getsockname()[1], flush=True); sys.stdin.read()' \
+	>"$work/port" < <(sleep 30) &
+holder=$!
+until [ -s "$work/port" ]; do sleep 0.05; done
+refuses "provider port taken" 2 "$(cat "$work/port")" run "$work/short.yaml" --with reference --provider "127.0.0.1:$(cat "$work/port")"
+kill "$holder" 2>/dev/null
+
+# 401: a tiny server that always answers 401
+python3 - >"$work/port401" <<'END' &
+import http.server, threading
+class H(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def answer(self):
+        n = int(self.headers.get("Content-Length", 0)); self.rfile.read(n)
+        self.send_response(401); self.send_header("Content-Length", "2"); self.end_headers(); self.wfile.write(b"no")
+    do_GET = do_POST = answer
+    def log_message(self, *a): pass
+s = http.server.ThreadingHTTPServer(("127.0.0.1", 0), H)
+print(s.server_port, flush=True)
+threading.Timer(60, s.shutdown).start(); s.serve_forever()
+END
+unauthorized=$!
+until [ -s "$work/port401" ]; do sleep 0.05; done
+refuses "401 says to set API_KEY" 2 "401.*API_KEY|API_KEY.*401" run gateway/smoke --gateway "http://127.0.0.1:$(cat "$work/port401")"
+kill "$unauthorized" 2>/dev/null
+
+# cut NAME WHY-PATTERN: a run that was cut short has a whole document that says so
+cut_short() {
+	local name=$1 pattern=$2
+	if [ "$code" -ne 3 ]; then fail "$name: exit 3" "exit $code: $(tail -3 "$work/cut.err")"; else pass "$name: exit 3"; fi
+	check "$name: incomplete, and why" ".complete == false and (.cut_short_because | test(\"$pattern\"))" "$work/cut/result.json"
+	check "$name: what was measured is there" '.requests.ok > 50 and .toll.count > 50' "$work/cut/result.json"
+}
+background_run() {
+	rm -rf "$work/cut"
+	"$toll" run "$work/short.yaml" "$@" --out "$work/cut" >"$work/cut.txt" 2>"$work/cut.err" &
+	run=$!
+	for _ in $(seq 100); do # until load has flowed for about 2 s
+		grep -qE '[0-9]+ done' "$work/cut.err" && break
+		sleep 0.1
+	done
+	sleep 1.5
+}
+await_run() {
+	code=0
+	wait "$run" || code=$?
+}
+
+background_run --with reference
+kill -INT "$run"
+await_run
+cut_short "Ctrl-C" "Ctrl-C"
+
+background_run --with reference
+pid=$(pgrep -P "$run" -f 'gateway --listen|toll gateway|exe gateway' | head -n 1)
+kill -KILL "$pid"
+await_run
+cut_short "gateway killed" "gateway"
+
+# a full disk under the result
+mkdir -p "$work/full"
+if mount -t tmpfs -o size=64k tmpfs "$work/full" 2>/dev/null; then
+	code=0
+	timeout 60 "$toll" run "$work/short.yaml" --with reference --for 3s --capture full --out "$work/full" >"$work/full.txt" 2>"$work/full.err" || code=$?
+	if [ "$code" -eq 3 ] && grep -qiE "no space left" "$work/full.err"; then pass "full disk: exit 3 and why"; else
+		fail "full disk: exit 3 and why" "exit $code: $(tail -n 3 "$work/full.err")"
+	fi
+	if grep -q "toll" "$work/full.txt"; then pass "full disk: the report is still on the screen"; else
+		fail "full disk: the report is still on the screen" "$(head -c 300 "$work/full.txt")"
+	fi
+	umount "$work/full"
+else
+	skip "full disk" "cannot mount a tmpfs here"
+fi
+
+# without root: the load runs, and the report says what it could not see
+chmod 755 "$work" && mkdir -p "$work/user" && chmod 777 "$work/user"
+cp -r "$toll" scenarios "$work/user/" 2>/dev/null
+code=0
+TOLL_SHARE=$work/user setpriv --reuid=65534 --regid=65534 --clear-groups timeout 60 "$work/user/toll" run "$work/short.yaml" --with reference --for 2s \
+	--out "$work/user/out" >"$work/user.txt" 2>"$work/user.err" || code=$?
+check "without root: the load still runs" '.requests.ok > 100' "$work/user/out/result.json"
+check "without root: the toll is not measured, never 0" '(.toll == null) and (.not_measured | tostring | test("root|CAP_BPF|permitted"))' \
+	"$work/user/out/result.json"
+
+# nothing of ours stays
+if bpftool prog show 2>/dev/null | grep -q toll_; then fail "no program stays attached" "$(bpftool prog show | grep toll_)"; else
+	pass "no program stays attached"
+fi
+finish

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Planted truth: what the reference gateway's own clock saw around each plant is seen by the probes in the right phase and nowhere else.
+# A figure here is a difference of medians within one run (half of the requests carry the plant), so a noisy machine cancels out; the
+# bound is the product's: 5 % or 20 us. `make bench` prints the figures themselves.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+scenario planted <<'END'
+name: e2e/planted
+classes:
+  chat: {endpoint: chat, weight: 1, max_tokens: 5}
+warmup: 300ms
+stages:
+  - {name: steady, rate: 100/s, arrival: poisson, in_flight: 32, for: 4s}
+provider: {service_time: 3ms, tokens: 5}
+END
+
+planted() { # KIND AMOUNT SIDE
+	local name="$1=$2@$3"
+	run_toll "$1-$2-$3" "$work/planted.yaml" --with reference --plant "$1=$2@$3/2"
+	check "$name: in process $3" ".planted | length == 1 and .[0].phase == \"process_$3\"" "$result"
+	check "$name: joined" '.trust.coverage >= 0.999' "$result"
+	check "$name: the truth is at least the plant" \
+		".planted[0].truth_p50_ns >= ($4 * 0.98)" "$result"
+	check "$name: nowhere else" \
+		"[.phases | to_entries[] | select(.key != \"process_$3\" and .value.toll == true) | .value.p50_ns // 0] | add < ($4 + 500000)" "$result"
+}
+
+for side in request response; do
+	planted cpu 200us $side 200000
+	planted cpu 1ms $side 1000000
+	planted sleep 1ms $side 1000000
+	planted sleep 10ms $side 10000000
+done
+finish
