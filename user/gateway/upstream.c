@@ -2,17 +2,16 @@
 #include "gateway/upstream.h"
 
 #include <errno.h>
-#include <http_parser.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "gateway/upstream_answer.h"
+
 #define READ_BYTES ((size_t)64 << 10)
-#define HEAD_MAX ((size_t)64 << 10)
 #define IDLE_MAX 1024
 
 /* A connection, which is also its one turn. */
@@ -26,16 +25,13 @@ struct upstream_turn {
 	struct upstream_request request;
 	struct upstream_callbacks callbacks;
 	void *ctx;
-	http_parser parser;
+	struct upstream_answer answer;
 	size_t sent; /* of head and body together */
-	unsigned status;
-	int64_t body_bytes;
-	struct buf name, value, content_type, fields, body;
 	bool connecting, kept, busy, closing;
 	bool readable; /* the socket may hold unread data: epoll is edge-triggered and tells once */
 	bool hung_up; /* the peer has ended its side, or the socket is in error */
 	bool paused, pumping;
-	bool answered, head_done, head_given, complete, keep_alive, in_value;
+	bool answered, head_given;
 	bool spoilt; /* whatever the answer says, this connection is not to be kept */
 	int connect_code;
 };
@@ -48,120 +44,6 @@ struct upstream_pool {
 	struct upstream_turn *all;
 	char scratch[READ_BYTES];
 };
-
-bool upstream_is_hop_by_hop(const char *name)
-{
-	static const char *const names[] = {
-		"connection", "keep-alive",        "proxy-connection", "proxy-authenticate", "proxy-authorization", "te",
-		"trailer",    "transfer-encoding", "upgrade",          "content-length"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (!strcasecmp(names[i], name))
-			return true;
-	return false;
-}
-
-/* --- the answer's parser -------------------------------------------------------------------------------------------------------------- */
-
-static int field_finish(struct upstream_turn *t)
-{
-	int ret = 0;
-
-	t->in_value = false;
-	if (!t->name.used)
-		return 0;
-	if (buf_append(&t->name, "", 1) || buf_append(&t->value, "", 1))
-		return -1;
-	if (!strcasecmp(t->name.data, "content-type")) {
-		t->content_type.used = 0;
-		ret = buf_append(&t->content_type, t->value.data, t->value.used);
-	} else if (!upstream_is_hop_by_hop(t->name.data)) {
-		ret = buf_printf(&t->fields, "%s: %s\r\n", t->name.data, t->value.data);
-	}
-	t->name.used = t->value.used = 0;
-	return ret ? -1 : 0;
-}
-
-static int on_message_begin(http_parser *parser)
-{
-	struct upstream_turn *t = parser->data;
-
-	t->name.used = t->value.used = t->content_type.used = t->fields.used = 0;
-	t->in_value = t->head_done = false;
-	return 0;
-}
-
-static int on_header_field(http_parser *parser, const char *at, size_t n)
-{
-	struct upstream_turn *t = parser->data;
-
-	if (t->in_value && field_finish(t))
-		return -1;
-	return buf_append(&t->name, at, n) ? -1 : 0;
-}
-
-static int on_header_value(http_parser *parser, const char *at, size_t n)
-{
-	struct upstream_turn *t = parser->data;
-
-	t->in_value = true;
-	return buf_append(&t->value, at, n) ? -1 : 0;
-}
-
-static int on_headers_complete(http_parser *parser)
-{
-	struct upstream_turn *t = parser->data;
-
-	if (field_finish(t))
-		return -1;
-	if (parser->status_code < 200)
-		return 0; /* an interim answer: the real one follows */
-	t->status = parser->status_code;
-	t->head_done = true;
-	t->body_bytes =
-		parser->content_length == UINT64_MAX || (parser->flags & F_CHUNKED) ? -1 : (int64_t)parser->content_length;
-	return t->request.is_head ? 1 : 0;
-}
-
-static int on_body(http_parser *parser, const char *at, size_t n)
-{
-	struct upstream_turn *t = parser->data;
-
-	return buf_append(&t->body, at, n) ? -1 : 0;
-}
-
-static int on_message_complete(http_parser *parser)
-{
-	struct upstream_turn *t = parser->data;
-
-	if (!t->head_done)
-		return 0;
-	t->complete = true;
-	t->keep_alive = http_should_keep_alive(parser) != 0;
-	http_parser_pause(parser, 1); /* whatever follows is no answer to us */
-	return 0;
-}
-
-static const http_parser_settings parser_settings = {
-	.on_message_begin = on_message_begin,
-	.on_header_field = on_header_field,
-	.on_header_value = on_header_value,
-	.on_headers_complete = on_headers_complete,
-	.on_body = on_body,
-	.on_message_complete = on_message_complete,
-};
-
-/* 0 or -EPROTO. bytes 0: the stream has ended. */
-static int feed(struct upstream_turn *t, const char *data, size_t bytes)
-{
-	size_t taken = http_parser_execute(&t->parser, &parser_settings, data, bytes);
-
-	if (t->complete) {
-		t->spoilt = t->spoilt || taken < bytes;
-		return 0;
-	}
-	return HTTP_PARSER_ERRNO(&t->parser) == HPE_OK && taken == bytes ? 0 : -EPROTO;
-}
 
 /* --- lists ------------------------------------------------------------------------------------------------------------------------------ */
 
@@ -204,11 +86,7 @@ static void connection_free(struct upstream_turn *t)
 	loop_task_cancel(t->pool->loop, &t->task);
 	loop_remove_fd(t->pool->loop, &t->watch);
 	stream_fini(&t->stream);
-	buf_fini(&t->name);
-	buf_fini(&t->value);
-	buf_fini(&t->content_type);
-	buf_fini(&t->fields);
-	buf_fini(&t->body);
+	upstream_answer_fini(&t->answer);
 	free(t);
 }
 
@@ -230,7 +108,7 @@ static void connection_close(struct upstream_turn *t)
 
 static void fail(struct upstream_turn *t, enum upstream_failure failure, int code)
 {
-	t->keep_alive = false;
+	t->answer.keep_alive = false;
 	t->paused = true;
 	t->readable = false;
 	t->callbacks.failed(t->ctx, failure, code);
@@ -283,11 +161,12 @@ static bool write_request(struct upstream_turn *t)
 
 static void read_ended(struct upstream_turn *t, int code)
 {
-	bool was_complete = t->complete;
+	bool was_complete = t->answer.complete;
 
 	t->readable = false;
 	t->spoilt = true;
-	if (code == 0 && t->head_done && !feed(t, NULL, 0) && t->complete && !was_complete) {
+	if (code == 0 && t->answer.head_done && !upstream_answer_feed(&t->answer, NULL, 0) && t->answer.complete &&
+	    !was_complete) {
 		t->paused = true;
 		t->callbacks.data(t->ctx);
 		return;
@@ -313,11 +192,11 @@ static bool read_once(struct upstream_turn *t)
 	/* a short read has emptied the socket (epoll(7)), unless the end of the stream is still to be read */
 	if ((size_t)n < READ_BYTES && !t->stream.ssl && !t->hung_up)
 		t->readable = false;
-	if (feed(t, scratch, (size_t)n)) {
+	if (upstream_answer_feed(&t->answer, scratch, (size_t)n)) {
 		fail(t, UPSTREAM_MALFORMED, -EPROTO);
 		return false;
 	}
-	if (t->head_done && (!t->head_given || t->body.used || t->complete)) {
+	if (t->answer.head_done && (!t->head_given || t->answer.body.used || t->answer.complete)) {
 		t->head_given = true;
 		t->paused = true;
 		t->callbacks.data(t->ctx);
@@ -330,7 +209,7 @@ static void pump(struct upstream_turn *t)
 	if (t->pumping)
 		return;
 	t->pumping = true;
-	while (t->busy && !t->closing && t->readable && !t->paused && !t->complete)
+	while (t->busy && !t->closing && t->readable && !t->paused && !t->answer.complete)
 		if (!read_once(t))
 			break;
 	t->pumping = false;
@@ -402,7 +281,6 @@ static int connection_new(struct upstream_pool *p, struct upstream_turn **out)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	t->watch = (struct loop_watch){.fd = fd, .ready = on_ready, .ctx = t};
 	t->task.ctx = t;
-	t->name.max = t->value.max = t->fields.max = HEAD_MAX;
 	t->connecting = true;
 	t->all_next = p->all;
 	if (p->all)
@@ -454,13 +332,9 @@ static void turn_reset(struct upstream_turn *t, const struct upstream_request *r
 	t->request = *request;
 	t->callbacks = *callbacks;
 	t->ctx = ctx;
-	http_parser_init(&t->parser, HTTP_RESPONSE);
-	t->parser.data = t;
+	upstream_answer_reset(&t->answer, request->is_head);
 	t->sent = 0;
-	t->status = 0;
-	t->body_bytes = -1;
-	t->body.used = t->name.used = t->value.used = t->content_type.used = t->fields.used = 0;
-	t->paused = t->answered = t->head_done = t->complete = t->keep_alive = t->spoilt = t->in_value = t->head_given = false;
+	t->paused = t->answered = t->head_given = t->spoilt = false;
 	t->busy = true;
 }
 
@@ -498,8 +372,8 @@ void upstream_continue(struct upstream_turn *t)
 
 void upstream_end(struct upstream_turn *t)
 {
-	bool keep = t->complete && t->keep_alive && !t->spoilt && !t->hung_up && t->sent == request_bytes(t) &&
-		    !stream_pending(&t->stream) && t->pool->idles < IDLE_MAX;
+	bool keep = t->answer.complete && t->answer.keep_alive && !t->spoilt && !t->answer.surplus && !t->hung_up &&
+		    t->sent == request_bytes(t) && !stream_pending(&t->stream) && t->pool->idles < IDLE_MAX;
 
 	t->busy = false;
 	loop_task_cancel(t->pool->loop, &t->task);
@@ -532,32 +406,32 @@ void upstream_pool_free(struct upstream_pool *p)
 
 unsigned upstream_status(const struct upstream_turn *t)
 {
-	return t->status;
+	return t->answer.status;
 }
 
 const char *upstream_content_type(const struct upstream_turn *t)
 {
-	return t->content_type.used ? t->content_type.data : NULL;
+	return t->answer.content_type.used ? t->answer.content_type.data : NULL;
 }
 
 const char *upstream_fields(const struct upstream_turn *t)
 {
-	return t->fields.used ? t->fields.data : NULL;
+	return t->answer.fields.used ? t->answer.fields.data : NULL;
 }
 
 int64_t upstream_body_bytes(const struct upstream_turn *t)
 {
-	return t->body_bytes;
+	return t->answer.body_bytes;
 }
 
 struct buf *upstream_body(struct upstream_turn *t)
 {
-	return &t->body;
+	return &t->answer.body;
 }
 
 bool upstream_complete(const struct upstream_turn *t)
 {
-	return t->complete;
+	return t->answer.complete;
 }
 
 bool upstream_was_kept(const struct upstream_turn *t)
