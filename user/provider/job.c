@@ -237,7 +237,7 @@ static void stream_step(struct job *j)
 		if (stream_head(j, plan->head_pause_ns ? 0 : HTTP_MORE))
 			return;
 		if (plan->head_pause_ns) {
-			job_wait(j, j->due_ns + plan->head_pause_ns);
+			job_wait(j, clock_now_ns() + plan->head_pause_ns);
 			return;
 		}
 	}

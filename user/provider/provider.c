@@ -76,10 +76,21 @@ static int thread_init(struct provider *p, unsigned i)
 	return http_server_new(&t->server, w->loop, &config);
 }
 
+static void thread_close(struct thread *t)
+{
+	if (!t->server)
+		return;
+	http_server_free(t->server);
+	arrivals_fini(&t->worker.arrivals);
+	t->server = NULL;
+}
+
+/* Closes in the thread itself, where loop_run() has blocked SIGPIPE: the log's reader may be gone. */
 static void *thread_main(void *arg)
 {
 	struct thread *t = arg;
 	t->ret = loop_run(t->worker.loop);
+	thread_close(t);
 	return NULL;
 }
 
@@ -122,9 +133,7 @@ static int threads_fini(struct provider *p, uint64_t *lost)
 		struct thread *t = &p->thread[i];
 		if (t->started)
 			pthread_join(t->id, NULL);
-		http_server_free(t->server);
-		if (t->server)
-			arrivals_fini(&t->worker.arrivals);
+		thread_close(t); /* one that never ran */
 		*lost += t->worker.arrivals.lost;
 		ret = ret ? ret : t->ret;
 		buf_fini(&t->worker.text);
