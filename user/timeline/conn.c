@@ -249,7 +249,7 @@ int conn_events_add(struct conn_events *e, const struct record_event *event, uin
 {
 	uint32_t used = e->end - e->head;
 
-	if (count > e->size - e->end) {
+	if (e->head > 0 && count > e->size - e->end) {
 		memmove(e->event, e->event + e->head, used * sizeof(*event));
 		e->head = 0;
 		e->end = used;

@@ -86,14 +86,10 @@ static int wire_close(struct timeline *t, const struct wire_close *r)
 	return 0;
 }
 
-int timeline_wire(struct timeline *t, const void *record, uint32_t bytes)
+static int wire_feed(struct timeline *t, const void *record)
 {
 	const struct wire_header *h = record;
 
-	if (capture_wire_check(record, bytes)) {
-		t->stats.wire_rejected++;
-		return -EPROTO;
-	}
 	switch (h->kind) {
 	case WIRE_KIND_CONN:
 		return wire_conn(t, record);
@@ -108,6 +104,20 @@ int timeline_wire(struct timeline *t, const void *record, uint32_t bytes)
 	default:
 		return 0; /* processes and failed connects are the session's */
 	}
+}
+
+int timeline_wire(struct timeline *t, const void *record, uint32_t bytes)
+{
+	uint64_t aligned[sizeof(struct wire_marks) / sizeof(uint64_t)]; /* the largest record */
+
+	if (capture_wire_check(record, bytes)) {
+		t->stats.wire_rejected++;
+		return -EPROTO;
+	}
+	if ((uintptr_t)record % sizeof(uint64_t) == 0)
+		return wire_feed(t, record);
+	memcpy(aligned, record, bytes); /* frames of a capture lie anywhere */
+	return wire_feed(t, aligned);
 }
 
 /* HTTP/2: kernel marks stand for a request only when no other stream was open. Later ends come first in the list. */
