@@ -29,7 +29,8 @@ int output_print(const json_t *doc, bool json, bool colour, struct err *err)
 {
 	int r = json ? report_print_json(doc, stdout) : report_print_text(doc, stdout, colour);
 
-	return r ? err_set(err, r, "print the report: %s", strerror(-r)) : 0;
+	/* "| head" has what it wanted */
+	return r && r != -EPIPE ? err_set(err, r, "print the report: %s", strerror(-r)) : 0;
 }
 
 /* mkdir -p; a part that exists is fine, the last one is judged when it is written to. */

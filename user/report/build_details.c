@@ -107,9 +107,12 @@ static void exemplar_one(struct build *b, json_t *exemplars, const char *key, co
 {
 	const struct record_request *r = &e->request.driver;
 	json_t *row = build_object(b, exemplars, key);
+	char id[17];
 
 	if (r->id) {
-		build_put(b, row, "id", build_u64(r->id));
+		/* as the tag writes it; JSON readers lose integers beyond 2^53 */
+		snprintf(id, sizeof(id), "%016llx", (unsigned long long)r->id);
+		build_put(b, row, "id", json_string(id));
 		if (r->class_index < b->in->classes)
 			build_put(b, row, "class", report_text(b->in->class_[r->class_index].name));
 		build_put(b, row, "status", json_integer(r->http_status));

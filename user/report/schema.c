@@ -425,7 +425,7 @@ static const char schema_text[] =
 	"      \"type\": \"object\",\n"
 	"      \"required\": [\"total_ns\", \"toll_ns\", \"phases\"],\n"
 	"      \"properties\": {\n"
-	"        \"id\": {\"type\": \"integer\", \"minimum\": 0},\n"
+	"        \"id\": {\"description\": \"hexadecimal, as in the tag\", \"type\": \"string\"},\n"
 	"        \"class\": {\"type\": \"string\"},\n"
 	"        \"status\": {\"type\": \"integer\", \"minimum\": 0},\n"
 	"        \"total_ns\": {\"type\": \"integer\", \"minimum\": 0},\n"

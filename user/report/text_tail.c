@@ -18,8 +18,8 @@ static void exemplar_line(struct text *t, const char *key, const json_t *e)
 	buf_printf(&line, "%s", text_ns(cell, e, "total_ns"));
 	buf_printf(&line, ", toll %s", text_ns(cell, e, "toll_ns"));
 	if (json_object_get(e, "id"))
-		buf_printf(&line, " (request %llu%s%s)", (unsigned long long)text_u64(e, "id"),
-			   json_object_get(e, "class") ? ", " : "", text_string(e, "class"));
+		buf_printf(&line, " (request %s%s%s)", text_string(e, "id"), json_object_get(e, "class") ? ", " : "",
+			   text_string(e, "class"));
 	json_array_foreach (json_object_get(e, "phases"), i, phase) {
 		text_spaced(name, text_string(phase, "phase"));
 		snprintf(piece, sizeof(piece), "%s %s", name, text_ns(cell, phase, "ns"));
