@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* --- sockets ----------------------------------------------------------------------------------------------------------------------------- */
+/* --- sockets ---------------------------------------------------------------------------------------------------------------- */
 
 int listen_loopback(unsigned *port)
 {
@@ -59,7 +59,7 @@ bool receive_until(int fd, struct buf *b, const char *mark)
 	}
 }
 
-/* --- the upstream: one thread, one connection at a time, its answers written down beforehand ------------------------------------------------ */
+/* --- the upstream: one thread, one connection at a time, its answers written down beforehand -------------------------------- */
 
 /* Head and body by Content-Length. False: the connection ended. */
 static bool read_request(int fd, struct buf *seen)
@@ -157,7 +157,7 @@ void upstream_close(struct upstream *u)
 	buf_fini(&u->seen);
 }
 
-/* --- the gateway in a thread ------------------------------------------------------------------------------------------------------------------- */
+/* --- the gateway in a thread ------------------------------------------------------------------------------------------------ */
 
 static void tell_port(void *ctx, unsigned port)
 {

@@ -365,7 +365,7 @@ static void test_docker_proxy_parse(void **state)
 	assert_int_equal(docker_proxy_parse("docker-proxy", 12, &p), -EINVAL); /* no NUL at the end: cut off */
 }
 
-/* --- a stand-in for Docker: a network namespace with an address and a listener of its own, and a process called docker-proxy -------- */
+/* --- a stand-in for Docker: a network namespace with an address and a listener of its own, and a process called docker-proxy  */
 
 static int add_address(const char *ip)
 {

@@ -12,7 +12,7 @@
 #include "gateway/forward.h"
 #include "tests/support/gateway_rig.h"
 
-/* --- tests --------------------------------------------------------------------------------------------------------------------------------------- */
+/* --- tests ------------------------------------------------------------------------------------------------------------------ */
 
 static void test_plain(void **state)
 {
@@ -346,7 +346,10 @@ static void test_client_leaves(void **state)
 
 #define FLOOD_BYTES (64 << 20)
 
-/* A client that does not read stops the upstream, not before the kernel's buffers are full but long before the gateway holds it all. */
+/*
+ * A client that does not read stops the upstream, not before the kernel's buffers are full but long before the gateway holds
+ * it all.
+ */
 static void test_slow_client_holds_the_upstream(void **state)
 {
 	(void)state;

@@ -50,20 +50,20 @@ static void upstream_release(struct forward *f)
 }
 
 /* f may be gone after it. */
-static void answer_error(struct forward *f, unsigned status, const char *what, int code)
+static void answer_error(struct forward *f, unsigned status, const char *what, const char *why)
 {
 	struct http_head head = {.status = status, .content_type = "application/json"};
 	struct buf body = {0};
 
 	upstream_release(f);
 	int ret = buf_printf(&body, "{\"error\":{\"message\":\"upstream %s %s: %s\",\"type\":\"bad_gateway\"}}\n",
-			     f->shared->authority, what, strerror(-code));
+			     f->shared->authority, what, why);
 	head.body_bytes = ret ? 0 : (int64_t)body.used;
 	http_answer(f->x, &head, body.data, ret ? 0 : body.used);
 	buf_fini(&body);
 }
 
-/* --- upstream attempts ------------------------------------------------------------------------------------------------------------------ */
+/* --- upstream attempts ------------------------------------------------------------------------------------------------------ */
 
 static void on_data(void *ctx);
 static void on_failed(void *ctx, enum upstream_failure failure, int code);
@@ -84,7 +84,7 @@ static void attempt_start(struct forward *f, bool fresh)
 	f->truth.upstream_turns++;
 	int ret = upstream_start(f->shared->pool, &request, &callbacks, f, &f->up);
 	if (ret)
-		answer_error(f, 502, "cannot be called", ret);
+		answer_error(f, 502, "cannot be called", strerror(-ret));
 }
 
 static bool may_retry(const struct forward *f)
@@ -112,11 +112,13 @@ static void on_failed(void *ctx, enum upstream_failure failure, int code)
 		upstream_release(f);
 		http_answer_break(f->x);
 	} else {
-		answer_error(f, 502, what[failure], code);
+		bool tls = failure == UPSTREAM_CONNECT && code == -EPROTO;
+		answer_error(f, 502, what[failure],
+			     tls ? "TLS failed, is its certificate trusted? (--upstream-insecure)" : strerror(-code));
 	}
 }
 
-/* --- the answer ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- the answer ------------------------------------------------------------------------------------------------------------- */
 
 static struct http_head answer_head(const struct forward *f)
 {
@@ -202,7 +204,7 @@ static void on_data(void *ctx)
 		answer_go(f);
 }
 
-/* --- the request ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- the request ------------------------------------------------------------------------------------------------------------ */
 
 /* True: answered from the cache. */
 static bool answer_cached(struct forward *f)
@@ -231,7 +233,7 @@ static void request_go(struct forward *f)
 		return;
 	int ret = forward_head_build(f->x, f->shared->authority, f->body_bytes, &f->head);
 	if (ret)
-		answer_error(f, 500, "was not called", ret);
+		answer_error(f, 500, "was not called", strerror(-ret));
 	else
 		attempt_start(f, false);
 }

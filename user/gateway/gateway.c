@@ -103,7 +103,8 @@ static int worker_open(struct worker *w, struct gateway *g, uint64_t index)
 }
 
 /*
- * The order matters: the server ends the requests, but those whose plants are in the helper thread live on until that has ended too;
+ * The order matters: the server ends the requests, but those whose plants are in the helper thread live on until that has
+ * ended too;
  * only then may the loops go, whose timers and tasks they use.
  */
 static void worker_close(struct worker *w)

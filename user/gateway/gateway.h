@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The reference gateway: a small honest reverse proxy whose costs are known because they are planted. It says of every
- * request what its own clock saw around each plant (truth log), so that a test compares the probes with the truth and not with a flag.
+ * request what its own clock saw around each plant (truth log), so that a test compares the probes with the truth and not with
+ * a flag.
  */
 #ifndef TOLL_GATEWAY_GATEWAY_H
 #define TOLL_GATEWAY_GATEWAY_H
@@ -31,14 +32,20 @@ struct gateway_plants {
 	struct gateway_plant plant[GATEWAY_PLANTS_MAX];
 };
 /*
- * "sleep=1ms@request,cpu=200us@response/2", "none". Side request: after the whole request was read, before the first upstream byte leaves
- * (before a cached answer); response: after the first upstream byte of the answer that is forwarded was read, before the first byte to
- * the client; chunk: before each later piece of the body that was read is forwarded. Plants with the same N pick the same requests.
+ * "sleep=1ms@request,cpu=200us@response/2", "none". Side request: after the whole request was read, before the first upstream
+ * byte leaves
+ * (before a cached answer); response: after the first upstream byte of the answer that is forwarded was read, before the first
+ * byte to
+ * the client; chunk: before each later piece of the body that was read is forwarded. Plants with the same N pick the same
+ * requests.
  * Err names the word that is wrong and what is possible.
  */
 int gateway_plants_parse(const char *text, struct gateway_plants *out, struct err *err);
 
-/* Truth of one request, one binary struct after another in the truth log (a file). Side request and response: time that the plants took. */
+/*
+ * Truth of one request, one binary struct after another in the truth log (a file). Side request and response: time that the
+ * plants took.
+ */
 struct gateway_truth {
 	uint64_t tag; /* request id from the prompt, 0 = none */
 	uint64_t side_ns[GATEWAY_SIDES]; /* wall time around the plants of the side, summed */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The client side of HTTP/1.1: requests to one upstream over a pool of kept connections, one pool per event loop. Answers are given out as
+ * The client side of HTTP/1.1: requests to one upstream over a pool of kept connections, one pool per event loop. Answers are
+ * given out as
  * they arrive, one read at a time, and the next read waits until the user asks for it.
  */
 #ifndef TOLL_GATEWAY_UPSTREAM_H
@@ -60,7 +61,10 @@ struct upstream_request {
 int upstream_start(struct upstream_pool *p, const struct upstream_request *request, const struct upstream_callbacks *callbacks,
 		   void *ctx, struct upstream_turn **out);
 void upstream_continue(struct upstream_turn *t);
-/* Always once for each start: the connection goes back to the pool if the answer is whole and it may be kept, else it is closed. */
+/*
+ * Always once for each start: the connection goes back to the pool if the answer is whole and it may be kept, else it is
+ * closed.
+ */
 void upstream_end(struct upstream_turn *t);
 
 unsigned upstream_status(const struct upstream_turn *t);

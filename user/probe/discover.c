@@ -19,7 +19,7 @@ static const uint8_t any4[16] = {[10] = 0xff, [11] = 0xff};
 static const uint8_t loopback6[16] = {[15] = 1};
 static const uint8_t loopback4[16] = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1};
 
-/* --- which processes: roots and their descendants ------------------------------------------------------------------------------ */
+/* --- which processes: roots and their descendants --------------------------------------------------------------------------- */
 
 static bool contains(const uint32_t *pid, unsigned pids, uint32_t wanted)
 {
@@ -128,7 +128,7 @@ static int finish(const struct proc_table *t, int ret, struct discovered *out, c
 	return 0;
 }
 
-/* --- by port -------------------------------------------------------------------------------------------------------------------- */
+/* --- by port ---------------------------------------------------------------------------------------------------------------- */
 
 struct port_search {
 	uint8_t host[16];
@@ -305,7 +305,10 @@ static void drop_activators(const struct proc_table *t, struct proc_holders *h)
 		*h = others;
 }
 
-/* Several processes share a listener that they did not make: their parent made it, closed its own fd and runs the same program. */
+/*
+ * Several processes share a listener that they did not make: their parent made it, closed its own fd and runs the same
+ * program.
+ */
 static void add_maker(const struct proc_table *t, struct proc_holders *h)
 {
 	char parent_exe[256], exe[256];
@@ -402,7 +405,7 @@ int discover_by_port(const char *host, unsigned port, struct discovered *out, st
 	return ret;
 }
 
-/* --- by pid, by name ---------------------------------------------------------------------------------------------------------------- */
+/* --- by pid, by name -------------------------------------------------------------------------------------------------------- */
 
 int discover_by_pid(uint32_t pid, struct discovered *out, struct err *err)
 {

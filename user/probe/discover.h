@@ -13,22 +13,24 @@
 struct discovered {
 	uint32_t pid[DISCOVER_PIDS_MAX]; /* thread group ids, parents before children, no duplicates */
 	unsigned pids;
-	char exe[256];	  /* of the first: "/usr/sbin/nginx", " (deleted)" kept */
+	char exe[256]; /* of the first: "/usr/sbin/nginx", " (deleted)" kept */
 	char comm[32];
-	char how[256];	  /* "listens on port 8080: nginx (pid 12) and 2 children"; "docker-proxy (pid 9) forwards to 172.17.0.2:80, ..." */
+	char how[256]; /* "listens on port 8080: nginx (pid 12) and 2 children", or what docker-proxy forwards to */
 	char not_owner[128]; /* a process between, that was followed (docker-proxy); "" none */
 };
 
 /*
  * port: the owner(s) of the listening socket on that TCP port whose address fits host ("127.0.0.1", "localhost", "::1",
  * names resolved by the caller), in any network namespace that a local process lives in when it is followed behind docker-proxy;
- * plus their descendants and, when the listener is inherited, the parent that made it. err: no listener (with what listens nearby), no
+ * plus their descendants and, when the listener is inherited, the parent that made it. err: no listener (with what listens
+ * nearby), no
  * permission to see it (not root).
  */
 int discover_by_port(const char *host, unsigned port, struct discovered *out, struct err *err);
 int discover_by_pid(uint32_t pid, struct discovered *out, struct err *err); /* and its descendants */
 int discover_by_comm(const char *comm, struct discovered *out, struct err *err);
-int discover_by_cgroup(const char *path, struct discovered *out, struct err *err); /* absolute, or relative to the cgroup mount; v1 and v2 */
+int discover_by_cgroup(const char *path, struct discovered *out,
+		       struct err *err); /* absolute, or relative to the cgroup mount; v1 and v2 */
 
 /* Gauges of a process tree, from /proc; a pid that is gone is skipped. */
 struct process_gauges {
@@ -38,7 +40,10 @@ struct process_gauges {
 };
 int discover_gauges(const uint32_t *pid, unsigned pids, struct process_gauges *out);
 bool discover_alive(uint32_t pid);
-/* Who owns the TCP socket with this local port that is connected to peer_port: comm and pid, for "the process between". -ENOENT. */
+/*
+ * Who owns the TCP socket with this local port that is connected to peer_port: comm and pid, for "the process between".
+ * -ENOENT.
+ */
 int discover_socket_owner(uint16_t local_port, uint16_t peer_port, char *comm, unsigned long size, uint32_t *pid);
 
 #endif

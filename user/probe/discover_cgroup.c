@@ -81,7 +81,10 @@ static int add_procs(const char *dir, struct discovered *out)
 	FILE *f = fopen(path, "re");
 	if (!f)
 		return errno == ENOENT ? 0 : -errno;
-	/* a threaded v2 group refuses the read (EOPNOTSUPP): its processes stand in the group above. 0: outside our pid namespace */
+	/*
+	 * a threaded v2 group refuses the read (EOPNOTSUPP): its processes stand in the group above. 0: outside our pid
+	 * namespace
+	 */
 	while (!ret && fscanf(f, "%" SCNu32, &pid) == 1) {
 		if (pid == 0 || pid == (uint32_t)getpid())
 			continue;
@@ -130,7 +133,7 @@ static int depth_order(const void *a, const void *b)
 /* Parents before children: by distance from the root of the process tree; a pid that stands in two groups is kept once. */
 static void order_by_depth(const struct proc_table *t, struct discovered *out)
 {
-	struct depth_of order[DISCOVER_PIDS_MAX];
+	struct depth_of order[DISCOVER_PIDS_MAX] = {{0}};
 
 	for (unsigned i = 0; i < out->pids; i++) {
 		const struct proc_entry *e = proc_table_find(t, out->pid[i]);

@@ -23,7 +23,10 @@ bool docker_proxy_is(uint32_t pid, const char *comm)
 	return base && !strcmp(base + 1, "docker-proxy");
 }
 
-/* Go's flag package takes -name value, -name=value, and both with two dashes. NULL: not this flag. *next: the value is the next word. */
+/*
+ * Go's flag package takes -name value, -name=value, and both with two dashes. NULL: not this flag. *next: the value is the
+ * next word.
+ */
 static const char *flag_value(const char *word, const char *name, bool *next)
 {
 	size_t n = strlen(name);

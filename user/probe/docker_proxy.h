@@ -17,7 +17,10 @@ struct docker_proxy {
 
 /* comm, or exe where comm was changed. */
 bool docker_proxy_is(uint32_t pid, const char *comm);
-/* cmdline as /proc has it: words with a NUL behind each. -EINVAL: no -container-ip or -container-port, or no address or port in them. */
+/*
+ * cmdline as /proc has it: words with a NUL behind each. -EINVAL: no -container-ip or -container-port, or no address or port
+ * in them.
+ */
 int docker_proxy_parse(const char *cmdline, size_t bytes, struct docker_proxy *out);
 /*
  * Inodes of the sockets that listen at the target, in whichever network namespace of a local process owns its address.

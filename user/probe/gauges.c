@@ -11,7 +11,8 @@
 #include "probe/proc.h"
 
 /*
- * A process' CPU clock is its sum_exec_runtime in ns, with the threads that have ended and the slice that runs now: /proc/PID/stat
+ * A process' CPU clock is its sum_exec_runtime in ns, with the threads that have ended and the slice that runs now:
+ * /proc/PID/stat
  * has the same in ticks of 10 ms, /proc/PID/task/TID/schedstat lacks both.
  */
 static uint64_t process_cpu_ns(const struct proc_entry *e)
@@ -35,7 +36,10 @@ static uint64_t status_bytes(const char *status, const char *key)
 	return kib * 1024;
 }
 
-/* status and not smaps_rollup: that one walks every page under the process' mmap lock, once a second, and so slows what we measure. */
+/*
+ * status and not smaps_rollup: that one walks every page under the process' mmap lock, once a second, and so slows what we
+ * measure.
+ */
 static void gauge_memory(uint32_t pid, struct process_gauges *out)
 {
 	char status[4096];

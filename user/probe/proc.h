@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Reading /proc: the process table, what a process is called, which TCP sockets exist in its network namespace and who holds them. */
+/*
+ * Reading /proc: the process table, what a process is called, which TCP sockets exist in its network namespace and who holds
+ * them.
+ */
 #ifndef TOLL_PROBE_PROC_H
 #define TOLL_PROBE_PROC_H
 

@@ -26,7 +26,10 @@ int child_start(const struct child_spec *spec, pid_t *pid, struct err *err);
 int child_run(const struct child_spec *spec, uint64_t timeout_ns, int *status, struct err *err);
 /* Has it ended? Does not reap. *status as waitpid(2) has it. */
 bool child_ended(pid_t pid, int *status);
-/* signal_number to the process; after grace_ns, or once it is gone, SIGKILL to what is left of its group; reaps. *status may be NULL. */
+/*
+ * signal_number to the process; after grace_ns, or once it is gone, SIGKILL to what is left of its group; reaps. *status may
+ * be NULL.
+ */
 void child_stop(pid_t pid, int signal_number, uint64_t grace_ns, int *status);
 /* "ended with code 1", "was killed by signal 9 (Killed)". */
 const char *child_status_text(int status, char *buf, size_t size);

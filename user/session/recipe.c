@@ -96,7 +96,7 @@ static int check_files(const struct recipe *r, const char *text, const struct re
 	return 0;
 }
 
-/* --- every template is tried once, so that a mistyped placeholder is found when the file is read -------------------------------------- */
+/* --- every template is tried once, so that a mistyped placeholder is found when the file is read ---------------------------- */
 
 struct lint {
 	const struct recipe *r;

@@ -4,8 +4,10 @@
  * scenarios/gateways/NAME/recipe.yaml. Nothing in it goes through a shell: every command is a list of words.
  *
  * In its words, files, headers and environment {{name}} is replaced; {{#name}}...{{/name}} stays only if the value is not empty,
- * {{^name}}...{{/name}} only if it is. A word of a command that comes out empty is dropped. Names that are always there: listen_host,
- * listen_port, upstream_scheme, upstream_tls ("" for http), upstream_host, upstream_port, workdir, workers, recipe_dir, cache_dir, user,
+ * {{^name}}...{{/name}} only if it is. A word of a command that comes out empty is dropped. Names that are always there:
+ * listen_host,
+ * listen_port, upstream_scheme, upstream_tls ("" for http), upstream_host, upstream_port, workdir, workers, recipe_dir,
+ * cache_dir, user,
  * toll (this program's path); the recipe's `parameters` add to them.
  */
 #ifndef TOLL_SESSION_RECIPE_H
@@ -53,7 +55,8 @@ struct recipe_running {
 };
 
 /*
- * Starts the gateway and waits until it is ready. err: a parameter that the recipe does not know; -ENOTSUP and what is missing on this
+ * Starts the gateway and waits until it is ready. err: a parameter that the recipe does not know; -ENOTSUP and what is missing
+ * on this
  * machine (a program, its version); what the gateway said last if it ended at once; -ETIMEDOUT.
  */
 int recipe_start(const struct recipe *r, const struct recipe_params *params, struct recipe_running *out, struct err *err);

@@ -80,11 +80,11 @@ struct recipe {
 	uint64_t grace_ns, ready_ns, prepare_ns;
 };
 
-/* --- recipe_schema.c ------------------------------------------------------------------------------------------------------------- */
+/* --- recipe_schema.c -------------------------------------------------------------------------------------------------------- */
 int recipe_schema_load(const char *path, const char *text, unsigned long bytes, struct recipe_content **out, struct err *err);
 void recipe_schema_free(struct recipe_content *content);
 
-/* --- recipe_template.c ---------------------------------------------------------------------------------------------------------- */
+/* --- recipe_template.c ------------------------------------------------------------------------------------------------------ */
 #define TEMPLATE_VARS_MAX 48
 struct template_var {
 	const char *name;
@@ -99,7 +99,7 @@ const char *template_get(const struct template_vars *v, const char *name); /* NU
 /* Appends to out (NUL behind it). -EINVAL with what is wrong in `problem`: an unknown name, a section that is not closed. */
 int template_expand(const struct template_vars *v, const char *text, struct buf *out, char *problem, size_t problem_size);
 
-/* --- recipe_prepare.c ------------------------------------------------------------------------------------------------------------- */
+/* --- recipe_prepare.c ------------------------------------------------------------------------------------------------------- */
 /* Checks that the programs are there and new enough: -ENOTSUP and what is missing. */
 int recipe_check_needs(const struct recipe *r, const struct recipe_need *need, unsigned needs, struct err *err);
 /* Where prepare works: $TOLL_CACHE or ~/.cache/toll, then its directory. */

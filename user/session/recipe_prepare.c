@@ -36,7 +36,7 @@ int make_directories(const char *path)
 	}
 }
 
-/* --- what the machine must have ------------------------------------------------------------------------------------------------------ */
+/* --- what the machine must have --------------------------------------------------------------------------------------------- */
 
 /* What `program --version` says first. */
 static int program_version(char *program, char *text, size_t size)
@@ -86,7 +86,7 @@ int recipe_check_needs(const struct recipe *r, const struct recipe_need *need, u
 	return ret;
 }
 
-/* --- files ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- files ------------------------------------------------------------------------------------------------------------------ */
 
 static int write_whole(const char *path, const char *data, size_t bytes)
 {
@@ -140,7 +140,7 @@ int recipe_write_file(const struct recipe *r, const struct recipe_file *f, const
 	return ret;
 }
 
-/* --- prepare: once for each cache directory ------------------------------------------------------------------------------------------- */
+/* --- prepare: once for each cache directory --------------------------------------------------------------------------------- */
 
 int recipe_cache_dir(const struct recipe *r, char *dir, size_t size, struct err *err)
 {

@@ -80,7 +80,8 @@ static const cyaml_schema_value_t recipe_value = {CYAML_VALUE_MAPPING(CYAML_FLAG
 
 /*
  * libcyaml (1.3.1) tells defects through its log only: one "Load: what is wrong", then from the innermost place outwards
- * "Load:   in mapping field 'KEY' (line: L, column: C)" or "in sequence entry 'N' (...)"; libyaml's own as "... at line: L, column: C".
+ * "Load:   in mapping field 'KEY' (line: L, column: C)" or "in sequence entry 'N' (...)"; libyaml's own as "... at line: L,
+ * column: C".
  */
 struct complaint {
 	char what[160];

@@ -25,7 +25,7 @@
 #define WORDS_MAX 64
 #define NAMES_MAX 32
 
-/* --- values of the placeholders: texts that live as long as the start ------------------------------------------------------------------ */
+/* --- values of the placeholders: texts that live as long as the start ------------------------------------------------------- */
 
 struct values {
 	struct template_vars vars;
@@ -124,7 +124,7 @@ static int set_values(const struct recipe *r, const struct recipe_params *params
 	return ret;
 }
 
-/* --- words ----------------------------------------------------------------------------------------------------------------------------- */
+/* --- words ------------------------------------------------------------------------------------------------------------------ */
 
 static void words_free(char **word, unsigned words)
 {
@@ -158,7 +158,7 @@ static int words_expand(const struct recipe *r, const struct recipe_words *from,
 	return (int)used;
 }
 
-/* --- ports and readiness ------------------------------------------------------------------------------------------------------------------ */
+/* --- ports and readiness ---------------------------------------------------------------------------------------------------- */
 
 static int find_free_port(unsigned *port)
 {
@@ -229,7 +229,7 @@ static int wait_ready(const struct recipe *r, const struct recipe_running *runni
 		       line, running->log_path);
 }
 
-/* --- start ---------------------------------------------------------------------------------------------------------------------------------- */
+/* --- start ------------------------------------------------------------------------------------------------------------------ */
 
 static int make_workdir(const struct recipe_params *params, struct recipe_running *out, struct err *err)
 {
