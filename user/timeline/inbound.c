@@ -231,8 +231,10 @@ static int request_take_spans(struct timeline *t, struct open_request *q, const 
 
 int inbound_turn_add(struct timeline *t, struct conn *c, const struct wire_turn *turn)
 {
-	if (turn->lane[WIRE_LANE_IN].count == 0)
-		return 0;
+	const struct conn *peer = conns_peer(&t->conns, c);
+
+	if (turn->lane[WIRE_LANE_IN].count == 0 || (peer && peer->info.role == WIRE_ROLE_GATEWAY))
+		return 0; /* the server speaks first, or an inner hop */
 	for (unsigned i = 0; i < WIRE_LANES; i++)
 		lane_use(&c->lane[i], turn->lane[i].start_pos);
 	if (c->last_request && c->last_request->in.turn == turn->turn)

@@ -117,22 +117,18 @@ struct candidates {
 	unsigned count;
 	struct open_request *only;
 	unsigned senders; /* picked up by the thread that sent upstream */
-	struct open_request *picked_last;
+	struct open_request *picked_last; /* ... last of them before it sent */
+	/* ... before it connected: an event loop connects right after a pick-up, and sends when others have been picked up since */
+	struct open_request *picked_connect;
 	unsigned readers; /* answered by the thread that read the response */
 	struct open_request *answered_next; /* first answer after the response's first byte ... */
 	struct open_request *answered_whole; /* ... after its last byte: gateways that buffer */
 };
 
-/* An event loop connects right after it has picked a request up; the request leaves when the connection stands, others picked up since. */
-static uint64_t began_ns(const struct upturn *u)
-{
-	return u->syn_ns && u->syn_ns < u->sent_ns ? u->syn_ns : u->sent_ns;
-}
-
 /* early: also where the answer's head left before the response came (a heartbeat, an early head). */
 static bool window_holds(const struct open_request *q, const struct upturn *u, bool early)
 {
-	if (q->o.t3 > began_ns(u))
+	if (q->o.t3 > u->sent_ns)
 		return false;
 	if (!q->o.t9)
 		return true;
@@ -149,6 +145,8 @@ static void candidate_add(struct candidates *c, struct open_request *q, const st
 		c->senders++;
 		if (!c->picked_last || q->o.t3 > c->picked_last->o.t3)
 			c->picked_last = q;
+		if (q->o.t3 <= u->syn_ns && (!c->picked_connect || q->o.t3 > c->picked_connect->o.t3))
+			c->picked_connect = q;
 	}
 	if (!u->reader_tid || q->o.sender_tid != u->reader_tid || !q->o.t9)
 		return;
@@ -165,7 +163,7 @@ typedef void (*candidate_fn)(struct candidates *c, struct open_request *q, const
 
 static void candidates_each(const struct order *o, const struct upturn *u, bool early, candidate_fn fn, struct candidates *c)
 {
-	uint64_t began = began_ns(u);
+	uint64_t sent = u->sent_ns;
 
 	for (unsigned i = 0; i < ORDER_TIERS; i++) {
 		const struct order_tier *t = &o->tier[i];
@@ -173,7 +171,7 @@ static void candidates_each(const struct order *o, const struct upturn *u, bool 
 			continue;
 		/* a window of this tier is shorter than longest, so one that began earlier has ended */
 		uint64_t longest = i < 62 ? UINT64_C(2) << i : UINT64_MAX;
-		for (size_t at = tier_from(t, began > longest ? began - longest : 0); at < t->end && t->at[at].t3 <= began; at++)
+		for (size_t at = tier_from(t, sent > longest ? sent - longest : 0); at < t->end && t->at[at].t3 <= sent; at++)
 			if (t->at[at].request && window_holds(t->at[at].request, u, early))
 				fn(c, t->at[at].request, u);
 	}
@@ -187,6 +185,11 @@ static void candidates_find(const struct order *o, const struct upturn *u, struc
 		candidates_each(o, u, true, candidate_add, c);
 }
 
+static bool answers_too(const struct candidates *c, const struct open_request *picked)
+{
+	return picked && (picked == c->answered_next || picked == c->answered_whole);
+}
+
 /* The owner, or NULL: ambiguous, or none. */
 static struct open_request *candidates_decide(const struct candidates *c, uint8_t *joined_by)
 {
@@ -196,7 +199,9 @@ static struct open_request *candidates_decide(const struct candidates *c, uint8_
 			*joined_by = TIMELINE_JOIN_ORDER;
 		return c->only;
 	}
-	if (c->picked_last && (c->picked_last == c->answered_next || c->picked_last == c->answered_whole))
+	if (answers_too(c, c->picked_connect))
+		return c->picked_connect;
+	if (answers_too(c, c->picked_last))
 		return c->picked_last;
 	if (c->senders == 1 && c->readers == 0)
 		return c->picked_last; /* a thread for each request */
@@ -209,7 +214,7 @@ static void candidate_doubt(struct candidates *c, struct open_request *q, const 
 {
 	(void)u;
 	q->doubtful = true;
-	if (q == c->picked_last || q == c->answered_next || q == c->answered_whole)
+	if (q == c->picked_last || q == c->picked_connect || q == c->answered_next || q == c->answered_whole)
 		q->ambiguous = true;
 }
 
