@@ -259,6 +259,28 @@ static void test_invalid_comes_first(void **state)
 	assert_whole(&f, doc);
 }
 
+/* The kernel's marks and the ends' own clocks are 60 µs apart: the report opens with it. */
+static void test_untrusted_comes_first(void **state)
+{
+	struct attribution_set set;
+	struct report_fixture f;
+
+	(void)state;
+	report_fixture_init(&f, 300);
+	set = *f.in.total.attribution;
+	set.self_end = hist_new();
+	hist_record_n(set.self_end, 60000, 300);
+	f.in.total.attribution = &set;
+	json_t *doc = build(&f);
+	char *text = text_of(doc, false);
+	assert_true(json_is_true(json_object_get(json_object_get(doc, "trust"), "untrusted")));
+	assert_memory_equal(text, "UNTRUSTED", 9);
+	assert_non_null(strstr(text, "the answer's end by"));
+	free(text);
+	hist_free(set.self_end);
+	assert_whole(&f, doc);
+}
+
 static void test_loss_refuses_inside_verdicts(void **state)
 {
 	static const char *const inside[] = {"toll.p99 < 1s", "latency.p95 < 100ms"};
@@ -483,6 +505,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_known),
 		cmocka_unit_test(test_cut_short),
 		cmocka_unit_test(test_invalid_comes_first),
+		cmocka_unit_test(test_untrusted_comes_first),
 		cmocka_unit_test(test_loss_refuses_inside_verdicts),
 		cmocka_unit_test(test_lower_bounds_are_marked),
 		cmocka_unit_test(test_extreme_numbers_stay_in_the_columns),

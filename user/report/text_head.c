@@ -13,8 +13,6 @@ static void untrusted_line(struct text *t, const json_t *doc)
 	const json_t *check = text_at(doc, "trust.self_check");
 	char hold[TEXT_CELL], end[TEXT_CELL], line[320];
 
-	if (!json_is_true(text_at(doc, "trust.untrusted")))
-		return;
 	snprintf(line, sizeof(line),
 		 "the kernel's marks and the ends' own clocks disagree at p50 (provider's hold by %s, the answer's end by %s; 50 "
 		 "µs are "
@@ -25,14 +23,18 @@ static void untrusted_line(struct text *t, const json_t *doc)
 
 void text_problems(struct text *t, const json_t *doc)
 {
-	if (json_object_get(doc, "invalid"))
+	bool invalid = json_object_get(doc, "invalid"), cut = !json_is_true(json_object_get(doc, "complete"));
+	bool untrusted = json_is_true(text_at(doc, "trust.untrusted")), died = json_is_true(text_at(doc, "gateway.died"));
+
+	if (invalid)
 		text_wrap(t, TEXT_RED, "INVALID", LABEL, text_string(doc, "invalid"));
-	untrusted_line(t, doc);
-	if (!json_is_true(json_object_get(doc, "complete")))
+	if (untrusted)
+		untrusted_line(t, doc);
+	if (cut)
 		text_wrap(t, TEXT_YELLOW, "CUT SHORT", LABEL, text_string(doc, "cut_short_because"));
-	if (json_is_true(text_at(doc, "gateway.died")))
+	if (died)
 		text_wrap(t, TEXT_RED, "DIED", LABEL, "the gateway's process ended during the run");
-	if (t->out && (json_object_get(doc, "invalid") || !json_is_true(json_object_get(doc, "complete"))))
+	if (invalid || untrusted || cut || died)
 		text_blank(t);
 }
 
