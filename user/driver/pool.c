@@ -99,7 +99,7 @@ static int on_close(void *ctx, curl_socket_t fd)
 
 static void conn_look_up(struct conn *c)
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = { 0 };
 	socklen_t bytes = sizeof(address);
 
 	if (getsockname(c->fd, (struct sockaddr *)&address, &bytes))
@@ -219,9 +219,12 @@ static void group_free(struct group *g)
 {
 	if (!g)
 		return;
-	curl_multi_cleanup(g->multi);
-	while (g->conns)
-		conn_free(g->conns);
+	curl_multi_cleanup(g->multi); /* closes its connections */
+	for (struct conn *c = g->conns, *next; c; c = next) {
+		next = c->next;
+		g->pool->by_fd[c->fd] = NULL;
+		free(c);
+	}
 	free(g);
 }
 

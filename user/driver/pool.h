@@ -16,6 +16,12 @@
 struct pool;
 struct transfer;
 
+/* Bytes of both directions that the peer and we exchanged on a connection. */
+struct conn_positions {
+	uint64_t in; /* read by us */
+	uint64_t out; /* written by us */
+};
+
 /* A TCP connection of libcurl's, from socket() to close(). */
 struct conn {
 	int fd;
@@ -28,6 +34,8 @@ struct conn {
 	uint64_t requests; /* sent on it so far */
 	bool watch; /* keep seen_in_pos up to date */
 	uint64_t seen_in_pos; /* bytes read from it before the last event */
+	struct conn_positions end; /* of its last request */
+	bool end_known;
 	struct group *group;
 	struct conn *next; /* in the group */
 	struct transfer *transfer; /* whose request is on it, NULL: idle */
@@ -64,12 +72,6 @@ struct pool {
 struct pool_seat {
 	struct group *group;
 	uint64_t opened_ns; /* when libcurl opened a socket for the request in hand; 0: it did not */
-};
-
-/* Bytes of both directions that the peer and we exchanged on a connection. */
-struct conn_positions {
-	uint64_t in; /* read by us */
-	uint64_t out; /* written by us */
 };
 
 int pool_init(struct pool *p, int epoll_fd, const struct pool_ops *ops);

@@ -21,6 +21,15 @@ static uint64_t read_pos(const struct conn *c)
 	return conn_positions(c, &positions) ? positions.in : 0;
 }
 
+/* On plain TCP nothing moves between two requests: the end of the last one saves two system calls (0.5 µs). */
+static bool start_positions(const struct transfer *t, const struct conn *c, struct conn_positions *out)
+{
+	if (t->env->tls || !c->end_known)
+		return conn_positions(c, out);
+	*out = c->end;
+	return true;
+}
+
 /* Connected, TLS done, nothing of the request sent yet. Once more when libcurl repeats it on a fresh connection. */
 static int on_prereq(void *ctx, char *remote, char *local, int remote_port, int local_port)
 {
@@ -31,7 +40,7 @@ static int on_prereq(void *ctx, char *remote, char *local, int remote_port, int 
 	(void)remote;
 	(void)remote_port;
 	t->conn = c;
-	t->start_known = c && conn_positions(c, &start);
+	t->start_known = c && start_positions(t, c, &start);
 	t->end_known = false;
 	t->body_sent = 0;
 	if (c) {
@@ -256,6 +265,8 @@ void transfer_resume(struct transfer *t)
 void transfer_conn_closing(struct transfer *t)
 {
 	t->end_known = conn_positions(t->conn, &t->end);
+	t->conn->end = t->end;
+	t->conn->end_known = t->end_known;
 	t->conn->transfer = NULL;
 	t->conn = NULL;
 }
