@@ -198,9 +198,9 @@ static void on_data(void *ctx)
 		return;
 	}
 	f->answering = true;
-	if (side == GATEWAY_CHUNK && !upstream_body(f->up)->used) /* only the end of the answer: no chunk */
-		answer_go(f);
-	else if (!plant_run_start(&f->plants, side))
+	/* a read that brings only the end of the answer is no chunk */
+	bool planted = side == GATEWAY_RESPONSE || upstream_body(f->up)->used;
+	if (!planted || !plant_run_start(&f->plants, side))
 		answer_go(f);
 }
 
@@ -304,6 +304,8 @@ void forward_drained(void *ctx, struct http_exchange *x)
 
 void forward_free_all(struct forward_shared *s)
 {
-	while (s->live)
-		forward_free(s->live);
+	for (struct forward *f = s->live, *next; f; f = next) {
+		next = f->next;
+		forward_free(f);
+	}
 }

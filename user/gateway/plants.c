@@ -76,7 +76,7 @@ static int plant_parse(const char *word, struct gateway_plant *out, struct err *
 	*out = (struct gateway_plant){.every = 1};
 	if (strlen(word) >= sizeof(text))
 		return bad(err, word, "too long");
-	strcpy(text, word);
+	memcpy(text, word, strlen(word) + 1);
 	char *at = strchr(text, '@');
 	if (!at)
 		return bad(err, word, "it has no @SIDE");

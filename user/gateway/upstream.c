@@ -399,8 +399,10 @@ void upstream_pool_free(struct upstream_pool *p)
 {
 	if (!p)
 		return;
-	while (p->all)
-		connection_free(p->all);
+	for (struct upstream_turn *t = p->all, *next; t; t = next) {
+		next = t->all_next;
+		connection_free(t);
+	}
 	free(p);
 }
 

@@ -182,7 +182,7 @@ static bool stamp_is(const char *path, const struct buf *stamp)
 {
 	struct buf have = {0};
 
-	bool same = !buf_read_file(&have, path, FILE_BYTES_MAX * 2) && have.used == stamp->used &&
+	bool same = !buf_read_file(&have, path, FILE_BYTES_MAX * 2) && have.used && have.used == stamp->used &&
 		    !memcmp(have.data, stamp->data, have.used);
 	buf_fini(&have);
 	return same;
