@@ -96,7 +96,7 @@ int BPF_PROG(toll_data_ready, struct sock *sk)
 	return 0;
 }
 
-/* READ: fires for MSG_PEEK and an empty splice too, so only a copied_seq that advanced counts. Ends of ours need no READ lane. */
+/* READ: fires for MSG_PEEK and an empty splice too, so only a copied_seq that advanced counts. At our own ends it serves the self-check. */
 SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(toll_read, struct sock *sk)
 {
@@ -105,7 +105,7 @@ int BPF_PROG(toll_read, struct sock *sk)
 	__u64 end, now_ns;
 	__u32 copied;
 
-	if (!state_is_open(st) || st->role != WIRE_ROLE_GATEWAY)
+	if (!state_is_open(st))
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)

@@ -19,6 +19,7 @@ skip() { echo "skip $1: $2"; }
 # check NAME CONDITION-OF-JQ RESULT.json: passes when jq says true
 check() {
 	local got
+	[ -f "$3" ] || { fail "$1" "there is no result $3" && return; }
 	got=$(jq -r "$2" "$3" 2>&1)
 	if [ "$got" = true ]; then pass "$1"; else
 		fail "$1" "$2 is $got in $3; trust: $(jq -c '.trust | del(.paths)' "$3" 2>&1 | head -c 1500)"

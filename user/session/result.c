@@ -147,6 +147,8 @@ static int files_write(struct session *s, const json_t *doc)
 static void input_fill(struct session *s, struct report_input *in, struct notes *notes, const char *invalid)
 {
 	pipeline_fill_report(s->pipeline, in);
+	for (unsigned i = 0; i < in->notes; i++)
+		note_add(notes, "%.190s", in->note[i]);
 	notes_make(s, notes);
 	in->command = s->config->plan ? "run" : "attach";
 	in->complete = !s->cut_short[0];
@@ -201,7 +203,7 @@ int session_result(struct session *s)
 	}
 	code = report_exit_code(doc);
 	if (s->config->json)
-		json_dumpf(doc, stdout, JSON_INDENT(2));
+		report_print_json(doc, stdout);
 	else
 		report_print_text(doc, stdout, s->config->colour);
 	if (files_write(s, doc)) {

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# The built-in scenarios in their quick form on the embedded gateway; what they print, replay and report again without root.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+for name in gateway/smoke gateway/baseline gateway/streaming edge/throughput edge/latency-breakdown; do
+	run_toll "${name//\//-}" "$name" --with reference --quick
+	if [ "$code" -eq 0 ]; then pass "$name: exit 0"; else fail "$name: exit 0" "exit $code: $(grep -E 'MISSED|NOT' "$work/${name//\//-}.txt")"; fi
+	check "$name: all criteria met" '.verdict == "met" and (.criteria | length) > 0' "$result"
+	trusted "$name"
+	check "$name: complete" '.complete == true' "$result"
+done
+
+# the same words from the document alone, and the same figures from the capture alone, both without root
+dir=$work/edge-throughput
+chmod 755 "$work" "$dir" && chmod 644 "$dir"/*
+cp "$toll" "$work/toll"
+setpriv --reuid=65534 --regid=65534 --clear-groups "$work/toll" report "$dir/result.json" --no-color >"$work/report.txt" 2>"$work/report.err"
+if diff -q "$dir/report.txt" "$work/report.txt" >/dev/null; then pass "report prints the run's own words"; else
+	fail "report prints the run's own words" "$(diff "$dir/report.txt" "$work/report.txt" | head -n 5)"
+fi
+mkdir "$work/again" && chmod 777 "$work/again"
+setpriv --reuid=65534 --regid=65534 --clear-groups "$work/toll" replay "$dir/capture.toll" --out "$work/again" >/dev/null 2>"$work/replay.err"
+jq -S '{toll, phases, requests, upstreams}' "$dir/result.json" >"$work/a.json"
+jq -S '{toll, phases, requests, upstreams}' "$work/again/result.json" >"$work/b.json"
+if diff -q "$work/a.json" "$work/b.json" >/dev/null; then pass "replay gives the run's own figures"; else
+	fail "replay gives the run's own figures" "$(diff "$work/a.json" "$work/b.json" | head -n 5; cat "$work/replay.err")"
+fi
+if awk 'length($0) > 130 { exit 1 }' "$dir/report.txt" && [ "$(wc -L <"$dir/report.txt")" -le 100 ]; then
+	pass "the report fits 100 columns"
+else fail "the report fits 100 columns" "widest: $(wc -L <"$dir/report.txt")"; fi
+
+# a cache in the gateway: hits are seen as requests without an upstream turn, and nothing else is
+scenario cache <<'END'
+name: e2e/cache
+classes:
+  same: {endpoint: chat, fixed_prompt: true, weight: 1, max_tokens: 5}
+stages:
+  - {name: all, vus: 1, requests: 100}
+provider: {service_time: 2ms, tokens: 5}
+criteria:
+  - cache_hit_rate >= 95%
+END
+run_toll cache "$work/cache.yaml" --with reference --set cache=yes
+check "cache: one miss, 99 hits" '.requests.ok == 100 and .trust.cache_hits == 99 and .verdict == "met"' "$result"
+check "cache: hits are local answers" '.phases.local_answer.count == 99' "$result"
+
+# an independent client agrees on the end of the answer
+scenario one <<'END'
+name: e2e/one
+classes:
+  chat: {endpoint: chat, weight: 1, max_tokens: 5}
+stages:
+  - {name: all, vus: 1, requests: 200}
+provider: {service_time: 10ms, tokens: 5}
+END
+run_toll one "$work/one.yaml" --with reference --provider 127.0.0.1:0
+check "the parts add up to t11 - t0 in every kept timeline" \
+	'[.exemplars[] | (.phases | map(.ns) | add) == .total_ns] | all and length > 0' "$result"
+finish
