@@ -25,7 +25,7 @@ static void on_signal(int signal)
 struct provider_options {
 	const char *listen, *service_time, *first_token_time, *inter_token_time, *tls_cert, *tls_key, *log_fd, *ready_fd;
 	uint64_t threads, tokens, pause_ns, head_pause_ns, seed, upstream_index;
-	bool head_early;
+	bool head_early, exact_hold;
 };
 
 static const struct command_help help = {
@@ -40,7 +40,7 @@ static const struct command_help help = {
 		    "--tokens 50\n",
 };
 
-/* rows: room for 16 */
+/* rows: room for 17 */
 static void options_fill(struct option *rows, struct provider_options *o)
 {
 	const struct option table[] = {
@@ -57,6 +57,8 @@ static void options_fill(struct option *rows, struct provider_options *o)
 		{OPTION_DURATION, "head-pause", 0, "TIME", "pause between head and body", &o->head_pause_ns},
 		{OPTION_FLAG, "head-early", 0, NULL, "streams: send the head at once, the first token when it is due",
 		 &o->head_early},
+		{OPTION_FLAG, "exact-hold", 0, NULL, "spin for the last microseconds of a hold (takes CPU from the gateway)",
+		 &o->exact_hold},
 		{OPTION_STRING, "tls-cert", 0, "PEM", "serve TLS with this certificate", &o->tls_cert},
 		{OPTION_STRING, "tls-key", 0, "PEM", "... and this key", &o->tls_key},
 		{OPTION_U64, "seed", 0, "N", "seed of the drawn times (default 1)", &o->seed},
@@ -103,6 +105,7 @@ static int config_fill(struct provider_config *c, const struct provider_options 
 	b->pause_ns = o->pause_ns;
 	b->head_pause_ns = o->head_pause_ns;
 	b->head_early = o->head_early;
+	c->exact_hold = o->exact_hold;
 	int ret = text_copy(b->service_time, sizeof(b->service_time), o->service_time, "service-time", err);
 	if (!ret)
 		ret = text_copy(b->first_token_time, sizeof(b->first_token_time), o->first_token_time, "first-token-time", err);
@@ -163,7 +166,7 @@ int command_provider(int argc, char **argv)
 {
 	struct provider_options o = {
 		.listen = "127.0.0.1:9000", .service_time = "0", .first_token_time = "", .inter_token_time = "", .seed = 1};
-	struct option rows[16];
+	struct option rows[17];
 	struct err err = {0};
 	unsigned count = 0;
 	options_fill(rows, &o);

@@ -21,6 +21,8 @@ struct loop {
 	int timer_fd;
 	int stop_fd;
 	bool stopped;
+	uint64_t spin_max_ns; /* 0: timers wake us when they are due */
+	uint64_t lead_ns; /* how much earlier we want to be woken */
 	uint64_t armed_ns; /* what timer_fd waits for; 0: it has fired or was never set */
 	struct loop_timer **heap; /* binary min-heap by when_ns, first entry at 1 */
 	size_t timers;
@@ -209,12 +211,38 @@ static void timers_arm(struct loop *l)
 {
 	if (!l->timers)
 		return;
-	uint64_t when_ns = l->heap[1]->when_ns ? l->heap[1]->when_ns : 1;
+	uint64_t when_ns = l->heap[1]->when_ns > l->lead_ns ? l->heap[1]->when_ns - l->lead_ns : 1;
 	if (l->armed_ns && l->armed_ns <= when_ns)
 		return;
 	struct itimerspec spec = {.it_value = {.tv_sec = (time_t)(when_ns / NS_PER_S), .tv_nsec = (long)(when_ns % NS_PER_S)}};
 	if (!timerfd_settime(l->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL))
 		l->armed_ns = when_ns;
+}
+
+void loop_set_exact(struct loop *l, uint64_t spin_max_ns)
+{
+	l->spin_max_ns = spin_max_ns;
+	l->lead_ns = spin_max_ns / 2;
+}
+
+/* Moves the lead towards a quarter above what waking up took; a wake-up that took longer than a spin may is somebody else's load. */
+static void lead_learn(struct loop *l, uint64_t late_ns)
+{
+	uint64_t want_ns = late_ns + late_ns / 4;
+	if (want_ns > l->spin_max_ns)
+		return;
+	l->lead_ns = (15 * l->lead_ns + want_ns) / 16;
+}
+
+static bool timer_is_near(const struct loop *l)
+{
+	return l->lead_ns && l->timers && l->heap[1]->when_ns <= clock_now_ns() + l->lead_ns;
+}
+
+static void spin_until(uint64_t when_ns)
+{
+	while (clock_now_ns() < when_ns)
+		;
 }
 
 /* --- tasks ------------------------------------------------------------------------------------------------------------------ */
@@ -273,15 +301,30 @@ static void event_hand_out(struct loop *l, const struct epoll_event *e)
 	}
 }
 
+/* The timer's expiry has been seen: it has to be set again. */
+static void timer_note(struct loop *l, const struct epoll_event *events, int n, bool slept)
+{
+	uint64_t now_ns = clock_now_ns();
+	if (!l->armed_ns || l->armed_ns > now_ns)
+		return;
+	if (l->spin_max_ns && slept && n == 1 && !events[0].data.ptr)
+		lead_learn(l, now_ns - l->armed_ns);
+	l->armed_ns = 0;
+}
+
 static int loop_turn(struct loop *l)
 {
 	struct epoll_event events[LOOP_BATCH];
-	timers_arm(l);
-	int n = epoll_wait(l->epoll_fd, events, LOOP_BATCH, l->tasks.next == &l->tasks ? -1 : 0);
+	bool near = timer_is_near(l);
+	bool sleep = !near && l->tasks.next == &l->tasks;
+	if (!near)
+		timers_arm(l);
+	int n = epoll_wait(l->epoll_fd, events, LOOP_BATCH, sleep ? -1 : 0);
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
-	if (l->armed_ns && l->armed_ns <= clock_now_ns())
-		l->armed_ns = 0;
+	if (near && !n && l->tasks.next == &l->tasks)
+		spin_until(l->heap[1]->when_ns);
+	timer_note(l, events, n, sleep);
 	for (int i = 0; i < n; i++) {
 		l->batch = &events[i]; /* this one too: a timer may remove its watch */
 		l->batch_left = n - i;

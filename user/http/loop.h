@@ -49,6 +49,12 @@ void loop_remove_fd(struct loop *l, struct loop_watch *w);
 int loop_timer_set(struct loop *l, struct loop_timer *t, uint64_t when_ns); /* moves one that is set; -ENOMEM */
 void loop_timer_cancel(struct loop *l, struct loop_timer *t); /* not set: nothing */
 
+/*
+ * Off unless called. Wakes ahead of a timer by what waking up took of late and spins for the rest, at most spin_max_ns and only while no
+ * descriptor is ready: timers fire within a few us of their time, for a share of a CPU that somebody else may have wanted.
+ */
+void loop_set_exact(struct loop *l, uint64_t spin_max_ns);
+
 void loop_defer(struct loop *l, struct loop_task *t); /* deferred already: nothing */
 void loop_task_cancel(struct loop *l, struct loop_task *t);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The hold runs from the moment the request's last byte was read to just before the answer's first write. It is one absolute timer and
- * no spinning: a spin would take the CPU from the gateway that is being measured, and the record tells the hold that really was.
+ * The hold runs from the moment the request's last byte was read to just before the answer's first write. It is one absolute timer; the
+ * record tells the hold that really was, so that a late wake-up (50 us on an idle virtual CPU) is known and not charged to anybody.
  */
 #include "provider/job.h"
 

@@ -14,6 +14,7 @@
 #include "provider/job.h"
 
 #define THREADS_MAX 256
+#define SPIN_MAX_NS (100 * NS_PER_US)
 #define STOP_POLL_NS (20 * NS_PER_MS)
 
 struct thread {
@@ -68,6 +69,8 @@ static int thread_init(struct provider *p, unsigned i)
 	int ret = loop_new(&w->loop);
 	if (ret)
 		return ret;
+	if (p->config->exact_hold)
+		loop_set_exact(w->loop, SPIN_MAX_NS);
 	w->behaviour = &p->behaviour;
 	w->answers = (uint64_t)i << 48; /* ids of the threads' answers do not meet */
 	rng_init(&w->rng, p->config->seed, i);
