@@ -28,8 +28,8 @@ struct loop {
 	size_t timers;
 	size_t heap_size;
 	struct loop_task tasks; /* head of a ring */
-	struct epoll_event *batch; /* events being handed out */
-	int batch_left;
+	struct epoll_event batch[LOOP_BATCH]; /* events being handed out: [batch_at, batch_end) are still to come */
+	int batch_at, batch_end;
 };
 
 static void tasks_clear(struct loop_task *ring)
@@ -111,7 +111,7 @@ int loop_change_fd(struct loop *l, struct loop_watch *w, uint32_t events)
 void loop_remove_fd(struct loop *l, struct loop_watch *w)
 {
 	watch_control(l, EPOLL_CTL_DEL, w, 0);
-	for (int i = 0; i < l->batch_left; i++)
+	for (int i = l->batch_at; i < l->batch_end; i++)
 		if (l->batch[i].data.ptr == w)
 			l->batch[i].data.ptr = NULL;
 }
@@ -302,36 +302,34 @@ static void event_hand_out(struct loop *l, const struct epoll_event *e)
 }
 
 /* The timer's expiry has been seen: it has to be set again. */
-static void timer_note(struct loop *l, const struct epoll_event *events, int n, bool slept)
+static void timer_note(struct loop *l, int n, bool slept)
 {
 	uint64_t now_ns = clock_now_ns();
 	if (!l->armed_ns || l->armed_ns > now_ns)
 		return;
-	if (l->spin_max_ns && slept && n == 1 && !events[0].data.ptr)
+	if (l->spin_max_ns && slept && n == 1 && !l->batch[0].data.ptr)
 		lead_learn(l, now_ns - l->armed_ns);
 	l->armed_ns = 0;
 }
 
 static int loop_turn(struct loop *l)
 {
-	struct epoll_event events[LOOP_BATCH];
 	bool near = timer_is_near(l);
 	bool sleep = !near && l->tasks.next == &l->tasks;
 	if (!near)
 		timers_arm(l);
-	int n = epoll_wait(l->epoll_fd, events, LOOP_BATCH, sleep ? -1 : 0);
+	int n = epoll_wait(l->epoll_fd, l->batch, LOOP_BATCH, sleep ? -1 : 0);
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
 	if (near && !n && l->tasks.next == &l->tasks)
 		spin_until(l->heap[1]->when_ns);
-	timer_note(l, events, n, sleep);
-	for (int i = 0; i < n; i++) {
-		l->batch = &events[i]; /* this one too: a timer may remove its watch */
-		l->batch_left = n - i;
-		timers_fire(l); /* a due answer does not wait for the rest of the batch */
-		event_hand_out(l, &events[i]);
+	timer_note(l, n, sleep);
+	l->batch_end = n;
+	for (l->batch_at = 0; l->batch_at < n; l->batch_at++) {
+		timers_fire(l); /* a due answer does not wait for the rest of the batch; it may remove this very watch */
+		event_hand_out(l, &l->batch[l->batch_at]);
 	}
-	l->batch_left = 0;
+	l->batch_end = 0;
 	timers_fire(l);
 	tasks_run(l);
 	return 0;

@@ -14,17 +14,17 @@
 #include "scenario/plan.h"
 
 struct provider_config {
-	const char *listen;	   /* "127.0.0.1:9000", port 0: any free port */
-	unsigned threads;	   /* 0: 1 */
+	const char *listen; /* "127.0.0.1:9000", port 0: any free port */
+	unsigned threads; /* 0: 1 */
 	struct plan_provider behaviour;
-	const char *tls_cert;	   /* PEM files; both or none */
+	const char *tls_cert; /* PEM files; both or none */
 	const char *tls_key;
 	uint64_t seed;
 	uint32_t upstream_index;
 	bool exact_hold; /* spin for the last microseconds of a hold (takes CPU that the gateway may want) */
-	int log_fd;		   /* arrival log (see below); -1: none */
-	struct record_sink sink;   /* in-process use (tests): called from provider threads; all NULL: none */
-	const volatile int *stop;  /* becomes true: stop accepting, finish, return */
+	int log_fd; /* arrival log (see below); -1: none */
+	struct record_sink sink; /* in-process use (tests): called from provider threads; all NULL: none */
+	const volatile int *stop; /* becomes true: stop accepting, finish, return */
 	/* called once when it listens, with the port that it got; may be NULL */
 	void (*listening)(void *ctx, unsigned port);
 	void *ctx;
