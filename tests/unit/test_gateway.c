@@ -223,10 +223,10 @@ static void test_retries(void **state)
 		{.no_answer = true},
 		{.part = {"HTTP/1.1 429 Slow down\r\nContent-Length: 900\r\n\r\nno"}},
 		{.part = {OK("5", "hello")}},
-		{.part = {"HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nn1"}, .hang_up = true},
-		{.part = {"HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nn2"}, .hang_up = true},
-		{.part = {"HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nn3"}, .hang_up = true},
-		{.part = {"HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nn4"}, .hang_up = true},
+		{.part = {"HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nn1"}},
+		{.part = {"HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nn2"}},
+		{.part = {"HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nn3"}},
+		{.part = {"HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nn4"}},
 	};
 	struct upstream u;
 	struct gateway_thread g = {.port = 0};
