@@ -5,6 +5,7 @@
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -99,13 +100,14 @@ static int on_close(void *ctx, curl_socket_t fd)
 
 static void conn_look_up(struct conn *c)
 {
-	struct sockaddr_storage address = { 0 };
+	struct sockaddr_in6 address = {0}; /* large enough for both families, whose ports lie at the same place */
 	socklen_t bytes = sizeof(address);
 
+	_Static_assert(offsetof(struct sockaddr_in, sin_port) == offsetof(struct sockaddr_in6, sin6_port), "place of the port");
 	if (getsockname(c->fd, (struct sockaddr *)&address, &bytes))
 		return;
-	c->v6 = address.ss_family == AF_INET6;
-	c->port = ntohs(c->v6 ? ((struct sockaddr_in6 *)&address)->sin6_port : ((struct sockaddr_in *)&address)->sin_port);
+	c->v6 = address.sin6_family == AF_INET6;
+	c->port = ntohs(address.sin6_port);
 	bytes = sizeof(c->cookie);
 	if (getsockopt(c->fd, SOL_SOCKET, SO_COOKIE, &c->cookie, &bytes))
 		c->cookie = 0;
