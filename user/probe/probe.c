@@ -280,6 +280,13 @@ int probe_run_stats(const struct probe *p, uint64_t *run_ns, uint64_t *run_count
 	return *run_count ? 0 : -ENOTSUP;
 }
 
+int probe_stats_enable(void)
+{
+	int fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+
+	return fd < 0 ? -errno : fd;
+}
+
 void probe_close(struct probe *p)
 {
 	if (!p)

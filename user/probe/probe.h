@@ -12,12 +12,12 @@
 /* What this kernel and these permissions allow; found by trying, each with how it was tried and what is lost without it. */
 enum ability_state { ABILITY_NO = 0, ABILITY_YES = 1, ABILITY_UNKNOWN = 2 };
 struct ability {
-	const char *name;     /* "leaves marks" */
-	const char *how;      /* how it was tried */
-	const char *lost;     /* what a report lacks without it */
-	bool required;	      /* no probes at all without it */
+	const char *name; /* "leaves marks" */
+	const char *how; /* how it was tried */
+	const char *lost; /* what a report lacks without it */
+	bool required; /* no probes at all without it */
 	enum ability_state state;
-	char detail[160];     /* which path was chosen, or the kernel's error */
+	char detail[160]; /* which path was chosen, or the kernel's error */
 };
 #define ABILITIES_MAX 16
 /* Tries everything once (loads, attaches and detaches each program, then a byte there and back with all of them). */
@@ -32,7 +32,7 @@ struct probe_config {
 	const struct probe_target *target;
 	unsigned targets;
 	uint32_t ring_bytes; /* power of two, multiple of the page size; 0: 32 MiB */
-	bool no_accept;	     /* leave the accept probe out even where it works */
+	bool no_accept; /* leave the accept probe out even where it works */
 	/* called by probe_poll for each record, in ring order */
 	int (*record)(void *ctx, const void *data, uint32_t bytes);
 	void *ctx;
@@ -51,6 +51,8 @@ int probe_flush(struct probe *p, bool all);
 int probe_counters(const struct probe *p, uint64_t counters[WIRE_COUNTERS]);
 /* Nanoseconds and calls that our programs took so far (kernel's bpf_stats), where enabled; -ENOTSUP. */
 int probe_run_stats(const struct probe *p, uint64_t *run_ns, uint64_t *run_count);
+/* Lets the kernel time BPF programs until the returned fd is closed; -errno where it cannot (5.8 and later can). */
+int probe_stats_enable(void);
 /* Detaches everything; idempotent; NULL is fine. */
 void probe_close(struct probe *p);
 /* "readable: tcp_probe + sk_data_ready; accept: not seen on this kernel (no fexit)": which path makes the marks. */

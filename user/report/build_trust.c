@@ -170,7 +170,7 @@ void build_trust(struct build *b)
 	if (!why && in->probe_cpu_known)
 		build_put(b, trust, "probe_cpu_share", build_number(in->probe_cpu_share));
 	else
-		build_absent(b, "", "trust.probe_cpu_share", why ? why : "this kernel did not tell the probes' run time");
+		build_absent(b, "", "trust.probe_cpu_share", why ? why : "no window of it was closed: the run was shorter than 2 s, or this kernel does not time BPF programs");
 }
 
 static void gateway_cpu(struct build *b, json_t *gateway, const char *why)

@@ -74,7 +74,7 @@ static void trust_checks(struct text *t, const json_t *trust)
 	if (json_object_get(trust, "driver_lag_p99_ns"))
 		buf_printf(&line, "%sdriver lag p99 %s", line.used ? " · " : "", text_ns(n, trust, "driver_lag_p99_ns"));
 	if (json_object_get(trust, "probe_cpu_share"))
-		buf_printf(&line, "%sprobes took %s of the gateway's CPU", line.used ? " · " : "",
+		buf_printf(&line, "%sprobes took at most %s of the gateway's CPU", line.used ? " · " : "",
 			   text_percent(n, text_number(trust, "probe_cpu_share")));
 	if (line.used)
 		text_wrap(t, TEXT_DIM, "", LABEL, line.data);

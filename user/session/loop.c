@@ -137,8 +137,11 @@ static int on_tick(struct loop *l, uint64_t now_ns)
 		return -errno;
 	if (!l->measured_started && now_ns >= warmup_end_ns(s)) {
 		gauges_start(&s->gauges, now_ns);
+		overhead_init(&s->overhead, now_ns + NS_PER_S);
 		l->measured_started = true;
 	}
+	if (s->probe && l->measured_started)
+		overhead_tick(&s->overhead, s->probe, &s->gauges, now_ns);
 	if (now_ns >= l->next_second_ns) {
 		l->next_second_ns = now_ns + NS_PER_S;
 		rc = every_second(l, now_ns);
@@ -238,6 +241,7 @@ int session_loop(struct session *s)
 		rc = err_set(&s->err, -errno, "cannot make the session's timers: %s", strerror(errno));
 	if (!rc)
 		rc = loop_run(&l);
+	overhead_fini(&s->overhead);
 	gauges_sample(&s->gauges, clock_now_ns());
 	s->end_ns = clock_now_ns();
 	close(l.fd[POLL_SIGNAL].fd);

@@ -8,6 +8,7 @@
 #include "probe/probe.h"
 #include "report/report.h"
 #include "session/gauges.h"
+#include "session/overhead.h"
 #include "session/pipeline.h"
 #include "session/provider_child.h"
 #include "session/queue.h"
@@ -45,6 +46,7 @@ struct session {
 	struct driver *driver;
 	const struct driver_stats *driver_stats;
 	struct gauges gauges;
+	struct overhead overhead;
 	struct truth truth;
 
 	time_t start_wall_s;

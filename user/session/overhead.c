@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "session/overhead.h"
+
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define WINDOW_NS (500 * NS_PER_MS)
+#define PERIOD_NS (10 * NS_PER_S)
+
+void overhead_init(struct overhead *o, uint64_t first_ns)
+{
+	*o = (struct overhead){.stats_fd = -1, .next_ns = first_ns};
+}
+
+void overhead_fini(struct overhead *o)
+{
+	if (o->stats_fd >= 0)
+		close(o->stats_fd);
+	o->stats_fd = -1;
+}
+
+static uint64_t gateway_cpu_ns(const struct gauges *g)
+{
+	struct process_gauges now;
+
+	return discover_gauges(g->pid, g->pids, &now) ? 0 : now.cpu_ns;
+}
+
+static void window_close(struct overhead *o, const struct probe *p, const struct gauges *g)
+{
+	uint64_t run_ns, runs, cpu_ns = gateway_cpu_ns(g);
+
+	if (!probe_run_stats(p, &run_ns, &runs) && cpu_ns > o->cpu_start_ns) {
+		o->run_ns += run_ns - o->run_start_ns;
+		o->cpu_ns += cpu_ns - o->cpu_start_ns;
+	}
+	overhead_fini(o);
+}
+
+void overhead_tick(struct overhead *o, const struct probe *p, const struct gauges *g, uint64_t now_ns)
+{
+	uint64_t runs;
+
+	if (now_ns < o->next_ns)
+		return;
+	if (o->stats_fd >= 0) {
+		window_close(o, p, g);
+		o->next_ns = now_ns + PERIOD_NS - WINDOW_NS;
+		return;
+	}
+	o->stats_fd = probe_stats_enable();
+	o->next_ns = now_ns + (o->stats_fd >= 0 ? WINDOW_NS : PERIOD_NS);
+	o->cpu_start_ns = gateway_cpu_ns(g);
+	if (probe_run_stats(p, &o->run_start_ns, &runs))
+		o->run_start_ns = 0;
+}
+
+bool overhead_share(const struct overhead *o, double *share)
+{
+	if (!o->cpu_ns)
+		return false;
+	*share = (double)o->run_ns / (double)o->cpu_ns;
+	return true;
+}
