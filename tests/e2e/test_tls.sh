@@ -31,9 +31,9 @@ tls "nginx, TLS inbound" --with nginx "${inbound[@]}" --ca-file "$work/cert.pem"
 check "the client's handshake is a phase of its own" '.phases.client_tls.count > 0' "$result"
 tls "nginx, TLS upstream" --with nginx "${upstream[@]}"
 check "the upstream's handshake is a phase of its own" '.phases.upstream_tls.count > 0' "$result"
-tls "reference, TLS on both sides" --with reference "${inbound[@]}" "${upstream[@]}" --insecure
+tls "reference, TLS on both sides" --with reference "${inbound[@]}" "${upstream[@]}" --tls-insecure
 # TLS 1.2: the system-wide OpenSSL settings of this run only
 printf 'openssl_conf = conf\n[conf]\nssl_conf = ssl\n[ssl]\nsystem_default = max12\n[max12]\nMaxProtocol = TLSv1.2\n' >"$work/openssl.cnf"
 export OPENSSL_CONF=$work/openssl.cnf
-tls "reference, TLS 1.2 on both sides" --with reference "${inbound[@]}" "${upstream[@]}" --insecure
+tls "reference, TLS 1.2 on both sides" --with reference "${inbound[@]}" "${upstream[@]}" --tls-insecure
 finish

@@ -1,4 +1,4 @@
-// rooms: base http gateway tests/support/gateway_rig
+// rooms: base http gateway tests/support/gateway_rig record/tag
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <poll.h>
@@ -423,18 +423,6 @@ static void test_bad_config(void **state)
 	assert_non_null(strstr(err.text, "/no/such/file"));
 }
 
-static void test_find_tag(void **state)
-{
-	(void)state;
-	static const char two[] = "[toll:0000000000000001] and [toll:00000000000000fe]\"}";
-
-	assert_int_equal(forward_find_tag(two, strlen(two)), 0xfe);
-	assert_int_equal(forward_find_tag("[toll:000000000000000g]", 23), 0);
-	assert_int_equal(forward_find_tag("[toll:0000000000000001", 22), 0);
-	assert_int_equal(forward_find_tag("x[toll:0000000000000001]", 24), 1);
-	assert_int_equal(forward_find_tag(NULL, 0), 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -452,7 +440,6 @@ int main(void)
 		cmocka_unit_test(test_slow_client_holds_the_upstream),
 		cmocka_unit_test(test_stop_in_the_middle),
 		cmocka_unit_test(test_bad_config),
-		cmocka_unit_test(test_find_tag),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

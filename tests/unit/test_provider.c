@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// rooms: base http provider tests/support/provider_rig
+// rooms: base http provider tests/support/provider_rig record/tag
 /* What the provider logs is compared with what a raw client received. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "record/capture.h"
+#include "record/tag.h"
 #include "tests/support/provider_rig.h"
 
 /* --- tests ------------------------------------------------------------------------------------------------------------------------ */
@@ -26,15 +27,15 @@
 static void test_tag(void **state)
 {
 	(void)state;
-	char tag[PROVIDER_TAG_BYTES + 1], text[128];
-	provider_format_tag(tag, UINT64_C(0x0123456789abcdef));
+	char tag[TAG_BYTES + 1], text[128];
+	tag_format(tag, UINT64_C(0x0123456789abcdef));
 	assert_string_equal(tag, "[toll:0123456789abcdef]");
 	snprintf(text, sizeof(text), "[toll:00000000000000ff] x %s [toll:zzz] [toll:0123456789abcde]", tag);
-	assert_int_equal(provider_find_tag(text, strlen(text)), UINT64_C(0x0123456789abcdef));
-	assert_int_equal(provider_find_tag(tag, PROVIDER_TAG_BYTES), UINT64_C(0x0123456789abcdef));
-	assert_int_equal(provider_find_tag(tag, PROVIDER_TAG_BYTES - 1), 0);
-	assert_int_equal(provider_find_tag("", 0), 0);
-	assert_int_equal(provider_find_tag("[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", 30), 0);
+	assert_int_equal(tag_find(text, strlen(text)), UINT64_C(0x0123456789abcdef));
+	assert_int_equal(tag_find(tag, TAG_BYTES), UINT64_C(0x0123456789abcdef));
+	assert_int_equal(tag_find(tag, TAG_BYTES - 1), 0);
+	assert_int_equal(tag_find("", 0), 0);
+	assert_int_equal(tag_find("[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", 30), 0);
 }
 
 static void test_plain(void **state)

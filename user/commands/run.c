@@ -137,7 +137,7 @@ int command_run(int argc, char **argv)
 		{OPTION_U64, "threads", 0, "N", "driver threads (default 1)", &o.threads},
 		{OPTION_LIST, "header", 'H', "HEADER", "an extra request header, \"Name: value\"", &o.header},
 		{OPTION_FLAG, "tag", 0, NULL, "carry a tag at the end of the prompt (--no-tag: join by order)", &o.tag},
-		{OPTION_FLAG, "insecure", 'k', NULL, "do not check the gateway's TLS certificate", &s->tls_insecure},
+		{OPTION_FLAG, "tls-insecure", 'k', NULL, "do not check the gateway's TLS certificate", &s->tls_insecure},
 		{OPTION_STRING, "ca-file", 0, "FILE", "certificates to check it with", &s->ca_file},
 		{OPTION_FLAG, "http2", 0, NULL, "HTTP/2 by TLS and ALPN", &s->http2},
 		{OPTION_STRING, "capture", 0, "MODE", "full, sample (default, at most --capture-max) or off", &o.capture},

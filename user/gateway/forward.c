@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "record/tag.h"
+
 #define CACHED_BODY_MAX ((size_t)4 << 20)
 
 struct forward {
@@ -271,7 +273,7 @@ void forward_request(void *ctx, struct http_exchange *x)
 	http_exchange_set_ctx(x, f);
 	f->body = http_request_body(x, &f->body_bytes);
 	if (s->truth.fd >= 0)
-		f->truth.tag = forward_find_tag(f->body, f->body_bytes);
+		f->truth.tag = f->body ? tag_find(f->body, f->body_bytes) : 0;
 	f->plants = (struct plant_run){.place = &s->place, .chance = rng_u64(&s->rng), .done = plants_done, .ctx = f};
 	if (!plant_run_start(&f->plants, GATEWAY_REQUEST))
 		request_go(f);

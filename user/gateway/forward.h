@@ -33,7 +33,5 @@ void forward_free_all(struct forward_shared *s);
 
 /* The request's head as it goes upstream: without the fields of the inbound connection. */
 int forward_head_build(const struct http_exchange *x, const char *authority, size_t body_bytes, struct buf *out);
-/* Last "[toll:" 16 hex digits "]" of a body; 0: none. */
-uint64_t forward_find_tag(const char *body, size_t bytes);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "provider/provider.h"
+#include "record/tag.h"
 
 /* jansson takes 16 ms for a prompt of 900 kB, in which every other answer of the thread would be late: long strings are emptied first. */
 #define SHORTEN_ABOVE_BYTES 2048
@@ -134,7 +135,7 @@ static unsigned ask_read(struct ask *out, const json_t *json, const char **why)
 
 unsigned ask_parse(struct ask *out, const char *method, const char *target, const char *body, size_t bytes, const char **why)
 {
-	*out = (struct ask){.tag = provider_find_tag(body, bytes), .prompt_tokens = (uint32_t)(bytes / 4)};
+	*out = (struct ask){.tag = tag_find(body, bytes), .prompt_tokens = (uint32_t)(bytes / 4)};
 	unsigned refused = ask_route(out, method, target, why);
 	if (refused || out->kind == ASK_MODELS || out->kind == ASK_HEALTH)
 		return refused;

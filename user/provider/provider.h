@@ -38,12 +38,4 @@ int provider_run(const struct provider_config *config, struct err *err);
  * whole (one write(2) holds whole frames). Its reader parses with the same code as captures do.
  */
 
-/* The tag: "[toll:" 16 hex digits "]" at the end of the last user message. */
-#define PROVIDER_TAG_PREFIX "[toll:"
-#define PROVIDER_TAG_BYTES 23
-/* Last tag in a request body; 0: none. */
-uint64_t provider_find_tag(const char *body, unsigned long bytes);
-/* Writes the tag's 23 characters and a NUL. */
-void provider_format_tag(char out[PROVIDER_TAG_BYTES + 1], uint64_t id);
-
 #endif
