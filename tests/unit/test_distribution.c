@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// rooms: base provider/distribution record/tag
+// rooms: base provider/distribution
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

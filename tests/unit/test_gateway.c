@@ -25,7 +25,7 @@ static void test_plain(void **state)
 
 	upstream_open(&u, plan, 2);
 	gateway_open(&g, u.port, "none");
-	ask(g.port, POST("32", "{\"p\":\"[toll:00000000000000aB]\"}  "), &answer);
+	ask(g.port, POST("32", "{\"p\":\"[toll:00000000000000ab]\"}  "), &answer);
 	assert_has(&answer, "HTTP/1.1 200");
 	assert_has(&answer, "Content-Type: text/plain\r\n");
 	assert_has(&answer, "X-Theirs: y\r\n");

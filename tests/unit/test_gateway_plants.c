@@ -1,4 +1,4 @@
-// rooms: base gateway/plants record/tag
+// rooms: base gateway/plants
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <setjmp.h>
