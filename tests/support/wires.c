@@ -21,6 +21,14 @@ static void addr_of(const char *text, uint8_t out[16])
 	(void)ok;
 }
 
+static void feed(const struct end *e, const void *record, uint32_t bytes)
+{
+	if (e->feed)
+		e->feed(e->ctx, record, bytes);
+	else
+		timeline_wire(e->t, record, bytes);
+}
+
 static struct wire_conn conn_record(const struct end *e, const struct tuple_text *tuple, uint32_t netns, uint64_t now_ns)
 {
 	struct wire_conn r = {.h = {.kind = WIRE_KIND_CONN, .size = sizeof(r), .time_ns = now_ns},
@@ -39,8 +47,13 @@ static struct wire_conn conn_record(const struct end *e, const struct tuple_text
 
 static void end_init(struct end *e, struct timeline *t, uint64_t cookie, uint8_t role, uint8_t side)
 {
+	void (*to)(void *ctx, const void *record, uint32_t bytes) = t ? NULL : e->feed;
+	void *ctx = t ? NULL : e->ctx;
+
 	memset(e, 0, sizeof(*e));
 	e->t = t;
+	e->feed = to;
+	e->ctx = ctx;
 	e->cookie = cookie;
 	e->role = role;
 	e->side = side;
@@ -55,7 +68,7 @@ void end_open(struct end *e, struct timeline *t, uint64_t cookie, uint8_t role, 
 	struct wire_conn r = conn_record(e, tuple, netns, established_ns);
 	r.syn_ns = syn_ns;
 	r.established_ns = established_ns;
-	timeline_wire(t, &r, sizeof(r));
+	feed(e, &r, sizeof(r));
 }
 
 void end_found_open(struct end *e, struct timeline *t, uint64_t cookie, uint8_t role, uint8_t side,
@@ -67,7 +80,7 @@ void end_found_open(struct end *e, struct timeline *t, uint64_t cookie, uint8_t 
 	r.in_pos = e->pos[WIRE_LANE_IN] = e->pos[WIRE_LANE_READ] = in_pos;
 	r.out_pos = e->pos[WIRE_LANE_OUT] = out_pos;
 	memcpy(e->turn_start, e->pos, sizeof(e->pos));
-	timeline_wire(t, &r, sizeof(r));
+	feed(e, &r, sizeof(r));
 }
 
 void end_mark(struct end *e, uint8_t lane, uint64_t bytes, uint64_t ns, uint32_t tid)
@@ -90,7 +103,7 @@ static void send_marks(struct end *e)
 				continue;
 			m.h = (struct wire_header){
 				.kind = WIRE_KIND_MARKS, .size = sizeof(m), .time_ns = e->mark[lane][i].time_ns};
-			timeline_wire(e->t, &m, sizeof(m));
+			feed(e, &m, sizeof(m));
 			m.count = 0;
 		}
 		e->sent[lane] = e->marks[lane];
@@ -99,7 +112,7 @@ static void send_marks(struct end *e)
 		return;
 	uint16_t size = (uint16_t)(offsetof(struct wire_marks, mark) + m.count * sizeof(m.mark[0]));
 	m.h = (struct wire_header){.kind = WIRE_KIND_MARKS, .size = size, .time_ns = m.mark[m.count - 1].time_ns};
-	timeline_wire(e->t, &m, size);
+	feed(e, &m, size);
 }
 
 static void span_of(const struct end *e, unsigned lane, struct wire_lane_span *s)
@@ -138,7 +151,7 @@ void end_turn(struct end *e, uint16_t flags)
 		span_of(e, lane, &r.lane[lane]);
 	r.reader.tid = e->marks[WIRE_LANE_READ] ? e->mark[WIRE_LANE_READ][0].tid : 0;
 	r.sender.tid = e->marks[WIRE_LANE_OUT] ? e->mark[WIRE_LANE_OUT][0].tid : 0;
-	timeline_wire(e->t, &r, sizeof(r));
+	feed(e, &r, sizeof(r));
 	if (!(flags & WIRE_TURN_STILL_OPEN))
 		next_turn(e);
 }
@@ -153,7 +166,7 @@ void end_close(struct end *e, uint64_t ns)
 	const struct wire_close r = {
 		.h = {.kind = WIRE_KIND_CLOSE, .size = sizeof(r), .time_ns = ns}, .conn = e->cookie, .turns = e->turn};
 
-	timeline_wire(e->t, &r, sizeof(r));
+	feed(e, &r, sizeof(r));
 }
 
 void end_accept(struct end *e, uint64_t ns, uint32_t tid)
@@ -161,5 +174,5 @@ void end_accept(struct end *e, uint64_t ns, uint32_t tid)
 	const struct wire_accept r = {
 		.h = {.kind = WIRE_KIND_ACCEPT, .size = sizeof(r), .time_ns = ns}, .conn = e->cookie, .tid = tid};
 
-	timeline_wire(e->t, &r, sizeof(r));
+	feed(e, &r, sizeof(r));
 }

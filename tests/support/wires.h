@@ -11,6 +11,8 @@
 /* One end as the kernel side keeps it: marks gather until the turn is sent. */
 struct end {
 	struct timeline *t;
+	void (*feed)(void *ctx, const void *record, uint32_t bytes); /* set by the caller where t is NULL: gets the records */
+	void *ctx;
 	uint64_t cookie;
 	uint8_t role, side;
 	uint32_t turn;

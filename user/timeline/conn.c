@@ -169,6 +169,10 @@ int conns_open(struct conns *s, struct conn *c, const struct wire_conn *info, ui
 
 static void conn_drop(struct conns *s, struct conn *c)
 {
+	while (c->requests)
+		conn_done_request(c, c->requests);
+	while (c->upturns)
+		conn_done_upturn(c, c->upturns);
 	if (c->known)
 		tuple_unlink(s, c);
 	if (c->peer) {
@@ -245,6 +249,70 @@ bool conn_is_inbound(const struct conn *c)
 	       !(c->peer && c->peer->info.role == WIRE_ROLE_GATEWAY);
 }
 
+void conn_wait_request(struct conn *c, struct open_request *q)
+{
+	struct open_request *before = c->requests_last;
+
+	while (before && before->r.out_start_pos > q->r.out_start_pos)
+		before = before->wait_prev;
+	q->waits = true;
+	q->wait_prev = before;
+	q->wait_next = before ? before->wait_next : c->requests;
+	*(before ? &before->wait_next : &c->requests) = q;
+	*(q->wait_next ? &q->wait_next->wait_prev : &c->requests_last) = q;
+}
+
+void conn_done_request(struct conn *c, struct open_request *q)
+{
+	if (!q->waits || !c)
+		return;
+	q->waits = false;
+	*(q->wait_prev ? &q->wait_prev->wait_next : &c->requests) = q->wait_next;
+	*(q->wait_next ? &q->wait_next->wait_prev : &c->requests_last) = q->wait_prev;
+}
+
+void conn_wait_upturn(struct conn *c, struct upturn *u)
+{
+	struct upturn *before = c->upturns_last;
+
+	while (before && before->p.in_start_pos > u->p.in_start_pos)
+		before = before->wait_prev;
+	u->waits = true;
+	u->wait_prev = before;
+	u->wait_next = before ? before->wait_next : c->upturns;
+	*(before ? &before->wait_next : &c->upturns) = u;
+	*(u->wait_next ? &u->wait_next->wait_prev : &c->upturns_last) = u;
+}
+
+void conn_done_upturn(struct conn *c, struct upturn *u)
+{
+	if (!u->waits || !c)
+		return;
+	u->waits = false;
+	*(u->wait_prev ? &u->wait_prev->wait_next : &c->upturns) = u->wait_next;
+	*(u->wait_next ? &u->wait_next->wait_prev : &c->upturns_last) = u->wait_prev;
+}
+
+void conn_keep_from(const struct conn *c, uint64_t *in_pos, uint64_t *out_pos)
+{
+	const struct conn *peer = c->peer;
+
+	*in_pos = *out_pos = UINT64_MAX;
+	if (c->requests) {
+		*in_pos = c->requests->r.in_start_pos;
+		*out_pos = c->requests->r.out_start_pos;
+	} else if (peer && peer->requests) {
+		*in_pos = peer->requests->r.out_start_pos;
+		*out_pos = peer->requests->r.in_start_pos;
+	} else if (c->upturns) {
+		*in_pos = c->upturns->p.in_start_pos;
+		*out_pos = c->upturns->p.out_start_pos;
+	} else if (peer && peer->upturns) {
+		*in_pos = peer->upturns->p.out_start_pos;
+		*out_pos = peer->upturns->p.in_start_pos;
+	}
+}
+
 int conn_events_add(struct conn_events *e, const struct record_event *event, uint32_t count)
 {
 	uint32_t used = e->end - e->head;
@@ -293,9 +361,4 @@ uint32_t conn_events_in(const struct conn_events *e, uint64_t start_pos, uint64_
 
 	*first = from < to ? &e->event[from] : NULL;
 	return to - from;
-}
-
-void conn_events_drop(struct conn_events *e, uint64_t end_pos)
-{
-	e->head = event_after(e, end_pos);
 }

@@ -13,8 +13,7 @@
 #include "bpf/wire.h"
 #include "record/request.h"
 #include "timeline/lane.h"
-
-struct open_request;
+#include "timeline/pending.h"
 
 /* Where events of a stream end in what this end wrote or received; by position. [head, end) in use. */
 struct conn_events {
@@ -39,6 +38,9 @@ struct conn {
 	struct lane lane[WIRE_LANES];
 	struct conn_events events;
 	uint32_t provider_turns; /* records of the provider so far */
+	/* What still needs this end's (and its peer's) lanes; the first bounds what may be dropped. */
+	struct open_request *requests, *requests_last; /* driver's end */
+	struct upturn *upturns, *upturns_last; /* provider's end */
 	struct open_request *http2; /* pending HTTP/2 requests of this connection, latest end first */
 	struct open_request *last_request; /* attach: of the newest inbound turn, until it is handed out */
 
@@ -74,9 +76,16 @@ struct conn *conns_peer(struct conns *s, struct conn *c);
 /* Is it a connection that the gateway serves? */
 bool conn_is_inbound(const struct conn *c);
 
+void conn_wait_request(struct conn *c, struct open_request *q);
+void conn_wait_upturn(struct conn *c, struct upturn *u);
+/* c may be NULL: has been forgotten. */
+void conn_done_request(struct conn *c, struct open_request *q);
+void conn_done_upturn(struct conn *c, struct upturn *u);
+/* Positions of the inbound and outbound bytes of this end from which on somebody still waits for them. */
+void conn_keep_from(const struct conn *c, uint64_t *in_pos, uint64_t *out_pos);
+
 int conn_events_add(struct conn_events *e, const struct record_event *event, uint32_t count); /* -ENOMEM */
 /* Events that end in (start_pos, end_pos]. */
 uint32_t conn_events_in(const struct conn_events *e, uint64_t start_pos, uint64_t end_pos, const struct record_event **first);
-void conn_events_drop(struct conn_events *e, uint64_t end_pos);
 
 #endif

@@ -141,13 +141,15 @@ int timeline_request(struct timeline *t, const struct record_request *r)
 		return -ENOMEM;
 	q->r = *r;
 	q->base_ns = r->end_ns ? r->end_ns : r->due_ns;
-	if (r->flags & RECORD_HTTP2 && r->conn) {
+	if (r->conn) {
 		struct conn *c = end_of(t, r->conn);
 		if (!c) {
 			free(q);
 			return -ENOMEM;
 		}
-		http2_note(c, q);
+		conn_wait_request(c, q);
+		if (r->flags & RECORD_HTTP2)
+			http2_note(c, q);
 	}
 	t->stats.requests++;
 	open_request_push(&t->request[0], q);
@@ -174,11 +176,13 @@ int timeline_provider(struct timeline *t, const struct record_provider *p)
 		u->next = map_get(t->tags, p->tag);
 		rc = map_put(t->tags, p->tag, u);
 	}
-	if (rc)
+	if (rc) {
 		free(u);
-	else
-		upturn_push(&t->provider[0], u);
-	return rc;
+		return rc;
+	}
+	conn_wait_upturn(c, u);
+	upturn_push(&t->provider[0], u);
+	return 0;
 }
 
 int timeline_events(struct timeline *t, const struct record_events *head, const struct record_event *events)

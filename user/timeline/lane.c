@@ -108,19 +108,36 @@ static int segment_add(struct lane *l, const struct lane_segment *s)
 	return 0;
 }
 
+/* Without what was dropped of the same turn. false: nothing is new. */
+static bool segment_clip(const struct lane *l, struct lane_segment *s)
+{
+	const struct lane_segment *d = &l->dropped;
+
+	if (d->turn != s->turn || d->end_pos <= s->start_pos)
+		return true;
+	if (s->end_pos <= d->end_pos)
+		return false;
+	s->start_pos = d->end_pos;
+	s->count -= d->count;
+	return true;
+}
+
 int lane_add_span(struct lane *l, const struct wire_lane_span *s, uint32_t turn, uint16_t flags, uint32_t first_tid)
 {
-	if (s->count == 0 || s->end_pos <= s->start_pos)
-		return 0;
 	const struct lane_mark first = {.time_ns = s->first_ns, .pos = s->start_pos + s->first_bytes, .tid = first_tid};
 	const struct lane_mark last = {.time_ns = s->last_ns, .pos = s->end_pos, .tid = s->count == 1 ? first_tid : 0};
-	const struct lane_segment segment = {.start_pos = s->start_pos,
-					     .end_pos = s->end_pos,
-					     .last_ns = s->last_ns,
-					     .turn = turn,
-					     .count = s->count,
-					     .flags = flags};
-	int rc = lane_add_mark(l, &first);
+	struct lane_segment segment = {.start_pos = s->start_pos,
+				       .end_pos = s->end_pos,
+				       .last_ns = s->last_ns,
+				       .turn = turn,
+				       .count = s->count,
+				       .flags = flags};
+	int rc = 0;
+
+	if (s->count == 0 || s->end_pos <= s->start_pos || !segment_clip(l, &segment))
+		return 0;
+	if (segment.start_pos == s->start_pos)
+		rc = lane_add_mark(l, &first);
 	if (!rc)
 		rc = lane_add_mark(l, &last);
 	if (!rc)
@@ -177,19 +194,23 @@ void lane_use(struct lane *l, uint64_t pos)
 		l->used_pos = pos;
 }
 
-unsigned lane_trim(struct lane *l, uint64_t used_ns, uint64_t unused_ns)
+unsigned lane_trim(struct lane *l, uint64_t keep_pos, uint64_t used_ns, uint64_t unused_ns)
 {
+	uint64_t used_pos = l->used_pos < keep_pos ? l->used_pos : keep_pos;
 	unsigned evicted = 0;
 	uint64_t below = 0;
 
 	while (l->segment_head < l->segment_end) {
 		const struct lane_segment *s = &l->segment[l->segment_head];
-		bool used = s->end_pos <= l->used_pos && s->last_ns < used_ns;
+		bool used = s->end_pos <= used_pos && s->last_ns < used_ns;
 		bool stale = s->last_ns < unused_ns && l->segment_end - l->segment_head > LANE_UNUSED_KEPT;
 		if (!used && !stale)
 			break;
 		evicted += s->end_pos > l->used_pos;
+		uint32_t before = l->dropped.turn == s->turn ? l->dropped.count : 0;
 		below = s->end_pos;
+		l->dropped = *s;
+		l->dropped.count += before;
 		l->segment_head++;
 	}
 	while (l->mark_head < l->mark_end && l->mark[l->mark_head].pos <= below)

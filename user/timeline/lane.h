@@ -34,6 +34,7 @@ struct lane {
 	uint32_t mark_head, mark_end, mark_size;
 	uint32_t segment_head, segment_end, segment_size;
 	struct lane_segment *segment;
+	struct lane_segment dropped; /* the newest one that was: a later snapshot of its turn adds only what is new */
 	uint64_t used_pos; /* bytes below it belong to requests that have been handed out */
 };
 
@@ -57,8 +58,11 @@ const struct lane_segment *lane_segment_at(const struct lane *l, uint64_t from_n
 
 /* Everything below pos has been used. */
 void lane_use(struct lane *l, uint64_t pos);
-/* Drops used segments that ended before used_ns, and, past a small number, unused ones that ended before unused_ns. Returns how many unused went. */
-unsigned lane_trim(struct lane *l, uint64_t used_ns, uint64_t unused_ns);
+/*
+ * Drops used segments below keep_pos that ended before used_ns, and, past a small number, any that ended before unused_ns.
+ * Returns how many unused went.
+ */
+unsigned lane_trim(struct lane *l, uint64_t keep_pos, uint64_t used_ns, uint64_t unused_ns);
 
 /* Gaps of a window, in time order. Zero-initialise; the owner frees gap. */
 struct lane_gaps {

@@ -26,6 +26,8 @@ enum upturn_state {
 /* An upstream turn. From a provider record (cut by positions), or from the kernel's turn where the peer is not ours. */
 struct upturn {
 	struct upturn *next; /* on its tag, on its request */
+	struct upturn *wait_prev, *wait_next; /* on the provider's end, until harvested: by in_start_pos */
+	bool waits; /* is on that list */
 	struct upturn *queue_prev, *queue_next; /* in its queue, so that a claimed one can leave it */
 	uint64_t base_ns; /* its end: what the stages count from */
 	uint8_t state; /* enum upturn_state */
@@ -63,6 +65,8 @@ struct inbound_turn {
 struct open_request {
 	struct open_request *queue_next;
 	struct open_request *http2_next;
+	struct open_request *wait_prev, *wait_next; /* on the driver's end, until handed out: by out_start_pos */
+	bool waits; /* is on that list */
 	uint64_t base_ns;
 	uint8_t stage;
 	bool attach;

@@ -69,11 +69,16 @@ static uint64_t before(uint64_t now_ns, uint64_t delay_ns)
 void timeline_trim(struct timeline *t, struct conn *c)
 {
 	uint64_t used_ns = before(t->now_ns, t->config.grace_ns / 4), unused_ns = before(t->now_ns, 2 * t->config.grace_ns);
-	uint64_t events_pos = c->lane[c->info.side == WIRE_SIDE_SERVER ? WIRE_LANE_OUT : WIRE_LANE_IN].used_pos;
+	bool server = c->info.side == WIRE_SIDE_SERVER;
+	uint64_t in_pos, out_pos;
 
+	conn_keep_from(c, &in_pos, &out_pos);
 	for (unsigned i = 0; i < WIRE_LANES; i++)
-		t->stats.evicted += lane_trim(&c->lane[i], used_ns, unused_ns);
-	while (c->events.head < c->events.end && c->events.event[c->events.head].pos <= events_pos &&
+		t->stats.evicted += lane_trim(&c->lane[i], i == WIRE_LANE_OUT ? out_pos : in_pos, used_ns, unused_ns);
+	/* a provider logs what it wrote, a driver what it received */
+	uint64_t used_pos = c->lane[server ? WIRE_LANE_OUT : WIRE_LANE_IN].used_pos, keep_pos = server ? out_pos : in_pos;
+	used_pos = used_pos < keep_pos ? used_pos : keep_pos;
+	while (c->events.head < c->events.end && c->events.event[c->events.head].pos <= used_pos &&
 	       c->events.event[c->events.head].time_ns < used_ns)
 		c->events.head++;
 }

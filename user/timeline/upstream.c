@@ -139,6 +139,7 @@ bool upturn_harvest(struct timeline *t, struct upturn *u, bool final, int *rc)
 		if (!*rc)
 			*rc = harvest_chunks(u, e.provider, e.gateway);
 	}
+	conn_done_upturn(e.provider, u);
 	u->state = u->t4 ? UPTURN_DONE : UPTURN_PARTIAL;
 	u->sent_ns = u->t4 ? u->t4 : u->t5 ? u->t5 : p->request_first_ns;
 	u->answer_ns = u->t7 ? u->t7 : u->t6 ? u->t6 : p->answer_first_ns;
@@ -196,7 +197,9 @@ int upstream_turn_add(struct timeline *t, struct conn *c, const struct wire_turn
 		return 0;
 	if (turn->lane[WIRE_LANE_OUT].count == 0)
 		return 0;
-	for (unsigned i = 0; i < WIRE_LANES; i++)
+	/* nobody's positions will be asked for here, unless the record of our provider's end is late */
+	bool foreign = !t->config.provider_is_ours || t->now_ns > c->info.h.time_ns + t->config.grace_ns;
+	for (unsigned i = 0; i < WIRE_LANES && foreign; i++)
 		lane_use(&c->lane[i], turn->lane[i].start_pos);
 	struct upturn *u = order_find_turn(&t->order, turn->lane[WIRE_LANE_OUT].first_ns, c->cookie, turn->turn);
 	if (u)

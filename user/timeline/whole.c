@@ -271,6 +271,7 @@ int whole_emit(struct timeline *t, struct open_request *q, const struct inbound 
 	if (c && c->last_request == q)
 		c->last_request = NULL;
 	inbound_use(in);
+	conn_done_request(in->driver, q);
 	order_remove_request(&t->order, q);
 	open_request_free(q);
 	return rc;
