@@ -214,7 +214,7 @@ static uint64_t attempt(struct world *w, uint64_t id, uint64_t at, bool last, st
 	*e = (struct expected_turn){f.sent,     f.sent_last,     f.readable, f.readable_last, b.sent, b.sent_last,
 				    b.readable, b.readable_last, b.read,     b.read_last,     b.gaps};
 	p->free_at = b.read_last;
-	struct item *i = item_add(w, b.sent_last, NULL, 400 * MS);
+	struct item *i = item_add(w, b.sent_last, NULL, 240 * MS);
 	i->type = ITEM_PROVIDER;
 	i->u.provider = (struct record_provider){.tag = id,
 						 .conn = p->server.cookie,
@@ -255,7 +255,7 @@ static void request(struct world *w, struct pair *p, uint64_t id)
 	e->t10 = b.readable;
 	e->t11 = b.readable_last;
 	p->free_at = b.read_last;
-	struct item *i = item_add(w, b.read_last, NULL, 400 * MS);
+	struct item *i = item_add(w, b.read_last, NULL, 240 * MS);
 	i->type = ITEM_REQUEST;
 	i->u.request = (struct record_request){.id = id,
 					       .http_status = 200,

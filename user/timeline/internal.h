@@ -78,6 +78,12 @@ static inline uint64_t lane_time(const struct lane *l, uint64_t byte, bool *inex
 	return found == LANE_MISSING ? 0 : m.time_ns;
 }
 
+/* By custom a TLS port: the kernel can't tell, payload is not read. */
+static inline bool port_is_tls(uint16_t port)
+{
+	return port == 443 || port == 8443;
+}
+
 static inline uint64_t later(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;

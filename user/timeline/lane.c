@@ -125,7 +125,7 @@ static bool segment_clip(const struct lane *l, struct lane_segment *s)
 int lane_add_span(struct lane *l, const struct wire_lane_span *s, uint32_t turn, uint16_t flags, uint32_t first_tid)
 {
 	const struct lane_mark first = {.time_ns = s->first_ns, .pos = s->start_pos + s->first_bytes, .tid = first_tid};
-	const struct lane_mark last = {.time_ns = s->last_ns, .pos = s->end_pos, .tid = s->count == 1 ? first_tid : 0};
+	const struct lane_mark last = {.time_ns = s->last_ns, .pos = s->end_pos};
 	struct lane_segment segment = {.start_pos = s->start_pos,
 				       .end_pos = s->end_pos,
 				       .last_ns = s->last_ns,
@@ -138,7 +138,7 @@ int lane_add_span(struct lane *l, const struct wire_lane_span *s, uint32_t turn,
 		return 0;
 	if (segment.start_pos == s->start_pos)
 		rc = lane_add_mark(l, &first);
-	if (!rc)
+	if (!rc && s->count > 1)
 		rc = lane_add_mark(l, &last);
 	if (!rc)
 		rc = segment_add(l, &segment);

@@ -68,7 +68,7 @@ static uint64_t before(uint64_t now_ns, uint64_t delay_ns)
 
 void timeline_trim(struct timeline *t, struct conn *c)
 {
-	uint64_t used_ns = before(t->now_ns, t->config.grace_ns / 4), unused_ns = before(t->now_ns, 2 * t->config.grace_ns);
+	uint64_t used_ns = before(t->now_ns, t->stage_ns[0]), unused_ns = before(t->now_ns, 2 * t->config.grace_ns);
 	bool server = c->info.side == WIRE_SIDE_SERVER;
 	uint64_t in_pos, out_pos;
 

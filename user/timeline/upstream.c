@@ -146,12 +146,6 @@ bool upturn_harvest(struct timeline *t, struct upturn *u, bool final, int *rc)
 	return true;
 }
 
-/* By custom a TLS port: the kernel can't tell, payload is not read. */
-static bool port_is_tls(uint16_t port)
-{
-	return port == 443 || port == 8443;
-}
-
 static int turn_take_spans(struct timeline *t, struct upturn *u, const struct conn *c, const struct wire_turn *turn)
 {
 	const struct wire_lane_span *in = &turn->lane[WIRE_LANE_IN], *read = &turn->lane[WIRE_LANE_READ],

@@ -22,11 +22,6 @@ static void attach_fill(const struct open_request *q, struct whole_request *w)
 	w->gaps = lane_fit_gaps(in->gap, in->gaps, in->t3, in->t9, w->gap);
 }
 
-static bool port_is_tls(uint16_t port)
-{
-	return port == 443 || port == 8443;
-}
-
 static enum timeline_unmatched attach_cause(const struct timeline *t, const struct open_request *q)
 {
 	const struct conn *c = conns_find(&t->conns, q->in.conn);
