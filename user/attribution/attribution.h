@@ -18,26 +18,26 @@
 /* Names as in the result document; order as printed. */
 enum phase {
 	PHASE_DRIVER_LAG = 0,
-	PHASE_CLIENT_CONNECT,	/* SYN -> ESTABLISHED */
-	PHASE_CLIENT_TLS,	/* gateway: its handshake */
-	PHASE_ACCEPT_QUEUE,	/* gateway: ESTABLISHED or first data -> accept */
+	PHASE_CLIENT_CONNECT, /* SYN -> ESTABLISHED */
+	PHASE_CLIENT_TLS, /* gateway: its handshake */
+	PHASE_ACCEPT_QUEUE, /* gateway: ESTABLISHED or first data -> accept */
 	PHASE_NETWORK,
-	PHASE_REQUEST_ARRIVAL,	/* waiting for the rest of the request: driver, network */
-	PHASE_PICK_UP_REQUEST,	/* gateway: t2 -> t3 */
-	PHASE_PROCESS_REQUEST,	/* gateway: t3 -> t4 */
+	PHASE_REQUEST_ARRIVAL, /* waiting for the rest of the request: driver, network */
+	PHASE_PICK_UP_REQUEST, /* gateway: t2 -> t3 */
+	PHASE_PROCESS_REQUEST, /* gateway: t3 -> t4 */
 	PHASE_UPSTREAM_DNS,
 	PHASE_UPSTREAM_CONNECT,
 	PHASE_UPSTREAM_TLS,
-	PHASE_PROVIDER,		/* t5L -> t6 */
-	PHASE_REST_OF_RESPONSE,	/* waiting for the rest of the response: provider */
-	PHASE_PICK_UP_RESPONSE,	/* gateway: t7 -> t8 */
-	PHASE_PROCESS_RESPONSE,	/* gateway: t8 -> t9 */
-	PHASE_BETWEEN_ATTEMPTS,	/* gateway: its own back-off */
-	PHASE_LOCAL_ANSWER,	/* gateway: answered without upstream */
-	PHASE_STREAM,		/* t10 -> t11 */
+	PHASE_PROVIDER, /* t5L -> t6 */
+	PHASE_REST_OF_RESPONSE, /* waiting for the rest of the response: provider */
+	PHASE_PICK_UP_RESPONSE, /* gateway: t7 -> t8 */
+	PHASE_PROCESS_RESPONSE, /* gateway: t8 -> t9 */
+	PHASE_BETWEEN_ATTEMPTS, /* gateway: its own back-off */
+	PHASE_LOCAL_ANSWER, /* gateway: answered without upstream */
+	PHASE_STREAM, /* t10 -> t11 */
 	PHASES,
 };
-const char *phase_name(enum phase phase);  /* "pick_up_request" */
+const char *phase_name(enum phase phase); /* "pick_up_request" */
 const char *phase_title(enum phase phase); /* "pick up request" */
 bool phase_is_toll(enum phase phase);
 /* "driver", "network", "gateway", "provider". */
@@ -53,19 +53,19 @@ int attribution_cut(const struct whole_request *w, struct phase_cut *out);
 
 /* Statistics of a set of requests (all, one class, one stage). Histograms may be NULL: nothing recorded. */
 struct attribution_set {
-	uint64_t requests;		/* whole requests in it */
-	struct hist *latency;		/* t11 - t0 */
+	uint64_t requests; /* whole requests in it */
+	struct hist *latency; /* t11 - t0 */
 	struct hist *toll;
-	struct hist *phase[PHASES];	/* per request; only requests in which the phase occurred (ns > 0 or its marks exist) */
+	struct hist *phase[PHASES]; /* per request; only requests in which the phase occurred (ns > 0 or its marks exist) */
 	uint64_t phase_sum_ns[PHASES];
 	uint64_t toll_sum_ns, latency_sum_ns;
-	struct hist *chunk_lag;		/* per chunk: readable at the gateway -> leaves the gateway */
-	struct hist *ttft;		/* t0 -> first token at the driver */
-	struct hist *ttft_toll;		/* gateway's part of it */
+	struct hist *chunk_lag; /* per chunk: readable at the gateway -> leaves the gateway */
+	struct hist *ttft; /* t0 -> first token at the driver */
+	struct hist *ttft_toll; /* gateway's part of it */
 	uint64_t chunks, chunks_unmatched;
-	struct hist *upstream_turns;	/* per request */
-	struct hist *self_hold;		/* |kernel's t5L->t6 - provider's own hold| */
-	struct hist *self_end;		/* t12 - t11 */
+	struct hist *upstream_turns; /* per request */
+	struct hist *self_hold; /* |kernel's t5L->t6 - provider's own hold| */
+	struct hist *self_end; /* t12 - t11 */
 };
 
 struct attribution_peer {

@@ -18,8 +18,8 @@
 
 enum timeline_join {
 	TIMELINE_JOIN_NONE = 0,
-	TIMELINE_JOIN_ENDS = 1,	 /* driver socket <-> gateway socket by addresses and positions, provider by its tag */
-	TIMELINE_JOIN_TAG = 2,	 /* upstream turns by tag */
+	TIMELINE_JOIN_ENDS = 1, /* driver socket <-> gateway socket by addresses and positions, provider by its tag */
+	TIMELINE_JOIN_TAG = 2, /* upstream turns by tag */
 	TIMELINE_JOIN_ORDER = 3, /* upstream turns by order in time (and thread where known) */
 	TIMELINE_JOIN_THREAD = 4,
 };
@@ -27,14 +27,14 @@ enum timeline_join {
 /* Why a request is not whole. Numbers are appended to. */
 enum timeline_unmatched {
 	TIMELINE_MATCHED = 0,
-	TIMELINE_NO_DRIVER_TURN = 1,   /* the kernel's record of the driver's socket is missing */
-	TIMELINE_NO_INBOUND_CONN = 2,  /* no socket of the gateway is the other end: another process is between */
-	TIMELINE_NO_INBOUND_TURN = 3,  /* the socket is known, the turn is missing (lost, or open at the end) */
+	TIMELINE_NO_DRIVER_TURN = 1, /* the kernel's record of the driver's socket is missing */
+	TIMELINE_NO_INBOUND_CONN = 2, /* no socket of the gateway is the other end: another process is between */
+	TIMELINE_NO_INBOUND_TURN = 3, /* the socket is known, the turn is missing (lost, or open at the end) */
 	TIMELINE_NO_UPSTREAM_SEEN = 4, /* no upstream turn, and neither a cache hit nor a local answer can be claimed */
 	TIMELINE_NO_UPSTREAM_TURN = 5, /* the provider logged it, the gateway's upstream turn is missing */
-	TIMELINE_FAILED_REQUEST = 6,   /* the request had no whole answer */
-	TIMELINE_FIRST_TLS_TURN = 7,   /* ambiguous without an end of ours */
-	TIMELINE_MULTIPLEXED = 8,      /* HTTP/2 with several streams open */
+	TIMELINE_FAILED_REQUEST = 6, /* the request had no whole answer */
+	TIMELINE_FIRST_TLS_TURN = 7, /* ambiguous without an end of ours */
+	TIMELINE_MULTIPLEXED = 8, /* HTTP/2 with several streams open */
 	TIMELINE_OPEN_AT_ATTACH = 9,
 	TIMELINE_UNMATCHED_CAUSES = 10,
 };
@@ -47,31 +47,31 @@ struct timeline_gap {
 
 /* One upstream turn of a request. A mark of 0 was not seen. */
 struct whole_upstream {
-	uint64_t conn;		/* cookie of the gateway's upstream socket */
-	uint64_t t4, t4_last;	/* leaves the gateway */
-	uint64_t t5, t5_last;	/* readable at the provider (0 where the provider is not ours) */
-	uint64_t t6, t6_last;	/* leaves the provider */
-	uint64_t t7, t7_last;	/* readable at the gateway */
-	uint64_t t8, t8_last;	/* read by the gateway */
+	uint64_t conn; /* cookie of the gateway's upstream socket */
+	uint64_t t4, t4_last; /* leaves the gateway */
+	uint64_t t5, t5_last; /* readable at the provider (0 where the provider is not ours) */
+	uint64_t t6, t6_last; /* leaves the provider */
+	uint64_t t7, t7_last; /* readable at the gateway */
+	uint64_t t8, t8_last; /* read by the gateway */
 	uint64_t syn_ns, established_ns; /* of its connection, when it was opened for this request (else 0) */
-	uint64_t tls_end_ns;		 /* handshake's end, when opened for this request */
+	uint64_t tls_end_ns; /* handshake's end, when opened for this request */
 	uint64_t hold_start_ns, hold_end_ns; /* the provider's own clock: last request byte read, first answer byte written */
 	struct timeline_gap gap[TIMELINE_GAPS_MAX]; /* starved while reading the response */
 	uint32_t gaps;
 	uint32_t turn_of_conn; /* counts turns on that connection: 0 = first */
-	uint32_t peer_index;   /* upstream_index of the provider, UINT32_MAX: not ours */
+	uint32_t peer_index; /* upstream_index of the provider, UINT32_MAX: not ours */
 	uint16_t peer_port;
-	uint16_t http_status;  /* as the provider logged it, 0 unknown */
+	uint16_t http_status; /* as the provider logged it, 0 unknown */
 	uint8_t peer_addr[16];
-	uint8_t joined_by;     /* enum timeline_join */
-	bool answered;	       /* this turn's answer became the client's */
+	uint8_t joined_by; /* enum timeline_join */
+	bool answered; /* this turn's answer became the client's */
 };
 
 struct whole_chunk {
 	uint64_t written_ns; /* provider wrote it */
 	uint64_t readable_ns; /* at the gateway (upstream socket) */
 	uint64_t read_ns;
-	uint64_t sent_ns;    /* leaves the gateway (inbound socket) */
+	uint64_t sent_ns; /* leaves the gateway (inbound socket) */
 	uint64_t received_ns; /* the driver parsed it */
 };
 
@@ -92,24 +92,25 @@ struct whole_request {
 	uint32_t upstreams;
 	struct whole_upstream upstream[TIMELINE_UPSTREAMS_MAX]; /* in order of t4 */
 	uint32_t upstreams_dropped; /* past the maximum */
-	uint32_t side_calls;	    /* turns to other peers while it ran */
+	uint32_t side_calls; /* turns to other peers while it ran */
 	const struct whole_chunk *chunk; /* streams joined by position; valid during the callback */
 	uint32_t chunks;
 	uint32_t chunks_unmatched;
-	uint64_t first_token_t7, first_token_t8, first_token_t9; /* streams: the mark of the byte that ended the first token's event */
+	uint64_t first_token_t7, first_token_t8,
+		first_token_t9; /* streams: the mark of the byte that ended the first token's event */
 	uint64_t first_token_t6;
 	uint32_t reader_tid, sender_tid; /* threads at t3 and t9; 0 unknown */
-	uint8_t joined_by;    /* weakest join used: enum timeline_join */
-	uint8_t unmatched;    /* enum timeline_unmatched */
-	bool cache_hit;	      /* neither the provider nor the kernel saw an upstream turn, and nothing was lost */
-	bool early_answer;    /* t9 before t7: a class of its own */
-	bool inexact;	      /* marks were dropped: some times are those of later bytes of the same turn */
+	uint8_t joined_by; /* weakest join used: enum timeline_join */
+	uint8_t unmatched; /* enum timeline_unmatched */
+	bool cache_hit; /* neither the provider nor the kernel saw an upstream turn, and nothing was lost */
+	bool early_answer; /* t9 before t7: a class of its own */
+	bool inexact; /* marks were dropped: some times are those of later bytes of the same turn */
 	bool order_violation; /* marks against causality (see timeline_order_ok) */
 };
 
 struct timeline_stats {
-	uint64_t requests;    /* driver records (attach: inbound turns) */
-	uint64_t whole;	      /* unmatched == TIMELINE_MATCHED */
+	uint64_t requests; /* driver records (attach: inbound turns) */
+	uint64_t whole; /* unmatched == TIMELINE_MATCHED */
 	uint64_t unmatched[TIMELINE_UNMATCHED_CAUSES];
 	uint64_t order_violations;
 	uint64_t joined_by[5];
@@ -125,9 +126,9 @@ struct timeline_stats {
 
 struct timeline;
 struct timeline_config {
-	bool attach;		 /* no ends of ours: inbound turns of the gateway are the requests */
-	bool provider_is_ours;	 /* an arrival log is fed: lets cache hits be claimed */
-	uint64_t grace_ns;	 /* how long parts may come late; 0: 3 s */
+	bool attach; /* no ends of ours: inbound turns of the gateway are the requests */
+	bool provider_is_ours; /* an arrival log is fed: lets cache hits be claimed */
+	uint64_t grace_ns; /* how long parts may come late; 0: 3 s */
 	void (*whole)(void *ctx, const struct whole_request *w); /* each request once, in order of completion */
 	void *ctx;
 };
