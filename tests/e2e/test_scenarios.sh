@@ -27,7 +27,7 @@ jq -S '{toll, phases, requests, upstreams}' "$work/again/result.json" >"$work/b.
 if diff -q "$work/a.json" "$work/b.json" >/dev/null; then pass "replay gives the run's own figures"; else
 	fail "replay gives the run's own figures" "$(diff "$work/a.json" "$work/b.json" | head -n 5; cat "$work/replay.err")"
 fi
-if awk 'length($0) > 130 { exit 1 }' "$dir/report.txt" && [ "$(wc -L <"$dir/report.txt")" -le 100 ]; then
+if [ "$(wc -L <"$dir/report.txt")" -le 100 ]; then
 	pass "the report fits 100 columns"
 else fail "the report fits 100 columns" "widest: $(wc -L <"$dir/report.txt")"; fi
 

@@ -307,10 +307,33 @@ static void test_sets(void **state)
 	assert_int_equal(s->phase_sum_ns[PHASE_PROVIDER], 11 * 800);
 	assert_int_equal(hist_count(s->phase[PHASE_LOCAL_ANSWER]), 0);
 	assert_int_equal(hist_count(s->phase[PHASE_UPSTREAM_CONNECT]), 0);
-	assert_int_equal(hist_count(s->self_end), 11);
-	assert_int_equal(hist_max(s->self_end), 100);
+	assert_int_equal(hist_count(s->driver_reading), 11);
+	assert_int_equal(hist_max(s->driver_reading), 100);
+	assert_int_equal(hist_count(s->self_end), 0); /* no read mark of the driver's socket */
 	attribution_free(a);
 	attribution_free(NULL);
+}
+
+/* A full accept queue held up the connect, or the first data: the gateway's, not the network's. */
+static void test_listen_full(void **state)
+{
+	struct whole_request w = plain();
+	struct phase_cut bare, cut;
+
+	(void)state;
+	w.inbound_syn_ns = w.driver.due_ns + 2;
+	w.inbound_established_ns = w.driver.due_ns + 7;
+	assert_int_equal(attribution_cut(&w, &bare), 0);
+	assert_int_equal(bare.ns[PHASE_CLIENT_CONNECT], 5);
+	w.listen_full_syn = true;
+	assert_int_equal(attribution_cut(&w, &cut), 0);
+	assert_int_equal(cut.ns[PHASE_CLIENT_CONNECT], 0);
+	assert_int_equal(cut.ns[PHASE_ACCEPT_QUEUE], 5);
+	w.listen_full_data = true;
+	assert_int_equal(attribution_cut(&w, &cut), 0);
+	assert_int_equal(cut.ns[PHASE_ACCEPT_QUEUE], 5 + w.t2 - w.t1);
+	assert_int_equal(cut.ns[PHASE_NETWORK], bare.ns[PHASE_NETWORK] - (w.t2 - w.t1));
+	assert_int_equal(cut.toll_ns, bare.toll_ns + 5 + w.t2 - w.t1);
 }
 
 static void test_self_check(void **state)
@@ -321,8 +344,11 @@ static void test_self_check(void **state)
 
 	(void)state;
 	w.upstream[0].hold_start_ns = 1210;
-	w.upstream[0].hold_end_ns = 1990; /* 780 of the kernel's 800 */
+	w.upstream[0].hold_end_ns = 1990; /* 780, the kernel: from its read mark on */
+	w.upstream[0].provider_read_last = w.upstream[0].t6 - 800;
+	w.t11_read = w.driver.end_ns - 7;
 	attribution_add(a, &w);
+	assert_int_equal(hist_max(attribution_total(a)->self_end), 7);
 	assert_int_equal(hist_count(attribution_total(a)->self_hold), 1);
 	assert_int_equal(hist_max(attribution_total(a)->self_hold), 20);
 	attribution_free(a);
@@ -453,6 +479,7 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_sets),
 		cmocka_unit_test(test_self_check),
+		cmocka_unit_test(test_listen_full),
 		cmocka_unit_test(test_streams),
 		cmocka_unit_test(test_peers),
 		cmocka_unit_test(test_many_peers_are_bounded),

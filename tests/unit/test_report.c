@@ -275,7 +275,7 @@ static void test_untrusted_comes_first(void **state)
 	char *text = text_of(doc, false);
 	assert_true(json_is_true(json_object_get(json_object_get(doc, "trust"), "untrusted")));
 	assert_memory_equal(text, "UNTRUSTED", 9);
-	assert_non_null(strstr(text, "the answer's end by"));
+	assert_non_null(strstr(text, "answer's end by 60"));
 	free(text);
 	hist_free(set.self_end);
 	assert_whole(&f, doc);

@@ -64,8 +64,9 @@ struct attribution_set {
 	struct hist *ttft_toll; /* gateway's part of it */
 	uint64_t chunks, chunks_unmatched;
 	struct hist *upstream_turns; /* per request */
-	struct hist *self_hold; /* |kernel's t5L->t6 - provider's own hold| */
-	struct hist *self_end; /* t12 - t11 */
+	struct hist *self_hold; /* |kernel's read of the last request byte -> t6, less the provider's own hold| */
+	struct hist *self_end; /* |driver's own end - kernel's read of the last answer byte| */
+	struct hist *driver_reading; /* t12 - t11: how long the driver took to pick its answer up; its own, in no phase */
 };
 
 struct attribution_peer {

@@ -2,7 +2,8 @@
 /*
  * The cut. Who owns an instant, first match wins:
  *  1. before t1: the client's connect, the accept queue of a connection whose first data came before t1 (TLS), its handshake, else the driver;
- *  2. t1 to t2: network; t2 to t3: the accept queue until accepted, else pick up request;
+ *     (a connect that a full accept queue held up belongs to the accept queue);
+ *  2. t1 to t2: network, or the accept queue if that was full; t2 to t3: the accept queue until accepted, else pick up request;
  *  3. t3 to t9, no upstream turn: starved for the request, else local answer;
  *  4. t3 to t9 with upstream turns: the turn that answered owns from its t4 on; before that, the one that began last. Within a turn
  *     in order of its marks; between turns starved for the response, then upstream connect, then TLS, else between attempts;
@@ -109,11 +110,11 @@ static void cut_arrival(struct cursor *c, const struct whole_request *w)
 				  tls = {w->inbound_established_ns, w->client_tls_end_ns};
 	struct overlays o = {.count = 0};
 
-	overlay_mark(&o, PHASE_CLIENT_CONNECT, &connect);
+	overlay_mark(&o, w->listen_full_syn ? PHASE_ACCEPT_QUEUE : PHASE_CLIENT_CONNECT, &connect);
 	overlay_mark(&o, PHASE_ACCEPT_QUEUE, &accept);
 	overlay_mark(&o, PHASE_CLIENT_TLS, &tls);
 	paint(c, w->t1, PHASE_DRIVER_LAG, &o);
-	move(c, w->t2, PHASE_NETWORK);
+	move(c, w->t2, w->listen_full_data ? PHASE_ACCEPT_QUEUE : PHASE_NETWORK);
 	o.count = 0;
 	overlay_mark(&o, PHASE_ACCEPT_QUEUE, &accept);
 	paint(c, w->t3, PHASE_PICK_UP_REQUEST, &o);

@@ -4,11 +4,11 @@
 #include <errno.h>
 
 /* Every histogram of a set. */
-#define SET_HISTS (PHASES + 8)
+#define SET_HISTS (PHASES + 9)
 static void set_hists(struct attribution_set *s, struct hist **out[SET_HISTS])
 {
-	struct hist **const other[] = {&s->latency,   &s->toll,           &s->chunk_lag, &s->ttft,
-				       &s->ttft_toll, &s->upstream_turns, &s->self_hold, &s->self_end};
+	struct hist **const other[] = {&s->latency,        &s->toll,      &s->chunk_lag, &s->ttft,          &s->ttft_toll,
+				       &s->upstream_turns, &s->self_hold, &s->self_end,  &s->driver_reading};
 
 	for (unsigned i = 0; i < PHASES; i++)
 		out[i] = &s->phase[i];
@@ -88,11 +88,15 @@ static int self_add(struct attribution_set *s, const struct whole_request *w)
 
 	for (uint32_t i = 0; i < w->upstreams; i++) {
 		const struct whole_upstream *u = &w->upstream[i];
-		if (u->t5_last && u->t6 > u->t5_last && u->hold_start_ns && u->hold_end_ns > u->hold_start_ns)
-			rc |= hist_record(s->self_hold, distance(u->t6 - u->t5_last, u->hold_end_ns - u->hold_start_ns));
+		if (u->provider_read_last && u->t6 > u->provider_read_last && u->hold_start_ns &&
+		    u->hold_end_ns > u->hold_start_ns)
+			rc |= hist_record(s->self_hold,
+					  distance(u->t6 - u->provider_read_last, u->hold_end_ns - u->hold_start_ns));
 	}
+	if (w->driver.id && w->driver.end_ns && w->t11_read)
+		rc |= hist_record(s->self_end, distance(w->driver.end_ns, w->t11_read));
 	if (w->driver.id && w->driver.end_ns)
-		rc |= hist_record(s->self_end, w->driver.end_ns > w->t11 ? w->driver.end_ns - w->t11 : 0);
+		rc |= hist_record(s->driver_reading, w->driver.end_ns > w->t11 ? w->driver.end_ns - w->t11 : 0);
 	return rc;
 }
 

@@ -133,6 +133,8 @@ static void trust_self_check(struct build *b, json_t *trust)
 		self_check_one(b, check, "hold_difference_p50_ns", set->self_hold, "no turn at a provider of ours was joined");
 	bool end = self_check_one(b, check, "end_difference_p50_ns", set->self_end, "no request of a driver of ours was joined");
 	build_put(b, trust, "untrusted", json_boolean(hold || end));
+	if (set->driver_reading && hist_count(set->driver_reading))
+		build_put(b, trust, "driver_reading_p50_ns", build_u64(hist_percentile(set->driver_reading, 50)));
 }
 
 static void trust_driver_lag(struct build *b, json_t *trust)
@@ -170,7 +172,10 @@ void build_trust(struct build *b)
 	if (!why && in->probe_cpu_known)
 		build_put(b, trust, "probe_cpu_share", build_number(in->probe_cpu_share));
 	else
-		build_absent(b, "", "trust.probe_cpu_share", why ? why : "no window of it was closed: the run was shorter than 2 s, or this kernel does not time BPF programs");
+		build_absent(b, "", "trust.probe_cpu_share",
+			     why ? why
+				 : "no window of it was closed: the run was shorter than 2 s, or this kernel does not time BPF "
+				   "programs");
 }
 
 static void gateway_cpu(struct build *b, json_t *gateway, const char *why)

@@ -117,6 +117,7 @@ static const char schema_text[] =
 	"        \"untrusted\": {\"type\": \"boolean\"},\n"
 	"        \"paths\": {\"type\": \"string\"},\n"
 	"        \"driver_lag_p99_ns\": {\"type\": \"integer\", \"minimum\": 0},\n"
+	"        \"driver_reading_p50_ns\": {\"type\": \"integer\", \"minimum\": 0},\n"
 	"        \"probe_cpu_share\": {\"type\": \"number\"}\n"
 	"      }\n"
 	"    },\n"

@@ -73,6 +73,8 @@ static void trust_checks(struct text *t, const json_t *trust)
 		buf_printf(&line, " (p50)");
 	if (json_object_get(trust, "driver_lag_p99_ns"))
 		buf_printf(&line, "%sdriver lag p99 %s", line.used ? " · " : "", text_ns(n, trust, "driver_lag_p99_ns"));
+	if (json_object_get(trust, "driver_reading_p50_ns"))
+		buf_printf(&line, ", it picks answers up after %s at p50", text_ns(n, trust, "driver_reading_p50_ns"));
 	if (json_object_get(trust, "probe_cpu_share"))
 		buf_printf(&line, "%sprobes took at most %s of the gateway's CPU", line.used ? " · " : "",
 			   text_percent(n, text_number(trust, "probe_cpu_share")));

@@ -92,6 +92,7 @@ static void connection_fill(const struct inbound *in, struct whole_request *w)
 	if (w->driver.flags & RECORD_CONN_REUSED || d->info.flags & WIRE_CONN_FOUND_OPEN)
 		return;
 	w->inbound_syn_ns = d->info.syn_ns;
+	w->listen_full_syn = d->info.flags & WIRE_CONN_LISTEN_FULL;
 	w->inbound_established_ns = d->info.established_ns;
 	w->client_tls_end_ns = w->driver.tls_end_ns;
 	w->accepted_ns = g->accepted_ns;
@@ -137,8 +138,12 @@ enum timeline_unmatched inbound_fill(struct timeline *t, const struct inbound *i
 		return TIMELINE_NO_DRIVER_TURN;
 	const struct lane *d = in->driver->lane;
 	uint64_t out_last = 0, in_first = 0, in_last = 0;
+	bool unused = false; /* t11_read serves the self-check only */
 	window_fill(&d[WIRE_LANE_OUT], in->out_start, in->out_end, &w->t1, &out_last, NULL, &w->inexact);
 	window_fill(&d[WIRE_LANE_IN], in->in_start, in->in_end, &in_first, &in_last, NULL, &w->inexact);
+	w->t11_read = in->in_end ? lane_time(&d[WIRE_LANE_READ], in->in_end - 1, &unused) : 0;
+	const struct lane_segment *sent = lane_segment_of(&d[WIRE_LANE_OUT], in->out_start);
+	w->listen_full_data = sent && sent->flags & WIRE_TURN_LISTEN_FULL;
 	w->t1_last = out_last;
 	w->t10 = in_first;
 	w->t11 = in_last;

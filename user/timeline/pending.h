@@ -38,6 +38,7 @@ struct upturn {
 	struct record_provider p;
 	uint64_t conn; /* the gateway's socket; 0 unknown */
 	uint64_t t4, t4_last, t5, t5_last, t6, t6_last, t7, t7_last, t8, t8_last;
+	uint64_t provider_read_last;
 	uint64_t syn_ns, established_ns; /* of the connection, when this is its first turn */
 	uint64_t sent_ns, answer_ns; /* t4 and t7, or what comes nearest: for the join by order */
 	uint32_t sender_tid, reader_tid;

@@ -55,6 +55,7 @@ struct whole_upstream {
 	uint64_t t8, t8_last; /* read by the gateway */
 	uint64_t syn_ns, established_ns; /* of its connection, when it was opened for this request (else 0) */
 	uint64_t tls_end_ns; /* handshake's end, when opened for this request */
+	uint64_t provider_read_last; /* the provider has read the request's last byte: kernel's mark */
 	uint64_t hold_start_ns, hold_end_ns; /* the provider's own clock: last request byte read, first answer byte written */
 	struct timeline_gap gap[TIMELINE_GAPS_MAX]; /* starved while reading the response */
 	uint32_t gaps;
@@ -82,9 +83,12 @@ struct whole_chunk {
 struct whole_request {
 	struct record_request driver; /* has t0 (due_ns) and t12 (end_ns); id 0 in attach mode */
 	uint64_t t1, t1_last, t2, t2_last, t3, t3_last, t9, t9_last, t10, t11;
+	uint64_t t11_read; /* the driver has read the answer's last byte: kernel's mark, against its own clock */
 	uint64_t inbound_conn;
 	uint64_t inbound_syn_ns, inbound_established_ns; /* when opened for this request, else 0 */
 	uint64_t inbound_first_data_ns; /* its first byte readable (TLS: before t2), when opened for this request */
+	bool listen_full_syn; /* the connect was held up because the gateway's accept queue was full ... */
+	bool listen_full_data; /* ... or the first data was: that wait is the gateway's, not the network's */
 	uint64_t accepted_ns; /* 0: not seen or not opened for this request */
 	uint64_t client_tls_end_ns;
 	struct timeline_gap gap[TIMELINE_GAPS_MAX]; /* starved while reading the request */

@@ -128,8 +128,10 @@ bool upturn_harvest(struct timeline *t, struct upturn *u, bool final, int *rc)
 		return false;
 	if (e.provider) {
 		struct lane *lane = e.provider->lane;
+		bool unused = false; /* serves the self-check only */
 		window_times(&lane[WIRE_LANE_IN], p->in_start_pos, p->in_end_pos, &u->t5, &u->t5_last, &u->inexact);
 		window_times(&lane[WIRE_LANE_OUT], p->out_start_pos, p->out_end_pos, &u->t6, &u->t6_last, &u->inexact);
+		u->provider_read_last = lane_time(&lane[WIRE_LANE_READ], p->in_end_pos - 1, &unused);
 		lane_use(&lane[WIRE_LANE_IN], p->in_end_pos);
 		lane_use(&lane[WIRE_LANE_READ], p->in_end_pos);
 		lane_use(&lane[WIRE_LANE_OUT], p->out_end_pos);
@@ -243,6 +245,7 @@ void upturn_fill(const struct upturn *u, const struct whole_request *w, struct w
 	out->syn_ns = opened ? u->syn_ns : 0;
 	out->established_ns = opened ? u->established_ns : 0;
 	out->tls_end_ns = opened && u->ours ? u->p.tls_end_ns : 0;
+	out->provider_read_last = u->provider_read_last;
 	out->hold_start_ns = u->ours ? u->p.request_last_ns : 0;
 	out->hold_end_ns = u->ours ? u->p.answer_first_ns : 0;
 	out->turn_of_conn = u->turn_of_conn;
