@@ -26,7 +26,7 @@ static void file_init(struct file *f, const void *text, size_t bytes)
 
 int plan_text_load(const char *text, const struct plan_overrides *over, struct plan **plan, struct err *err)
 {
-	struct file f;
+	struct file f = {""};
 	int ret;
 
 	*plan = NULL;

@@ -87,7 +87,7 @@ static int listener_bind(struct http_listener *l, const struct http_listen_confi
 
 static int listener_find_port(struct http_listener *l)
 {
-	struct sockaddr_storage addr;
+	struct sockaddr_storage addr = {.ss_family = AF_UNSPEC};
 	socklen_t size = sizeof(addr);
 	if (getsockname(l->fd, (struct sockaddr *)&addr, &size))
 		return -errno;

@@ -25,6 +25,7 @@ struct probe {
 	int record_error;
 	uint64_t records;
 	uint64_t marks;
+	uint64_t gateway_marks[WIRE_LANES];
 	char paths[200];
 };
 
@@ -32,8 +33,11 @@ static void marks_count(struct probe *p, const struct wire_turn *t)
 {
 	if (t->flags & WIRE_TURN_STILL_OPEN)
 		return;
-	for (int lane = 0; lane < WIRE_LANES; lane++)
+	for (int lane = 0; lane < WIRE_LANES; lane++) {
 		p->marks += t->lane[lane].count;
+		if (t->role == WIRE_ROLE_GATEWAY)
+			p->gateway_marks[lane] += t->lane[lane].count;
+	}
 }
 
 static int deliver(void *ctx, void *data, size_t bytes)
@@ -261,23 +265,37 @@ int probe_counters(const struct probe *p, uint64_t counters[WIRE_COUNTERS])
 	return rc;
 }
 
-int probe_run_stats(const struct probe *p, uint64_t *run_ns, uint64_t *run_count)
+static int program_costs(const struct bpf_program *prog, uint64_t *run_ns, uint64_t *runs)
 {
-	struct bpf_program *prog;
+	struct bpf_prog_info info = {};
+	uint32_t bytes = sizeof(info);
+	int fd = bpf_program__fd(prog);
 
-	*run_ns = *run_count = 0;
-	bpf_object__for_each_program(prog, p->skel->obj)
-	{
-		struct bpf_prog_info info = {};
-		uint32_t bytes = sizeof(info);
-		int fd = bpf_program__fd(prog);
+	if (fd < 0)
+		return 0; /* not loaded: it costs nothing */
+	if (bpf_obj_get_info_by_fd(fd, &info, &bytes))
+		return -errno;
+	*run_ns += info.run_time_ns;
+	*runs += info.run_cnt;
+	return 0;
+}
 
-		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &bytes))
-			continue;
-		*run_ns += info.run_time_ns;
-		*run_count += info.run_cnt;
-	}
-	return *run_count ? 0 : -ENOTSUP;
+int probe_costs(const struct probe *p, struct probe_costs *out)
+{
+	uint64_t ready_runs = 0;
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	memcpy(out->gateway_marks, p->gateway_marks, sizeof(out->gateway_marks));
+	rc = program_costs(p->skel->progs.toll_readable, &out->run_ns[WIRE_LANE_IN], &out->runs[WIRE_LANE_IN]);
+	/* runs once more for the same mark */
+	if (!rc)
+		rc = program_costs(p->skel->progs.toll_data_ready, &out->run_ns[WIRE_LANE_IN], &ready_runs);
+	if (!rc)
+		rc = program_costs(p->skel->progs.toll_read, &out->run_ns[WIRE_LANE_READ], &out->runs[WIRE_LANE_READ]);
+	if (!rc)
+		rc = program_costs(p->skel->progs.toll_leaves, &out->run_ns[WIRE_LANE_OUT], &out->runs[WIRE_LANE_OUT]);
+	return rc;
 }
 
 int probe_stats_enable(void)

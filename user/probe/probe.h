@@ -49,8 +49,16 @@ int probe_ring_fd(const struct probe *p);
 /* Asks the kernel to send turns that are still open: idle ones (quiet since 100 ms), or all of them. */
 int probe_flush(struct probe *p, bool all);
 int probe_counters(const struct probe *p, uint64_t counters[WIRE_COUNTERS]);
-/* Nanoseconds and calls that our programs took so far (kernel's bpf_stats), where enabled; -ENOTSUP. */
-int probe_run_stats(const struct probe *p, uint64_t *run_ns, uint64_t *run_count);
+/*
+ * What the gateway's marks have cost so far: marks of its sockets, lane by lane, and the time that the kernel counted for the programs that
+ * take them (all runs, whoever's: their mean is what one mark costs). Counted only while stats are enabled.
+ */
+struct probe_costs {
+	uint64_t gateway_marks[WIRE_LANES];
+	uint64_t run_ns[WIRE_LANES];
+	uint64_t runs[WIRE_LANES];
+};
+int probe_costs(const struct probe *p, struct probe_costs *out);
 /* Lets the kernel time BPF programs until the returned fd is closed; -errno where it cannot (5.8 and later can). */
 int probe_stats_enable(void);
 /* Detaches everything; idempotent; NULL is fine. */

@@ -76,7 +76,7 @@ static void trust_checks(struct text *t, const json_t *trust)
 	if (json_object_get(trust, "driver_reading_p50_ns"))
 		buf_printf(&line, ", it picks answers up after %s at p50", text_ns(n, trust, "driver_reading_p50_ns"));
 	if (json_object_get(trust, "probe_cpu_share"))
-		buf_printf(&line, "%sprobes took at most %s of the gateway's CPU", line.used ? " · " : "",
+		buf_printf(&line, "%sprobes cost about %s of the gateway's CPU", line.used ? " · " : "",
 			   text_percent(n, text_number(trust, "probe_cpu_share")));
 	if (line.used)
 		text_wrap(t, TEXT_DIM, "", LABEL, line.data);

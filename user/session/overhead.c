@@ -27,12 +27,27 @@ static uint64_t gateway_cpu_ns(const struct gauges *g)
 	return discover_gauges(g->pid, g->pids, &now) ? 0 : now.cpu_ns;
 }
 
+static double marks_ns(const struct probe_costs *from, const struct probe_costs *to)
+{
+	double ns = 0;
+
+	for (int lane = 0; lane < WIRE_LANES; lane++) {
+		uint64_t runs = to->runs[lane] - from->runs[lane];
+
+		if (runs)
+			ns += (double)(to->run_ns[lane] - from->run_ns[lane]) / (double)runs *
+			      (double)(to->gateway_marks[lane] - from->gateway_marks[lane]);
+	}
+	return ns;
+}
+
 static void window_close(struct overhead *o, const struct probe *p, const struct gauges *g)
 {
-	uint64_t run_ns, runs, cpu_ns = gateway_cpu_ns(g);
+	uint64_t cpu_ns = gateway_cpu_ns(g);
+	struct probe_costs now;
 
-	if (!probe_run_stats(p, &run_ns, &runs) && cpu_ns > o->cpu_start_ns) {
-		o->run_ns += run_ns - o->run_start_ns;
+	if (!probe_costs(p, &now) && cpu_ns > o->cpu_start_ns) {
+		o->marks_ns += marks_ns(&o->start, &now);
 		o->cpu_ns += cpu_ns - o->cpu_start_ns;
 	}
 	overhead_fini(o);
@@ -40,8 +55,6 @@ static void window_close(struct overhead *o, const struct probe *p, const struct
 
 void overhead_tick(struct overhead *o, const struct probe *p, const struct gauges *g, uint64_t now_ns)
 {
-	uint64_t runs;
-
 	if (now_ns < o->next_ns)
 		return;
 	if (o->stats_fd >= 0) {
@@ -52,14 +65,14 @@ void overhead_tick(struct overhead *o, const struct probe *p, const struct gauge
 	o->stats_fd = probe_stats_enable();
 	o->next_ns = now_ns + (o->stats_fd >= 0 ? WINDOW_NS : PERIOD_NS);
 	o->cpu_start_ns = gateway_cpu_ns(g);
-	if (probe_run_stats(p, &o->run_start_ns, &runs))
-		o->run_start_ns = 0;
+	if (probe_costs(p, &o->start))
+		overhead_fini(o);
 }
 
 bool overhead_share(const struct overhead *o, double *share)
 {
 	if (!o->cpu_ns)
 		return false;
-	*share = (double)o->run_ns / (double)o->cpu_ns;
+	*share = o->marks_ns / (double)o->cpu_ns;
 	return true;
 }

@@ -77,7 +77,7 @@ static const struct upturn *upstreams_fill(const struct open_request *q, struct 
 		*out = (struct whole_upstream){0};
 		upturn_fill(u, w, out);
 	}
-	for (uint32_t i = 0; i < w->upstreams; i++)
+	for (uint32_t i = 0; i < w->upstreams && of[i]; i++)
 		w->upstream[i].gaps = lane_fit_gaps(of[i]->gap, of[i]->gaps, 0, w->t9 ? w->t9 : UINT64_MAX, w->upstream[i].gap);
 	int answering = upstream_answering(w);
 	if (answering < 0)
