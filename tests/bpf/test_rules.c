@@ -3,6 +3,7 @@
 /* The rules of the marks: what counts, what does not, and every way to lose data has a counter that moves. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -271,6 +272,55 @@ static void test_refused_connect(void **state)
 }
 
 /* The same two ports again in one run: two connections, two cookies, positions from 0. */
+/* A segment that the peer dropped is sent again: one mark, and the repetition is counted apart. */
+static void test_retransmit_is_no_second_leaving(void **state)
+{
+	struct sock_filter drop[] = {{BPF_RET | BPF_K, 0, 0, 0}};
+	struct sock_fprog program = {.len = 1, .filter = drop};
+	uint64_t until = clock_now_ns() + 5 * NS_PER_S;
+	const struct wire_turn *c;
+	struct probe_pair p;
+	int none = 0;
+
+	(void)state;
+	pair_open(&p, 1);
+	assert_int_equal(setsockopt(p.server, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)), 0);
+	pair_write_all(p.client, 40);
+	while (!pair_counter(&p, WIRE_COUNT_RETRANSMITS) && clock_now_ns() < until)
+		clock_sleep_until(clock_now_ns() + 10 * NS_PER_MS, NULL);
+	assert_int_equal(setsockopt(p.server, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none)), 0);
+	pair_read_all(p.server, 40);
+	pair_collect(&p);
+	c = pair_turn(&p, p.client_cookie, 0);
+	assert_int_equal(c->lane[WIRE_LANE_OUT].count, 1);
+	assert_int_equal(c->lane[WIRE_LANE_OUT].end_pos, 40);
+	assert_true(c->retransmits > 0);
+	assert_int_equal(pair_turn(&p, p.server_cookie, 0)->lane[WIRE_LANE_IN].count, 1);
+	assert_true(pair_turn(&p, p.server_cookie, 0)->lane[WIRE_LANE_IN].first_ns >
+		    c->lane[WIRE_LANE_OUT].first_ns + 100 * NS_PER_MS);
+	pair_close(&p);
+}
+
+/* The side that closes first answers from a timewait minisock, a listener's SYN-ACK comes from a request minisock: neither is a mark. */
+static void test_minisocks_make_no_marks(void **state)
+{
+	struct probe_pair p;
+	unsigned marks = 0;
+
+	(void)state;
+	pair_open(&p, 1);
+	for (int i = 0; i < 20; i++) {
+		close(p.client);
+		close(p.server);
+		pair_connect(&p);
+	}
+	pair_collect(&p);
+	for (unsigned i = 0; i < p.records; i++)
+		marks += p.record[i].h.kind == WIRE_KIND_TURN;
+	assert_int_equal(marks, 0);
+	pair_close(&p);
+}
+
 static void test_port_reuse(void **state)
 {
 	struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -415,6 +465,8 @@ int main(void)
 		cmocka_unit_test(test_half_close),
 		cmocka_unit_test(test_close_ends_turn_and_connection),
 		cmocka_unit_test(test_refused_connect),
+		cmocka_unit_test(test_retransmit_is_no_second_leaving),
+		cmocka_unit_test(test_minisocks_make_no_marks),
 		cmocka_unit_test(test_port_reuse),
 		cmocka_unit_test(test_child_inherits_the_role),
 		cmocka_unit_test(test_full_listen_queue),

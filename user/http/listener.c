@@ -87,14 +87,15 @@ static int listener_bind(struct http_listener *l, const struct http_listen_confi
 
 static int listener_find_port(struct http_listener *l)
 {
-	struct sockaddr_storage addr = {.ss_family = AF_UNSPEC};
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} addr = {.in6 = {.sin6_family = AF_UNSPEC}};
 	socklen_t size = sizeof(addr);
-	if (getsockname(l->fd, (struct sockaddr *)&addr, &size))
+	if (getsockname(l->fd, &addr.any, &size))
 		return -errno;
-	if (addr.ss_family == AF_INET6)
-		l->port = ntohs(((const struct sockaddr_in6 *)&addr)->sin6_port);
-	else
-		l->port = ntohs(((const struct sockaddr_in *)&addr)->sin_port);
+	l->port = ntohs(addr.any.sa_family == AF_INET6 ? addr.in6.sin6_port : addr.in.sin_port);
 	return 0;
 }
 
