@@ -73,7 +73,7 @@ check: $(BUILD)/.setup
 demo: $(BUILD)/toll
 	$(Q)scripts/demo
 bench: $(BUILD)/toll
-	$(Q)scripts/bench
+	$(Q)scripts/bench $(ROWS)
 
 TEST_DEPS := $(foreach d,san fuzz .,$(wildcard $(addprefix $(BUILD)/$(d)/,$(addsuffix /*.d,$(addprefix user/,$(ROOMS)) tests/unit \
 	tests/model tests/replay tests/bpf tests/fuzz tests/support))))

@@ -271,7 +271,6 @@ static void test_refused_connect(void **state)
 	pair_close(&p);
 }
 
-/* The same two ports again in one run: two connections, two cookies, positions from 0. */
 /* A segment that the peer dropped is sent again: one mark, and the repetition is counted apart. */
 static void test_retransmit_is_no_second_leaving(void **state)
 {
@@ -321,6 +320,7 @@ static void test_minisocks_make_no_marks(void **state)
 	pair_close(&p);
 }
 
+/* The same two ports again in one run: two connections, two cookies, positions from 0. */
 static void test_port_reuse(void **state)
 {
 	struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};

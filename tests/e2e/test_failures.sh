@@ -103,6 +103,21 @@ kill -KILL "$pid"
 await_run
 cut_short "gateway killed" "gateway"
 
+# the driver itself stands still for 0.5 s of 4: its schedule is not kept, and no figure may be built on that
+rm -rf "$work/cut"
+"$toll" run "$work/short.yaml" --with reference --for 4s --out "$work/cut" >"$work/cut.txt" 2>"$work/cut.err" &
+run=$!
+for _ in $(seq 100); do [ -e "$work/cut/capture.toll" ] && break; sleep 0.02; done
+sleep 1
+kill -STOP "$run"
+sleep 0.5
+kill -CONT "$run"
+await_run
+if [ "$code" -eq 1 ]; then pass "a late driver: exit 1"; else fail "a late driver: exit 1" "exit $code"; fi
+if head -n 1 "$work/cut.txt" | grep -q "^INVALID.*schedule"; then pass "a late driver: the report opens with INVALID and why"; else
+	fail "a late driver: the report opens with INVALID and why" "$(head -n 2 "$work/cut.txt")"
+fi
+
 # a full disk under the result
 mkdir -p "$work/full"
 if mount -t tmpfs -o size=64k tmpfs "$work/full" 2>/dev/null; then

@@ -247,7 +247,12 @@ static int merge_threads(struct driver *d)
 	int r = tally_init(&d->tally, d->env.plan);
 
 	merge_counts(d, &first_error_ns);
+	s->schedule_lag = hist_new();
+	if (!r && !s->schedule_lag)
+		r = -ENOMEM;
 	for (unsigned i = 0; i < d->threads; i++) {
+		if (!r)
+			r = hist_merge(s->schedule_lag, d->thread[i].schedule.lag);
 		if (!r)
 			r = d->thread[i].error ? d->thread[i].error : d->thread[i].schedule.error;
 		if (!r)
@@ -288,6 +293,7 @@ void driver_free(struct driver *d)
 	for (unsigned i = 0; i < d->initialised; i++)
 		thread_fini(&d->thread[i]);
 	tally_fini(&d->tally);
+	hist_free(d->stats.schedule_lag);
 	env_fini(&d->env);
 	close(d->done_fd);
 	free(d->thread);

@@ -35,6 +35,8 @@ struct driver_config {
 struct driver_stats {
 	uint64_t start_ns, end_ns; /* measured part: after the warm-up */
 	uint64_t due; /* requests that the schedule made due */
+	struct hist *
+		schedule_lag; /* open loop: when the driver noticed an arrival less when it was due; a wait for a free slot is not in it */
 	uint64_t queue_max; /* most requests that waited for a free slot */
 	uint64_t in_flight_max;
 	uint64_t connections; /* opened */

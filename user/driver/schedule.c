@@ -209,6 +209,8 @@ static void arrivals(struct schedule *s, uint64_t now_ns)
 			.user = ORDER_NO_USER,
 		};
 
+		if (order.due_ns >= s->run_start_ns + s->plan->warmup_ns)
+			hist_record(s->lag, now_ns - order.due_ns);
 		make_due(s, &s->queue, &order);
 		s->has_next = arrival_walk_next(&s->walk, &s->next);
 	}
@@ -432,7 +434,8 @@ int schedule_init(struct schedule *s, const struct schedule_config *config)
 	deadline_list_init(&s->backoff);
 	s->users = users_needed(s);
 	s->user = calloc(s->users ? s->users : 1, sizeof(*s->user));
-	if (!s->user)
+	s->lag = hist_new();
+	if (!s->user || !s->lag)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < s->users; i++)
 		rng_init(&s->user[i].mix, s->plan->seed, USER_STREAM | user_number(s, i));
@@ -441,6 +444,7 @@ int schedule_init(struct schedule *s, const struct schedule_config *config)
 
 void schedule_fini(struct schedule *s)
 {
+	hist_free(s->lag);
 	free(s->user);
 	free(s->ready.order);
 	free(s->queue.order);

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/hist.h"
 #include "base/rng.h"
 #include "driver/deadline.h"
 #include "scenario/arrival.h"
@@ -67,6 +68,7 @@ struct schedule {
 	uint64_t outstanding[PLAN_STAGES_MAX]; /* due and not done */
 	uint64_t outstanding_all;
 	uint64_t due, queue_max; /* due: after the warm-up */
+	struct hist *lag; /* open loop, after the warm-up: when an arrival was noticed less when it was due */
 	int error;
 };
 

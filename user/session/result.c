@@ -12,7 +12,7 @@
 #include "base/units.h"
 #include "session/parts.h"
 
-/* Later than this at p99 though a slot was free: the schedule was not kept (SCENARIOS: lateness is never the gateway's). */
+/* Arrivals noticed later than this at p99: the schedule was not kept. A wait for a free slot is the load's shape, not the driver's. */
 #define LATENESS_MAX_NS (5 * NS_PER_MS)
 
 static bool plan_is_open(const struct plan *plan)
@@ -33,14 +33,15 @@ static void schedule_check(const struct session *s, char *why, size_t size)
 	why[0] = '\0';
 	if (!d || !plan_is_open(s->config->plan) || d->end_ns <= d->start_ns)
 		return;
-	late_ns = hist_percentile(d->total.lateness, 99);
+	late_ns = hist_percentile(d->schedule_lag, 99);
 	span_ns = d->end_ns - d->start_ns;
 	units_format_ns(late, sizeof(late), late_ns);
 	if (d->cpu_ns > span_ns / 100 * 95 * (s->config->threads ? s->config->threads : 1))
 		snprintf(why, size, "the driver's threads were out of CPU: give it more with --threads or offer less load");
-	else if (late_ns > LATENESS_MAX_NS && !d->queue_max)
+	else if (late_ns > LATENESS_MAX_NS)
 		snprintf(why, size,
-			 "the driver could not keep its schedule: p99 of its lateness is %s; give it CPU or offer less load",
+			 "the driver could not keep its schedule: it noticed arrivals %s late at p99; give it CPU or offer less "
+			 "load",
 			 late);
 }
 
