@@ -49,6 +49,8 @@ static bool conn_write(struct raw_conn *c, const char *data, size_t bytes)
 	return true;
 }
 
+#define TURN_WAIT_NS (5 * NS_PER_S)
+
 static void conn_positions(const struct raw_conn *c, uint64_t *in, uint64_t *out)
 {
 	struct tcp_info info = {0};
@@ -264,6 +266,7 @@ static void serve(struct raw_conn *c)
 		conn_positions(c, &unused, &turn.out_start);
 		more = answer(c, &turn);
 		conn_positions(c, &unused, &turn.out_end);
+		turn.done = true;
 		keep_turn(c->server, &turn, at);
 	}
 }
@@ -366,10 +369,27 @@ void raw_server_stop(struct raw_server *s)
 	free(s);
 }
 
-const struct raw_turn *raw_server_turn(const struct raw_server *s, uint64_t tag)
+static const struct raw_turn *turn_find(struct raw_server *s, uint64_t tag)
 {
-	for (unsigned i = 0; i < s->turns; i++)
-		if (s->turn[i].tag == tag)
-			return &s->turn[i];
-	return NULL;
+	const struct raw_turn *found = NULL;
+
+	pthread_mutex_lock(&s->lock);
+	for (unsigned i = 0; i < s->turns && !found; i++)
+		if (s->turn[i].tag == tag && s->turn[i].done)
+			found = &s->turn[i];
+	pthread_mutex_unlock(&s->lock);
+	return found;
+}
+
+const struct raw_turn *raw_server_turn(struct raw_server *s, uint64_t tag)
+{
+	uint64_t until_ns = clock_now_ns() + TURN_WAIT_NS;
+	const struct raw_turn *found = turn_find(s, tag);
+
+	/* the client may have its last byte before the server has written its end down */
+	while (!found && clock_now_ns() < until_ns) {
+		clock_sleep_until(clock_now_ns() + NS_PER_MS, NULL);
+		found = turn_find(s, tag);
+	}
+	return found;
 }

@@ -33,6 +33,7 @@ struct raw_turn {
 	uint64_t event_end[RAW_EVENTS_MAX]; /* events with content */
 	unsigned events;
 	uint64_t first_half_ns, last_byte_ns; /* of the request's body */
+	bool done; /* the whole answer was written */
 };
 
 struct ssl_ctx_st;
@@ -55,6 +56,6 @@ struct raw_server {
 struct raw_server *raw_server_start(enum raw_mode mode, bool tls);
 void raw_server_stop(struct raw_server *s);
 /* NULL: no turn with this tag. */
-const struct raw_turn *raw_server_turn(const struct raw_server *s, uint64_t tag);
+const struct raw_turn *raw_server_turn(struct raw_server *s, uint64_t tag);
 
 #endif
