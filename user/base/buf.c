@@ -124,3 +124,18 @@ int buf_read_file(struct buf *b, const char *path, size_t max_bytes)
 	b->data[b->used] = '\0';
 	return 0;
 }
+
+int buf_write_all(int fd, const char *data, size_t n)
+{
+	while (n) {
+		ssize_t done = write(fd, data, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return -errno;
+		data += done;
+		n -= (size_t)done;
+	}
+	return 0;
+}

@@ -18,6 +18,8 @@ __attribute__((format(printf, 2, 3))) int buf_printf(struct buf *b, const char *
 void buf_consume(struct buf *b, size_t n); /* drops the first n bytes */
 void buf_fini(struct buf *b);
 
+/* All n bytes to fd, however many writes it takes. 0 or -errno. */
+int buf_write_all(int fd, const char *data, size_t n);
 /* Whole file into buf (NUL behind used); -EFBIG past max_bytes. */
 int buf_read_file(struct buf *b, const char *path, size_t max_bytes);
 

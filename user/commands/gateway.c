@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* toll gateway */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,15 +8,8 @@
 #include "base/log.h"
 #include "base/options.h"
 #include "commands/commands.h"
+#include "commands/serve.h"
 #include "gateway/gateway.h"
-
-static volatile int stop_asked; /* by a signal */
-
-static void on_signal(int signal)
-{
-	(void)signal;
-	stop_asked = 1;
-}
 
 struct gateway_options {
 	const char *listen, *upstream, *plant, *tls_cert, *tls_key, *truth, *ready_fd;
@@ -62,30 +54,6 @@ static void options_fill(struct option rows[ROWS], struct gateway_options *o)
 	memcpy(rows, table, sizeof(table));
 }
 
-struct announcement {
-	const char *listen;
-	int ready_fd; /* -1: say it */
-	bool tls;
-};
-
-/* "listening on HOST:PORT" for people, the port alone for the program that started us. */
-static void announce(void *ctx, unsigned port)
-{
-	const struct announcement *a = ctx;
-	const char *colon = strrchr(a->listen, ':');
-	int host_bytes = colon ? (int)(colon - a->listen) : 0;
-
-	if (a->ready_fd < 0) {
-		printf("listening on %.*s:%u%s\n", host_bytes ? host_bytes : 9, host_bytes ? a->listen : "127.0.0.1", port,
-		       a->tls ? " (TLS)" : "");
-		fflush(stdout);
-		return;
-	}
-	if (dprintf(a->ready_fd, "%u\n", port) < 0)
-		log_line(LOG_WARN, "cannot write the port to descriptor %d: %s", a->ready_fd, strerror(errno));
-	close(a->ready_fd);
-}
-
 static int number(uint64_t value, uint64_t most, const char *option, unsigned *out, struct err *err)
 {
 	if (value > most)
@@ -122,26 +90,15 @@ static int config_fill(struct gateway_config *c, const struct gateway_options *o
 	return ret ? ret : gateway_plants_parse(o->plant, &c->plants, err);
 }
 
-static void signals_take(void)
-{
-	struct sigaction action = {.sa_handler = on_signal};
-
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
-
 static int gateway_command(const struct gateway_options *o, struct err *err)
 {
-	struct gateway_config config = {.stop = &stop_asked, .listening = announce};
-	struct announcement announcement = {.listen = o->listen, .tls = o->tls_cert != NULL};
+	struct gateway_config config = {.stop = serve_until_signal(), .listening = serve_announce};
+	struct serve_announcement announcement = {.listen = o->listen, .tls = o->tls_cert != NULL};
 
 	int ret = config_fill(&config, o, &announcement.ready_fd, err);
 	if (ret)
 		return ret;
 	config.ctx = &announcement;
-	signals_take();
 	return gateway_run(&config, err);
 }
 

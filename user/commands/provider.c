@@ -12,15 +12,8 @@
 #include "base/log.h"
 #include "base/options.h"
 #include "commands/commands.h"
+#include "commands/serve.h"
 #include "provider/provider.h"
-
-static volatile int stop_asked; /* by a signal */
-
-static void on_signal(int signal)
-{
-	(void)signal;
-	stop_asked = 1;
-}
 
 struct provider_options {
 	const char *listen, *service_time, *first_token_time, *inter_token_time, *tls_cert, *tls_key, *log_fd, *ready_fd;
@@ -116,49 +109,16 @@ static int config_fill(struct provider_config *c, const struct provider_options 
 	return ret ? ret : descriptor_parse(o->ready_fd, "ready-fd", ready_fd, err);
 }
 
-struct announcement {
-	const char *listen;
-	int ready_fd;
-	bool tls;
-};
-
-/* "listening on HOST:PORT" for people, the port alone for the program that started us. */
-static void announce(void *ctx, unsigned port)
-{
-	const struct announcement *a = ctx;
-	const char *colon = strrchr(a->listen, ':');
-	int host_bytes = colon ? (int)(colon - a->listen) : 0;
-	if (a->ready_fd < 0) {
-		printf("listening on %.*s:%u%s\n", host_bytes ? host_bytes : 9, host_bytes ? a->listen : "127.0.0.1", port,
-		       a->tls ? " (TLS)" : "");
-		fflush(stdout);
-		return;
-	}
-	if (dprintf(a->ready_fd, "%u\n", port) < 0)
-		log_line(LOG_WARN, "cannot write the port to descriptor %d: %s", a->ready_fd, strerror(errno));
-	close(a->ready_fd);
-}
-
-static void signals_take(bool end_with_parent)
-{
-	struct sigaction action = {.sa_handler = on_signal};
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	if (end_with_parent)
-		prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM, 0UL, 0UL, 0UL);
-}
-
 static int provider_command(const struct provider_options *o, struct err *err)
 {
-	struct provider_config config = {.stop = &stop_asked, .listening = announce};
-	struct announcement announcement = {.listen = o->listen, .tls = o->tls_cert};
+	struct provider_config config = {.stop = serve_until_signal(), .listening = serve_announce};
+	struct serve_announcement announcement = {.listen = o->listen, .tls = o->tls_cert};
 	int ret = config_fill(&config, o, &announcement.ready_fd, err);
 	if (ret)
 		return ret;
 	config.ctx = &announcement;
-	signals_take(config.log_fd >= 0);
+	if (config.log_fd >= 0) /* the session that reads the log started us: we end with it */
+		prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM, 0UL, 0UL, 0UL);
 	return provider_run(&config, err);
 }
 

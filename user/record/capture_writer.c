@@ -34,26 +34,11 @@ struct capture_writer {
 	struct capture_end totals;
 };
 
-static int write_all(int fd, const char *data, size_t n)
-{
-	while (n) {
-		ssize_t done = write(fd, data, n);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return -errno;
-		data += done;
-		n -= (size_t)done;
-	}
-	return 0;
-}
-
 static int writer_flush(struct capture_writer *w)
 {
 	if (w->error)
 		return w->error;
-	w->error = write_all(w->fd, w->buf.data, w->buf.used);
+	w->error = buf_write_all(w->fd, w->buf.data, w->buf.used);
 	if (w->error)
 		return w->error;
 	w->totals.frames_written += w->buffered_frames;
@@ -273,7 +258,7 @@ static int write_end(struct capture_writer *w)
 
 	memcpy(frame, &head, sizeof(head));
 	memcpy(frame + sizeof(head), &w->totals, sizeof(w->totals));
-	return write_all(w->fd, frame, sizeof(frame));
+	return buf_write_all(w->fd, frame, sizeof(frame));
 }
 
 int capture_writer_close(struct capture_writer *w, struct capture_end *totals, struct err *err)

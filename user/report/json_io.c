@@ -8,29 +8,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buf.h"
+
 /* 15 digits come back as they were written, and 0.1 stays "0.1". */
 #define DUMP_FLAGS (JSON_INDENT(2) | JSON_REAL_PRECISION(15))
 
-static int write_all(int fd, const char *data, size_t n)
-{
-	while (n) {
-		ssize_t done = write(fd, data, n);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return -errno;
-		data += done;
-		n -= (size_t)done;
-	}
-	return 0;
-}
-
 static int write_synced(int fd, const char *text)
 {
-	int r = write_all(fd, text, strlen(text));
+	int r = buf_write_all(fd, text, strlen(text));
 
 	if (!r)
-		r = write_all(fd, "\n", 1);
+		r = buf_write_all(fd, "\n", 1);
 	/* a full disk may show only here (delayed allocation, NFS) */
 	if (!r && fsync(fd) && errno != EINVAL && errno != EROFS)
 		r = -errno;
