@@ -91,6 +91,33 @@ static int pipeline_open(struct session *s)
 	return rc;
 }
 
+static bool is_known(const struct gauges *g, uint32_t pid)
+{
+	for (unsigned i = 0; i < g->pids; i++)
+		if (g->pid[i] == pid)
+			return true;
+	return false;
+}
+
+/* A worker that was forked after the search and before the probes: from here on forks are followed, so one more look finds it. */
+static void late_workers_add(struct session *s)
+{
+	if (session_gateway_find(s)) {
+		memset(&s->err, 0, sizeof(s->err)); /* it has just gone: the loop will tell */
+		return;
+	}
+	for (unsigned i = 0; i < s->found.pids; i++) {
+		struct probe_target late = {s->found.pid[i], WIRE_ROLE_GATEWAY};
+
+		if (is_known(&s->gauges, late.pid))
+			continue;
+		log_line(LOG_DEBUG, "process %u of the gateway appeared while the probes were armed", late.pid);
+		if (probe_add_target(s->probe, &late))
+			log_line(LOG_WARN, "process %u of the gateway cannot be watched", late.pid);
+		gauges_add(&s->gauges, late.pid);
+	}
+}
+
 int session_arm(struct session *s)
 {
 	const struct session_config *c = s->config;
@@ -107,6 +134,8 @@ int session_arm(struct session *s)
 		snprintf(s->no_probes_because, sizeof(s->no_probes_because), "--no-probes was given");
 	if (!s->no_probes_because[0])
 		probes_arm(s);
+	if (s->probe)
+		late_workers_add(s);
 	if (!s->probe && !c->plan)
 		return err_set(&s->err, -EPERM, "nothing to attach: %s", s->no_probes_because);
 	if (!s->probe)

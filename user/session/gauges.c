@@ -13,6 +13,15 @@ void gauges_init(struct gauges *g, const struct discovered *found)
 	g->pids = found->pids;
 }
 
+void gauges_add(struct gauges *g, uint32_t pid)
+{
+	for (unsigned i = 0; i < g->pids; i++)
+		if (g->pid[i] == pid)
+			return;
+	if (g->pids < DISCOVER_PIDS_MAX)
+		g->pid[g->pids++] = pid;
+}
+
 void gauges_process(struct gauges *g, const struct wire_process *p)
 {
 	unsigned kept = 0;
@@ -20,8 +29,7 @@ void gauges_process(struct gauges *g, const struct wire_process *p)
 	if (p->role != WIRE_ROLE_GATEWAY)
 		return;
 	if (p->event == WIRE_PROCESS_FORK) {
-		if (g->pids < DISCOVER_PIDS_MAX)
-			g->pid[g->pids++] = p->tgid_in_ns;
+		gauges_add(g, p->tgid_in_ns);
 		return;
 	}
 	for (unsigned i = 0; i < g->pids; i++)

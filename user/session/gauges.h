@@ -21,6 +21,7 @@ struct gauges {
 };
 
 void gauges_init(struct gauges *g, const struct discovered *found);
+void gauges_add(struct gauges *g, uint32_t pid); /* once, however often it is called */
 /* Children of the gateway come and go. */
 void gauges_process(struct gauges *g, const struct wire_process *p);
 /* From here on it is measured (end of the warm-up). */

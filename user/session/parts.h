@@ -58,6 +58,8 @@ struct session {
 
 /* prepare.c: output directory, provider, gateway, who it is; -errno with s->err filled. */
 int session_prepare(struct session *s);
+/* Fills s->found: may be called again, for a gateway whose workers come after its listener. */
+int session_gateway_find(struct session *s);
 /* arm.c: probes on, pipeline and capture open. Missing probes are no failure: s->no_probes_because tells. */
 int session_arm(struct session *s);
 /* loop.c: drives the load and reads everything until it is done, cut short or the time is over. */

@@ -153,7 +153,7 @@ static bool host_is_local(const char *host, char *out, size_t size)
 	return local;
 }
 
-static int gateway_find(struct session *s)
+int session_gateway_find(struct session *s)
 {
 	const struct session_config *c = s->config;
 	struct authority a;
@@ -228,7 +228,7 @@ int session_prepare(struct session *s)
 	else if (!rc && c->url)
 		snprintf(s->url, sizeof(s->url), "%s", c->url);
 	if (!rc)
-		rc = gateway_find(s);
+		rc = session_gateway_find(s);
 	headers_collect(s);
 	if (!rc && c->plan)
 		rc = preflight(s);
