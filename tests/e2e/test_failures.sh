@@ -144,6 +144,16 @@ check "without root: the load still runs" '.requests.ok > 100' "$work/user/out/r
 check "without root: the toll is not measured, never 0" '(.toll == null) and (.not_measured | tostring | test("root|CAP_BPF|permitted"))' \
 	"$work/user/out/result.json"
 
+# a kernel without type information (hidden in a mount namespace of our own)
+code=0
+unshare -m sh -c 'mount -t tmpfs none /sys/kernel/btf && exec "$@"' sh timeout 60 "$toll" run "$work/short.yaml" --with reference --for 2s --quiet \
+	--out "$work/nobtf" >"$work/nobtf.txt" 2>"$work/nobtf.err" || code=$?
+if grep -q "Operation not permitted\|unshare" "$work/nobtf.err"; then skip "no BTF" "cannot make a mount namespace here"; else
+	check "no BTF: the load still runs" '.requests.ok > 100' "$work/nobtf/result.json"
+	check "no BTF: the toll is not measured, and why" '.toll == null and (.not_measured | tostring | test("CONFIG_DEBUG_INFO_BTF"))' \
+		"$work/nobtf/result.json"
+fi
+
 # nothing of ours stays
 if bpftool prog show 2>/dev/null | grep -q toll_; then fail "no program stays attached" "$(bpftool prog show | grep toll_)"; else
 	pass "no program stays attached"
