@@ -27,6 +27,10 @@ planted() { # KIND AMOUNT SIDE
 		"[.phases | to_entries[] | select(.key != \"process_$3\" and .value.toll == true) | .value.p50_ns // 0] | add < ($4 + 500000)" "$result"
 }
 
+# the output directory may be relative, though the gateway runs in a directory of its own
+(cd "$work" && "$OLDPWD/$toll" run planted.yaml --with reference --plant cpu=200us@request/2 --for 1s --quiet --out relative >/dev/null 2>&1)
+check "a relative --out" '.planted | length == 1' "$work/relative/result.json"
+
 for side in request response; do
 	planted cpu 200us $side 200000
 	planted cpu 1ms $side 1000000

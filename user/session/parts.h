@@ -3,6 +3,8 @@
 #ifndef TOLL_SESSION_PARTS_H
 #define TOLL_SESSION_PARTS_H
 
+#include <limits.h>
+
 #include "driver/driver.h"
 #include "probe/discover.h"
 #include "probe/probe.h"
@@ -25,7 +27,7 @@ struct session {
 	char url[256];
 	char capture_path[300];
 	char log_path[300];
-	char truth_path[300];
+	char truth_path[PATH_MAX + 16];
 	const char *header[SESSION_HEADERS_MAX];
 	unsigned headers;
 

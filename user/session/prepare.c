@@ -2,6 +2,7 @@
 /* Before any probe: the output directory, the provider, the gateway, and which processes that is. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -34,6 +35,7 @@ static int directory_make(const char *path, struct err *err)
 static int paths_make(struct session *s)
 {
 	const char *dir = s->config->out_dir;
+	char absolute[PATH_MAX];
 	int rc = directory_make(dir, &s->err);
 
 	if (rc)
@@ -43,7 +45,9 @@ static int paths_make(struct session *s)
 			       strerror(errno));
 	snprintf(s->capture_path, sizeof(s->capture_path), "%s/capture.toll", dir);
 	snprintf(s->log_path, sizeof(s->log_path), "%s/provider.log", dir);
-	snprintf(s->truth_path, sizeof(s->truth_path), "%s/truth.bin", dir);
+	if (!realpath(dir, absolute)) /* the gateway runs in a directory of its own */
+		return err_set(&s->err, -errno, "cannot resolve %s: %s", dir, strerror(errno));
+	snprintf(s->truth_path, sizeof(s->truth_path), "%s/truth.bin", absolute);
 	unlink(s->truth_path); /* the gateway appends */
 	unlink(s->log_path);
 	return 0;
@@ -70,7 +74,7 @@ static int provider_start(struct session *s)
 static int recipe_begin(struct session *s)
 {
 	const struct session_config *c = s->config;
-	char plant[200], truth[340];
+	char plant[200], truth[sizeof(s->truth_path) + 8];
 	const char *extra[OPTION_LIST_MAX + 2];
 	struct recipe_params params = {
 		.upstream_scheme = c->provider_tls_cert ? "https" : "http",
@@ -87,7 +91,7 @@ static int recipe_begin(struct session *s)
 		extra[params.extras++] = c->recipe_params->value[i];
 	if (c->plant) {
 		snprintf(plant, sizeof(plant), "plant=%s", c->plant);
-		snprintf(truth, sizeof(truth), "truth=%s%s", s->truth_path[0] == '/' ? "" : "./", s->truth_path);
+		snprintf(truth, sizeof(truth), "truth=%s", s->truth_path);
 		extra[params.extras++] = plant;
 		extra[params.extras++] = truth;
 	}
