@@ -348,10 +348,8 @@ static void feed_events(struct rig *r, uint64_t conn, uint64_t id, bool driver, 
 }
 
 /* Two events of a stream leave the provider in two segments; the gateway re-frames them and sends them later. */
-static void test_chunks_by_position(void **state)
+static const struct whole_request *two_events(struct rig *r, uint64_t at, uint64_t token_pos)
 {
-	struct rig *r = rig_of(state);
-	uint64_t at = RIG_S;
 
 	rig_inbound_marks(r, at);
 	end_mark(&r->gateway, WIRE_LANE_OUT, 60, at + 300000, RIG_GATEWAY_TID);
@@ -363,7 +361,7 @@ static void test_chunks_by_position(void **state)
 	struct record_request q = rig_request_record(r, 1, at);
 	q.in_start_pos = 0;
 	q.flags |= RECORD_STREAM;
-	q.in_token_pos = RIG_ANSWER_BYTES + 60;
+	q.in_token_pos = token_pos;
 	struct record_provider p = rig_provider_record(r, 1, at);
 	p.out_start_pos = 0;
 	const struct record_event sent[] = {{RIG_ANSWER_BYTES - 10, at + 59000}, {RIG_ANSWER_BYTES + 50, at + 249000}};
@@ -374,8 +372,27 @@ static void test_chunks_by_position(void **state)
 	timeline_request(r->t, &q);
 	timeline_provider(r->t, &p);
 	timeline_finish(r->t);
-	const struct whole_request *w = &r->got[0];
-	assert_int_equal(w->unmatched, TIMELINE_MATCHED);
+	assert_int_equal(r->got[0].unmatched, TIMELINE_MATCHED);
+	return &r->got[0];
+}
+
+/* The gateway waits for more though it has read the first token: its own time. Before the token it is starved. */
+static void test_starved_until_the_first_token(void **state)
+{
+	struct rig *r = rig_of(state);
+	const struct whole_request *w = two_events(r, RIG_S, RIG_ANSWER_BYTES);
+
+	assert_int_equal(w->first_token_t8, RIG_S + RIG_T8);
+	assert_int_equal(w->upstream[0].gaps, 0);
+}
+
+static void test_chunks_by_position(void **state)
+{
+	struct rig *r = rig_of(state);
+	uint64_t at = RIG_S;
+	const struct whole_request *w = two_events(r, at, RIG_ANSWER_BYTES + 60);
+
+	assert_int_equal(w->upstream[0].gaps, 1);
 	assert_int_equal(w->chunks, 2);
 	assert_int_equal(w->chunks_unmatched, 0);
 	assert_int_equal(w->chunk[0].readable_ns, at + RIG_T7);
@@ -441,6 +458,7 @@ int main(void)
 		RIG_TEST(test_snapshot_is_superseded),
 		RIG_TEST(test_pauses_are_gaps),
 		RIG_TEST(test_early_answer),
+		RIG_TEST(test_starved_until_the_first_token),
 		RIG_TEST(test_chunks_by_position),
 		RIG_TEST(test_many_marks_in_one_turn),
 	};

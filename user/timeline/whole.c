@@ -158,6 +158,22 @@ static int chunks_fill(struct timeline *t, const struct inbound *in, const struc
 	return 0;
 }
 
+/*
+ * Once a stream's first token is in the gateway's hands it has something to pass on: what it waits for from then on is its own
+ * doing (HAProxy corks a stream's first 170 ms), as the split of the first token tells it too.
+ */
+static void starved_until_token(struct whole_request *w)
+{
+	for (uint32_t i = 0; w->first_token_t8 && i < w->upstreams; i++) {
+		struct whole_upstream *u = &w->upstream[i];
+		uint32_t kept = 0;
+
+		while (kept < u->gaps && u->gap[kept].start_ns < w->first_token_t8)
+			kept++;
+		u->gaps = u->answered ? kept : u->gaps;
+	}
+}
+
 /* Outcomes that by definition have no whole answer: their times are lower bounds. */
 static bool outcome_is_cut(uint16_t outcome)
 {
@@ -215,6 +231,7 @@ static enum timeline_unmatched whole_cause(struct timeline *t, const struct open
 		cause = upstream_cause(t, q, w);
 	if (!q->attach && chunks_fill(t, in, answering, w))
 		w->chunks = 0;
+	starved_until_token(w);
 	if (q->multiplexed)
 		return TIMELINE_MULTIPLEXED;
 	if (!q->attach && (outcome_is_cut(q->r.outcome) || (cause && outcome_is_broken(q->r.outcome))))
