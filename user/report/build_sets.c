@@ -75,7 +75,7 @@ static const char *phase_absent_reason(enum phase phase)
 	case PHASE_UPSTREAM_TLS:
 		return "no TLS handshake was seen in a measured request";
 	case PHASE_ACCEPT_QUEUE:
-		return "no accept was seen (connections reused, or this kernel does not show accepts)";
+		return "no measured request waited for its accept, or this kernel does not show accepts";
 	case PHASE_UPSTREAM_CONNECT:
 		return "the gateway opened no upstream connection in a measured request";
 	case PHASE_UPSTREAM_DNS:
