@@ -144,6 +144,25 @@ check "without root: the load still runs" '.requests.ok > 100' "$work/user/out/r
 check "without root: the toll is not measured, never 0" '(.toll == null) and (.not_measured | tostring | test("root|CAP_BPF|permitted"))' \
 	"$work/user/out/result.json"
 
+# a gateway on another host: a network namespace of our own at the other end of a veth pair
+if ip netns add "toll$$" 2>/dev/null && ip link add "tolla$$" type veth peer name "tollb$$" netns "toll$$" 2>/dev/null; then
+	ip addr add 10.123.45.1/30 dev "tolla$$" && ip link set "tolla$$" up
+	ip -n "toll$$" addr add 10.123.45.2/30 dev "tollb$$" && ip -n "toll$$" link set "tollb$$" up && ip -n "toll$$" link set lo up
+	ip netns exec "toll$$" "$toll" provider --listen 10.123.45.2:9000 --service-time 3ms >"$work/far.txt" 2>&1 &
+	far=$!
+	for _ in $(seq 100); do grep -q listening "$work/far.txt" && break; sleep 0.05; done
+	code=0
+	timeout 60 "$toll" run "$work/short.yaml" --gateway http://10.123.45.2:9000 --for 2s --quiet --out "$work/far" >/dev/null 2>"$work/far.err" || code=$?
+	check "gateway on another host: the load still runs" '.requests.ok > 100' "$work/far/result.json"
+	check "gateway on another host: the toll is not measured, and why" \
+		'.toll == null and (.not_measured | tostring | test("not on this host"))' "$work/far/result.json"
+	kill "$far" && wait "$far" 2>/dev/null
+	ip link del "tolla$$"
+else
+	skip "gateway on another host" "cannot make a network namespace with a veth pair here"
+fi
+ip netns del "toll$$" 2>/dev/null
+
 # a kernel without type information (hidden in a mount namespace of our own)
 code=0
 unshare -m sh -c 'mount -t tmpfs none /sys/kernel/btf && exec "$@"' sh timeout 60 "$toll" run "$work/short.yaml" --with reference --for 2s --quiet \
