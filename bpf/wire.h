@@ -226,6 +226,7 @@ enum wire_counter {
 	WIRE_COUNT_RECORDS = 8, /* records that reached the reader (counted there) */
 	WIRE_COUNT_MARKS_SEEN = 9, /* marks in the turns that reached the reader (counted there) */
 	WIRE_COUNT_SNAPSHOT_RACES = 10, /* open turns that changed while the flush iterator copied them: sent a second later */
+	WIRE_COUNT_DRIVER_DROPPED = 11, /* records of the driver that found the session's queue full (counted there) */
 	WIRE_COUNTERS = 16,
 };
 

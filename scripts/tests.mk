@@ -63,6 +63,12 @@ test-bpf: $(BPF_BINS)
 	$(Q)scripts/run-tests $(BPF_BINS)
 test-fuzz: $(FUZZ_BINS)
 	$(Q)scripts/run-tests $(FUZZ_BINS)
+# FUZZ_SECONDS each, from new seeds; what is found is kept in build/test-logs
+fuzz: $(FUZZ_BINS)
+	$(Q)mkdir -p $(BUILD)/test-logs
+	$(Q)for f in $(FUZZ_BINS); do echo "$$f"; $$f -max_total_time=$${FUZZ_SECONDS:-60} -max_len=4096 -verbosity=0 -print_final_stats=1 \
+		-artifact_prefix=$(BUILD)/test-logs/ 2>&1 | grep -E 'stat::number_of_executed|ERROR|SUMMARY|Test unit' ; \
+		[ $${PIPESTATUS[0]} -eq 0 ] || exit 1; done
 test-e2e: $(BUILD)/toll
 	$(Q)scripts/run-tests $(E2E_TESTS)
 test: $(BUILD)/toll test-programs

@@ -2,6 +2,7 @@
 #include "tests/support/timeline_rig.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void take(void *ctx, const struct whole_request *w)
@@ -119,4 +120,27 @@ void rig_plain(struct rig *r, uint64_t id, uint64_t at)
 	rig_turns(r, 0);
 	timeline_provider(r->t, &provider);
 	timeline_request(r->t, &request);
+}
+
+struct rig *rig_of(void **state)
+{
+	return *state;
+}
+
+int setup_rig(void **state)
+{
+	struct rig *r = malloc(sizeof(*r));
+
+	rig_new(r, true, false);
+	*state = r;
+	return 0;
+}
+
+int teardown_rig(void **state)
+{
+	struct rig *r = *state;
+
+	rig_free(r);
+	free(r);
+	return 0;
 }

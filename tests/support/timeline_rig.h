@@ -55,4 +55,9 @@ void rig_turns(struct rig *r, uint16_t flags);
 /* Everything of a plain, tagged request. */
 void rig_plain(struct rig *r, uint64_t id, uint64_t at);
 
+/* cmocka set-up and tear-down: a rig with ends of ours, no attach. */
+struct rig *rig_of(void **state);
+int setup_rig(void **state);
+int teardown_rig(void **state);
+
 #endif

@@ -8,29 +8,6 @@
 #include "tests/support/test.h"
 #include "tests/support/timeline_rig.h"
 
-static struct rig *rig_of(void **state)
-{
-	return *state;
-}
-
-static int setup_rig(void **state)
-{
-	struct rig *r = malloc(sizeof(*r));
-
-	rig_new(r, true, false);
-	*state = r;
-	return 0;
-}
-
-static int teardown_rig(void **state)
-{
-	struct rig *r = *state;
-
-	rig_free(r);
-	free(r);
-	return 0;
-}
-
 static void count_loss(struct rig *r, enum wire_counter counter)
 {
 	uint64_t counters[WIRE_COUNTERS] = {0};

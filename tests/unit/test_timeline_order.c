@@ -18,15 +18,6 @@ static struct rig *rig_with(void **state, bool provider_is_ours, bool attach)
 	return r;
 }
 
-static int teardown_rig(void **state)
-{
-	struct rig *r = *state;
-
-	rig_free(r);
-	free(r);
-	return 0;
-}
-
 /* The gateway's connection `cookie` to a peer that is not watched. */
 static void open_foreign(struct rig *r, struct end *e, uint64_t cookie, uint16_t peer_port, uint64_t ns)
 {

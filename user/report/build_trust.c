@@ -19,6 +19,7 @@ static const struct {
 	[WIRE_COUNT_RECORDS] = {"records", false},
 	[WIRE_COUNT_MARKS_SEEN] = {"marks_seen", false},
 	[WIRE_COUNT_SNAPSHOT_RACES] = {"snapshot_races", false},
+	[WIRE_COUNT_DRIVER_DROPPED] = {"driver_dropped", true},
 };
 
 /* DESIGN: a verdict is refused above a stated loss. These are the stated ones. */

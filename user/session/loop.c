@@ -61,8 +61,10 @@ int session_read_all(struct session *s)
 		rc = queue_drain(&s->queue, session_frame, s);
 	if (!rc)
 		rc = provider_child_drain(&s->provider, session_frame, s);
-	if (!rc && s->probe && !probe_counters(s->probe, s->counters))
+	if (!rc && s->probe && !probe_counters(s->probe, s->counters)) {
+		s->counters[WIRE_COUNT_DRIVER_DROPPED] = queue_dropped(&s->queue);
 		rc = session_frame(s, CAPTURE_COUNTERS, s->counters, sizeof(s->counters));
+	}
 	return rc;
 }
 

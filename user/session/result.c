@@ -119,7 +119,7 @@ static void notes_make(const struct session *s, struct notes *n)
 		note_add(n, "%s was followed to the gateway behind it", s->found.not_owner);
 	if (s->probe_was_on)
 		notes_foreign(s, n);
-	if (dropped)
+	if (dropped && !s->probe_was_on) /* with probes it stands among the losses */
 		note_add(n, "%" PRIu64 " of the driver's records found the queue full and are missing from the figures", dropped);
 	if (s->driver_stats && s->driver_stats->first_error[0])
 		note_add(n, "first failure: %.150s", s->driver_stats->first_error);
