@@ -169,7 +169,7 @@ static __noinline int mark_keep(struct sock_state *st, __u64 now_ns, __u64 end, 
 	st->marks.mark[at].tid = tid;
 	st->marks.mark[at].lane = (__u8)lane_and_flags;
 	st->marks.mark[at].flags = (__u8)(lane_and_flags >> 8);
-	st->marks.mark[at].cpu_us = 0;
+	st->marks.mark[at].reserved0 = 0;
 	st->marks_kept++;
 	st->marks.count = at + 1;
 	if (at + 1 == WIRE_MARKS_MAX)

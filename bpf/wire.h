@@ -17,14 +17,14 @@ typedef uint8_t wire_u8;
 typedef uint16_t wire_u16;
 typedef uint32_t wire_u32;
 typedef uint64_t wire_u64;
+typedef int32_t wire_s32;
 #else
 typedef unsigned char wire_u8;
 typedef unsigned short wire_u16;
 typedef unsigned int wire_u32;
 typedef unsigned long long wire_u64;
+typedef int wire_s32;
 #endif
-
-#define WIRE_VERSION 1
 
 /* Whose process a socket or thread belongs to. */
 enum wire_role {
@@ -50,6 +50,12 @@ enum wire_kind {
 	WIRE_KIND_MARKS = 5,
 	WIRE_KIND_PROCESS = 6,
 	WIRE_KIND_CONNECT_FAILED = 7,
+	WIRE_KIND_THREAD = 8,
+	WIRE_KIND_OFF_CPU = 9,
+	WIRE_KIND_SYSCALLS = 10,
+	WIRE_KIND_SAMPLE = 11,
+	WIRE_KIND_STACK = 12,
+	WIRE_KIND_LOOKUP = 13,
 };
 
 struct wire_header {
@@ -124,7 +130,7 @@ enum wire_lane {
 };
 
 enum wire_mark_flag {
-	WIRE_MARK_THREAD = 1, /* tid and cpu_ns are those of the thread that did it */
+	WIRE_MARK_THREAD = 1, /* tid is the thread that did it */
 	WIRE_MARK_INFERRED = 2, /* IN without an event of its own: time taken from sk_data_ready or the read */
 };
 
@@ -135,7 +141,7 @@ struct wire_mark {
 	wire_u32 tid;
 	wire_u8 lane; /* enum wire_lane */
 	wire_u8 flags; /* enum wire_mark_flag */
-	wire_u16 cpu_us; /* reserved for the thread account: CPU of tid since its last mark here, 65535 = that or more */
+	wire_u16 reserved0;
 };
 
 /*
@@ -154,7 +160,7 @@ struct wire_lane_span {
 struct wire_thread {
 	wire_u32 tgid;
 	wire_u32 tid; /* 0: not known (softirq, lock not owned) */
-	wire_u64 cpu_ns; /* CPU time of the thread at that mark; 0: thread accounts are off */
+	wire_u64 alloc_ns; /* time that the thread has spent inside the allocator up to this mark; 0: allocator probes are off */
 };
 
 enum wire_turn_flag {
@@ -213,6 +219,126 @@ struct wire_process {
 	char comm[16];
 };
 
+enum wire_thread_event {
+	WIRE_THREAD_FOUND = 1, /* known from here on: found at attach, or forked */
+	WIRE_THREAD_NAMED = 2, /* took another name */
+	WIRE_THREAD_EXIT = 3,
+};
+
+/* A thread of a watched process. */
+struct wire_thread_life {
+	struct wire_header h;
+	wire_u32 tgid; /* initial pid namespace, as are all tids of these records */
+	wire_u32 tid;
+	wire_u8 role; /* enum wire_role */
+	wire_u8 event; /* enum wire_thread_event */
+	wire_u16 reserved0;
+	wire_u32 tid_in_ns; /* as the thread's own innermost namespace numbers it */
+	char comm[16];
+};
+
+/* Who ran on the CPU while a thread waited to run on it. */
+enum wire_holder {
+	WIRE_HOLDER_GATEWAY = 0, /* another thread of the gateway */
+	WIRE_HOLDER_TOLL = 1, /* driver, provider, session */
+	WIRE_HOLDER_OTHER = 2,
+	WIRE_HOLDER_IDLE = 3, /* nobody: woken up, not yet running */
+	WIRE_HOLDERS = 4,
+};
+
+enum wire_off_flag {
+	WIRE_OFF_PREEMPTED = 1, /* it could have gone on: runnable_ns == out_ns */
+	WIRE_OFF_THROTTLED = 2, /* its cgroup was out of quota while it waited to run */
+	WIRE_OFF_UNINTERRUPTIBLE = 4, /* TASK_UNINTERRUPTIBLE */
+	WIRE_OFF_IOWAIT = 8, /* task_struct.in_iowait: a block device */
+	WIRE_OFF_MEMSTALL = 16, /* task_struct.in_memstall: swap, reclaim */
+	WIRE_OFF_FAULT = 32, /* not in a syscall: a page fault blocked */
+	WIRE_OFF_MIGRATED = 64, /* it waited for more than one CPU: held_ns is that of the one that it got */
+	WIRE_OFF_STOPPED = 128, /* stopped or traced */
+};
+#define WIRE_SYSCALL_NONE 0xffff
+
+/*
+ * A thread of the gateway was off its CPU from out_ns to h.time_ns, when it got one again (the record is made then). What lies between
+ * two of these records of a thread is time on a CPU. In the ring before every mark that the thread makes afterwards.
+ */
+struct wire_off_cpu {
+	struct wire_header h;
+	wire_u32 tgid;
+	wire_u32 tid;
+	wire_u64 out_ns;
+	wire_u64 runnable_ns; /* woken up; from here to h.time_ns it waited to run */
+	wire_u64
+		exec_ns; /* sum_exec_runtime at out_ns: less than the time on the CPU by what interrupts and the hypervisor took */
+	wire_u64 stack; /* where it blocked: key of a WIRE_KIND_STACK; 0: not taken */
+	wire_u32 held_ns[WIRE_HOLDERS]; /* of runnable_ns .. h.time_ns; 4.29 s at most */
+	wire_u32 waker_tid; /* 0: an interrupt, or not known */
+	wire_u16 syscall; /* number of the call that blocked, WIRE_SYSCALL_NONE: none, or not known */
+	wire_u16 flags; /* enum wire_off_flag */
+};
+
+enum wire_syscall_flag {
+	WIRE_SYSCALL_SHORT = 1, /* a send that took fewer bytes than it was given */
+};
+struct wire_syscall {
+	wire_u64 enter_ns;
+	wire_u64 exit_ns;
+	wire_s32 result; /* as returned, cut to 32 bits: -errno below 0 */
+	wire_u16 nr;
+	wire_u16 flags; /* enum wire_syscall_flag */
+};
+
+/* System calls of one thread, in time order, in batches: sent when full and when the thread leaves its CPU. */
+#define WIRE_SYSCALLS_MAX 16
+struct wire_syscalls {
+	struct wire_header h;
+	wire_u32 tgid;
+	wire_u32 tid;
+	wire_u32 count; /* valid entries; the record is cut after them */
+	wire_u32 reserved0;
+	struct wire_syscall call[WIRE_SYSCALLS_MAX];
+};
+
+enum wire_sample_flag {
+	WIRE_SAMPLE_KERNEL = 1, /* the kernel was running for the thread */
+};
+/* A gateway thread was found on its CPU. */
+struct wire_sample {
+	struct wire_header h;
+	wire_u32 tgid;
+	wire_u32 tid;
+	wire_u64 stack; /* key of a WIRE_KIND_STACK */
+	wire_u32 period_ns; /* CPU time that this sample stands for */
+	wire_u32 flags; /* enum wire_sample_flag */
+};
+
+/*
+ * A stack, sent once for each new key: addresses from the innermost frame on, kernel's first, and, where the code has no frame
+ * pointers, registers and a copy of the user stack to unwind. frame[] is cut after the frames, the copied bytes follow it.
+ */
+#define WIRE_STACK_FRAMES_MAX 127
+#define WIRE_STACK_COPY_MAX 16384
+struct wire_stack {
+	struct wire_header h;
+	wire_u64 stack; /* the key */
+	wire_u32 tgid; /* whose address space */
+	wire_u16 kernel_frames;
+	wire_u16 user_frames;
+	wire_u64 ip, sp, bp; /* user registers; 0: not known */
+	wire_u32 copied_bytes; /* of the user stack, from sp on */
+	wire_u32 reserved0;
+	wire_u64 frame[]; /* kernel_frames + user_frames */
+};
+
+/* A name look-up by a gateway thread: from its query to port 53 to the answer. */
+struct wire_lookup {
+	struct wire_header h;
+	wire_u32 tgid;
+	wire_u32 tid;
+	wire_u64 start_ns;
+	wire_u64 end_ns; /* 0: no answer was seen */
+};
+
 /* Why data was lost, or a rule of the design was applied, counted per CPU. Index into the `counters` array. */
 enum wire_counter {
 	WIRE_COUNT_RING_FULL = 0, /* records refused by the ring buffer */
@@ -227,7 +353,9 @@ enum wire_counter {
 	WIRE_COUNT_MARKS_SEEN = 9, /* marks in the turns that reached the reader (counted there) */
 	WIRE_COUNT_SNAPSHOT_RACES = 10, /* open turns that changed while the flush iterator copied them: sent a second later */
 	WIRE_COUNT_DRIVER_DROPPED = 11, /* records of the driver that found the session's queue full (counted there) */
-	WIRE_COUNTERS = 16,
+	WIRE_COUNT_THREADS_REFUSED = 12, /* thread storage refused by the kernel: the thread has no account */
+	WIRE_COUNT_STACKS_LOST = 13, /* stacks that could not be taken or kept */
+	WIRE_COUNTERS = 32,
 };
 
 #define WIRE_SIZE(type, bytes) _Static_assert(sizeof(struct type) == (bytes), "layout of " #type)
@@ -242,5 +370,12 @@ WIRE_SIZE(wire_thread, 16);
 WIRE_SIZE(wire_turn, 192);
 WIRE_SIZE(wire_marks, 32 + 24 * WIRE_MARKS_MAX);
 WIRE_SIZE(wire_process, 48);
+WIRE_SIZE(wire_thread_life, 48);
+WIRE_SIZE(wire_off_cpu, 80);
+WIRE_SIZE(wire_syscall, 24);
+WIRE_SIZE(wire_syscalls, 32 + 24 * WIRE_SYSCALLS_MAX);
+WIRE_SIZE(wire_sample, 40);
+WIRE_SIZE(wire_stack, 64);
+WIRE_SIZE(wire_lookup, 40);
 
 #endif

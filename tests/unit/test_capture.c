@@ -256,10 +256,10 @@ static void test_wire_sizes(void **state)
 	unsigned kind;
 
 	(void)state;
-	for (kind = WIRE_KIND_CONN; kind <= WIRE_KIND_CONNECT_FAILED; kind++)
+	for (kind = WIRE_KIND_CONN; kind <= WIRE_KIND_LOOKUP; kind++)
 		assert_in_range(capture_wire_size((uint16_t)kind), sizeof(struct wire_header), 512);
 	assert_int_equal(capture_wire_size(0), 0);
-	assert_int_equal(capture_wire_size(8), 0);
+	assert_int_equal(capture_wire_size(WIRE_KIND_LOOKUP + 1), 0);
 	assert_int_equal(capture_wire_check(&marks, 32), 0);
 	assert_int_equal(capture_wire_check(&marks, 56), -EPROTO);
 	marks.count = 1;
@@ -276,6 +276,36 @@ static void test_wire_sizes(void **state)
 	assert_int_equal(capture_wire_check(&turn, 15), -EPROTO);
 	turn.role = 9;
 	assert_int_equal(capture_wire_check(&turn, sizeof(turn)), -EPROTO);
+}
+
+static void test_wire_records_of_varying_size(void **state)
+{
+	struct wire_syscalls calls = {.h = {.kind = WIRE_KIND_SYSCALLS, .size = 32}};
+	struct {
+		struct wire_stack head;
+		uint64_t frame[2];
+		uint8_t copy[8];
+	} stack = {.head = {.h = {.kind = WIRE_KIND_STACK, .size = sizeof(stack)},
+			    .kernel_frames = 1,
+			    .user_frames = 1,
+			    .copied_bytes = 8}};
+
+	(void)state;
+	assert_int_equal(capture_wire_check(&calls, 32), 0);
+	calls.count = WIRE_SYSCALLS_MAX;
+	assert_int_equal(capture_wire_check(&calls, 32), -EPROTO);
+	calls.h.size = sizeof(calls);
+	assert_int_equal(capture_wire_check(&calls, sizeof(calls)), 0);
+	calls.count = WIRE_SYSCALLS_MAX + 1;
+	assert_int_equal(capture_wire_check(&calls, sizeof(calls)), -EPROTO);
+	assert_int_equal(capture_wire_check(&stack, sizeof(stack)), 0);
+	stack.head.copied_bytes = 9;
+	assert_int_equal(capture_wire_check(&stack, sizeof(stack)), -EPROTO);
+	stack.head.copied_bytes = WIRE_STACK_COPY_MAX + 1;
+	assert_int_equal(capture_wire_check(&stack, sizeof(stack)), -EPROTO);
+	stack.head.copied_bytes = 8;
+	stack.head.user_frames = UINT16_MAX;
+	assert_int_equal(capture_wire_check(&stack, sizeof(stack)), -EPROTO);
 }
 
 static void test_writer_refuses_what_the_reader_would(void **state)
@@ -446,6 +476,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_sample_stays_below_its_bound, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sample_keeps_whole_seconds, setup, teardown),
 		cmocka_unit_test(test_wire_sizes),
+		cmocka_unit_test(test_wire_records_of_varying_size),
 		cmocka_unit_test(test_off_only_counts),
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_open_errors),

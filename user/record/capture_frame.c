@@ -27,6 +27,18 @@ uint32_t capture_wire_size(uint16_t kind)
 		return sizeof(struct wire_process);
 	case WIRE_KIND_CONNECT_FAILED:
 		return sizeof(struct wire_connect_failed);
+	case WIRE_KIND_THREAD:
+		return sizeof(struct wire_thread_life);
+	case WIRE_KIND_OFF_CPU:
+		return sizeof(struct wire_off_cpu);
+	case WIRE_KIND_SYSCALLS:
+		return offsetof(struct wire_syscalls, call);
+	case WIRE_KIND_SAMPLE:
+		return sizeof(struct wire_sample);
+	case WIRE_KIND_STACK:
+		return sizeof(struct wire_stack);
+	case WIRE_KIND_LOOKUP:
+		return sizeof(struct wire_lookup);
 	}
 	return 0;
 }
@@ -44,6 +56,30 @@ static int marks_check(const void *data, uint32_t bytes)
 		if (marks.mark[i].lane >= WIRE_LANES)
 			return -EPROTO;
 	}
+	return 0;
+}
+
+static int syscalls_check(const void *data, uint32_t bytes)
+{
+	struct wire_syscalls calls;
+
+	memcpy(&calls, data, offsetof(struct wire_syscalls, call));
+	if (calls.count > WIRE_SYSCALLS_MAX ||
+	    bytes != offsetof(struct wire_syscalls, call) + calls.count * sizeof(calls.call[0]))
+		return -EPROTO;
+	return 0;
+}
+
+static int stack_check(const void *data, uint32_t bytes)
+{
+	struct wire_stack stack;
+	uint32_t frames;
+
+	memcpy(&stack, data, sizeof(stack));
+	frames = (uint32_t)stack.kernel_frames + stack.user_frames;
+	if (frames > 2 * WIRE_STACK_FRAMES_MAX || stack.copied_bytes > WIRE_STACK_COPY_MAX ||
+	    bytes != sizeof(stack) + frames * sizeof(stack.frame[0]) + stack.copied_bytes)
+		return -EPROTO;
 	return 0;
 }
 
@@ -67,6 +103,10 @@ int capture_wire_check(const void *data, uint32_t bytes)
 		return -EPROTO;
 	if (h.kind == WIRE_KIND_MARKS)
 		return marks_check(data, bytes);
+	if (h.kind == WIRE_KIND_SYSCALLS)
+		return syscalls_check(data, bytes);
+	if (h.kind == WIRE_KIND_STACK)
+		return stack_check(data, bytes);
 	if (bytes != size)
 		return -EPROTO;
 	if (h.kind == WIRE_KIND_TURN) {

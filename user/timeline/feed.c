@@ -108,12 +108,14 @@ static int wire_feed(struct timeline *t, const void *record)
 
 int timeline_wire(struct timeline *t, const void *record, uint32_t bytes)
 {
-	uint64_t aligned[sizeof(struct wire_marks) / sizeof(uint64_t)]; /* the largest record */
+	uint64_t aligned[sizeof(struct wire_marks) / sizeof(uint64_t)]; /* the largest record of this room */
 
 	if (capture_wire_check(record, bytes)) {
 		t->stats.wire_rejected++;
 		return -EPROTO;
 	}
+	if (bytes > sizeof(aligned))
+		return 0; /* stacks: attribution's */
 	if ((uintptr_t)record % sizeof(uint64_t) == 0)
 		return wire_feed(t, record);
 	memcpy(aligned, record, bytes); /* frames of a capture lie anywhere */
