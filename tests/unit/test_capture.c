@@ -24,7 +24,7 @@ struct fixture {
 };
 
 struct tally {
-	unsigned frames[CAPTURE_END + 1];
+	unsigned frames[CAPTURE_GAUGES + 1];
 	uint64_t total;
 	bool complete;
 	int rc; /* of the last read */
@@ -72,6 +72,7 @@ static void write_all_types(struct capture_writer *w)
 {
 	struct record_request request = {.id = 1, .due_ns = NS_PER_S};
 	struct record_provider provider = {.tag = 1, .request_first_ns = NS_PER_S};
+	struct record_gauges gauges = {.time_ns = NS_PER_S, .cpu_ns = 1};
 	uint64_t counters[WIRE_COUNTERS] = {0}, now_ns = 9;
 
 	write_frame(w, CAPTURE_META, "{\"scenario\":\"x\"}", 16);
@@ -84,6 +85,7 @@ static void write_all_types(struct capture_writer *w)
 	write_events(w, 0);
 	write_frame(w, CAPTURE_COUNTERS, counters, sizeof(counters));
 	write_frame(w, CAPTURE_TICK, &now_ns, sizeof(now_ns));
+	write_frame(w, CAPTURE_GAUGES, &gauges, sizeof(gauges));
 }
 
 static struct tally read_all(const char *path)
@@ -98,7 +100,7 @@ static struct tally read_all(const char *path)
 	if (t.rc)
 		return t;
 	while ((t.rc = capture_read(r, &type, &data, &bytes, &t.err)) == 1) {
-		assert_in_range(type, CAPTURE_META, CAPTURE_END);
+		assert_in_range(type, CAPTURE_META, CAPTURE_GAUGES);
 		t.frames[type]++;
 		t.total++;
 		if (type == CAPTURE_WIRE)
@@ -155,7 +157,7 @@ static void test_round_trip(void **state)
 	struct stat st;
 
 	assert_int_equal(t.rc, 0);
-	assert_int_equal(t.total, 11);
+	assert_int_equal(t.total, 12);
 	assert_int_equal(t.frames[CAPTURE_WIRE], 3);
 	assert_int_equal(t.frames[CAPTURE_EVENTS], 2);
 	assert_int_equal(t.frames[CAPTURE_END], 1);
@@ -180,7 +182,7 @@ static void test_cut_anywhere(void **state)
 		assert_in_range(t.total, before, before + 1);
 		before = t.total;
 	}
-	assert_int_equal(before, 10);
+	assert_int_equal(before, 11);
 }
 
 static void test_any_byte_damaged(void **state)
@@ -413,7 +415,7 @@ static void test_off_only_counts(void **state)
 	assert_int_equal(capture_writer_open(&w, "/nowhere/x", CAPTURE_OFF, 0, NULL), 0);
 	write_all_types(w);
 	assert_int_equal(capture_writer_close(w, &totals, NULL), 0);
-	assert_int_equal(totals.frames_seen, 10);
+	assert_int_equal(totals.frames_seen, 11);
 	assert_int_equal(totals.requests_seen, 1);
 	assert_int_equal(totals.frames_written, 0);
 }

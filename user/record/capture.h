@@ -23,6 +23,7 @@ enum capture_frame {
 	CAPTURE_COUNTERS = 6, /* uint64_t[WIRE_COUNTERS], cumulative: last wins */
 	CAPTURE_TICK = 7, /* uint64_t now_ns: how far time has come (drives the timeline's grace periods) */
 	CAPTURE_END = 8, /* struct capture_end: only in a file that was closed properly */
+	CAPTURE_GAUGES = 9, /* struct record_gauges, about once a second */
 };
 
 struct capture_end {

@@ -149,6 +149,9 @@ int capture_frame_check_size(uint32_t type, uint32_t bytes)
 	case CAPTURE_TICK:
 		least = most = sizeof(uint64_t);
 		break;
+	case CAPTURE_GAUGES:
+		least = most = sizeof(struct record_gauges);
+		break;
 	case CAPTURE_END:
 		least = most = sizeof(struct capture_end);
 		break;

@@ -109,11 +109,21 @@ struct record_events {
 };
 #define RECORD_EVENTS_BATCH_MAX 4096
 
+/* The gateway's processes together, as they were at one moment of the measured part. */
+struct record_gauges {
+	uint64_t time_ns;
+	uint64_t cpu_ns; /* cumulative; never less than in the record before */
+	uint64_t rss_bytes, swap_bytes;
+	uint32_t processes, threads, fds;
+	uint32_t reserved0;
+};
+
 #define RECORD_SIZE(type, bytes) _Static_assert(sizeof(struct type) == (bytes), "layout of " #type)
 RECORD_SIZE(record_request, 176);
 RECORD_SIZE(record_provider, 136);
 RECORD_SIZE(record_event, 16);
 RECORD_SIZE(record_events, 32);
+RECORD_SIZE(record_gauges, 48);
 
 /*
  * Where finished records go. Called from driver or provider threads: implementations copy and return fast, never block

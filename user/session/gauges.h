@@ -8,6 +8,7 @@
 
 #include "bpf/wire.h"
 #include "probe/discover.h"
+#include "record/request.h"
 #include "report/report.h"
 
 struct gauges {
@@ -18,15 +19,16 @@ struct gauges {
 	uint64_t cpu_start_ns, cpu_last_ns;
 	double cores_max, cores_usable;
 	uint64_t rss_initial_bytes, rss_sum_bytes, rss_peak_bytes, rss_last_bytes;
+	struct record_gauges record; /* the last sample */
 };
 
 void gauges_init(struct gauges *g, const struct discovered *found);
 void gauges_add(struct gauges *g, uint32_t pid); /* once, however often it is called */
 /* Children of the gateway come and go. */
 void gauges_process(struct gauges *g, const struct wire_process *p);
-/* From here on it is measured (end of the warm-up). */
-void gauges_start(struct gauges *g, uint64_t now_ns);
-void gauges_sample(struct gauges *g, uint64_t now_ns);
+/* From here on it is measured (end of the warm-up). Both: true when g->record is a new sample. */
+bool gauges_start(struct gauges *g, uint64_t now_ns);
+bool gauges_sample(struct gauges *g, uint64_t now_ns);
 bool gauges_any_alive(const struct gauges *g);
 void gauges_fill(const struct gauges *g, struct report_gateway *out);
 

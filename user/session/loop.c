@@ -116,11 +116,15 @@ static void gateway_watch(struct session *s)
 	}
 }
 
+static int gauges_frame(struct session *s, bool taken)
+{
+	return taken ? session_frame(s, CAPTURE_GAUGES, &s->gauges.record, sizeof(s->gauges.record)) : 0;
+}
+
 static int every_second(struct loop *l, uint64_t now_ns)
 {
 	struct session *s = l->s;
 
-	gauges_sample(&s->gauges, now_ns);
 	gateway_watch(s);
 	if (!s->config->quiet && now_ns >= l->next_progress_ns) {
 		progress_print(l, now_ns);
@@ -138,7 +142,9 @@ static int on_tick(struct loop *l, uint64_t now_ns)
 	if (read(l->fd[POLL_TICK].fd, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
 		return -errno;
 	if (!l->measured_started && now_ns >= warmup_end_ns(s)) {
-		gauges_start(&s->gauges, now_ns);
+		rc = gauges_frame(s, gauges_start(&s->gauges, now_ns));
+		if (rc)
+			return rc;
 		overhead_init(&s->overhead, now_ns + NS_PER_S);
 		l->measured_started = true;
 	}
@@ -146,6 +152,9 @@ static int on_tick(struct loop *l, uint64_t now_ns)
 		overhead_tick(&s->overhead, s->probe, &s->gauges, now_ns);
 	if (now_ns >= l->next_second_ns) {
 		l->next_second_ns = now_ns + NS_PER_S;
+		rc = gauges_frame(s, gauges_sample(&s->gauges, now_ns));
+		if (rc)
+			return rc;
 		rc = every_second(l, now_ns);
 		if (rc)
 			log_line(LOG_DEBUG, "flush of open turns: %s", strerror(-rc));
@@ -244,8 +253,9 @@ int session_loop(struct session *s)
 	if (!rc)
 		rc = loop_run(&l);
 	overhead_fini(&s->overhead);
-	gauges_sample(&s->gauges, clock_now_ns());
 	s->end_ns = clock_now_ns();
+	if (!rc)
+		rc = gauges_frame(s, gauges_sample(&s->gauges, s->end_ns));
 	close(l.fd[POLL_SIGNAL].fd);
 	close(l.fd[POLL_TICK].fd);
 	return rc;

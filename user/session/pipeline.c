@@ -240,6 +240,8 @@ static int frame_dispatch(struct pipeline *p, enum capture_frame type, const voi
 			return -EPROTO;
 		memcpy(&now_ns, data, sizeof(now_ns));
 		return frame_tick(p, now_ns);
+	case CAPTURE_GAUGES:
+		return bytes == sizeof(struct record_gauges) ? 0 : -EPROTO;
 	case CAPTURE_END:
 		return 0;
 	}
