@@ -211,6 +211,14 @@ static void feed_request(struct pipeline *p, unsigned i)
 		assert_int_equal(pipeline_tick(p, m.t0 + NS_PER_MS), 0);
 }
 
+static void feed_gauges(struct pipeline *p, unsigned i)
+{
+	struct record_gauges g = {
+		.time_ns = START_NS + i * NS_PER_S / 4, .cpu_ns = i * NS_PER_S / 8, .rss_bytes = 1000000 + i, .processes = 1};
+
+	assert_int_equal(frame(p, CAPTURE_GAUGES, &g, sizeof(g)), 0);
+}
+
 static void feed_run(struct pipeline *p)
 {
 	uint64_t counters[WIRE_COUNTERS] = {[WIRE_COUNT_RECORDS] = 4 + 4 * REQUESTS, [WIRE_COUNT_PEEKS] = 17};
@@ -221,6 +229,8 @@ static void feed_run(struct pipeline *p)
 	feed_conn(p, PROVIDER, WIRE_ROLE_PROVIDER, WIRE_SIDE_SERVER, 50000, 9000);
 	for (unsigned i = 0; i < REQUESTS; i++)
 		feed_request(p, i);
+	for (unsigned i = 0; i < 4; i++)
+		feed_gauges(p, i);
 	assert_int_equal(frame(p, CAPTURE_COUNTERS, counters, sizeof(counters)), 0);
 	assert_int_equal(pipeline_tick(p, START_NS + REQUESTS * NS_PER_MS), 0);
 }
@@ -334,6 +344,11 @@ static void test_what_the_replay_says(void **state)
 	assert_in_range(at(streams, "inter_token", "p50_ns"), GAP_NS - 100, GAP_NS + 100);
 	assert_null(json_object_get(json_object_get(json_object_get(doc, "classes"), "plain"), "streams"));
 	assert_int_equal(at(json_object_get(doc, "upstreams"), "provider", "turns"), REQUESTS - WARMUP);
+	/* a request a millisecond, the warm-up's too; half a core */
+	const json_t *series = json_object_get(doc, "series");
+	assert_float_equal(json_number_value(json_array_get(json_object_get(series, "sent_per_s"), 0)), REQUESTS, 1);
+	assert_float_equal(json_number_value(json_array_get(json_object_get(series, "gateway_cpu_cores"), 0)), 0.5, 1e-6);
+	assert_in_range(json_integer_value(json_array_get(json_object_get(series, "toll_p50_ns"), 0)), 36000, 38600);
 	json_decref(doc);
 }
 
@@ -378,6 +393,10 @@ static void test_sample_says_so(void **state)
 	const json_t *notes = json_object_get(doc, "notes");
 	assert_int_equal(json_array_size(notes), 1);
 	assert_non_null(strstr(json_string_value(json_array_get(notes, 0)), "holds a sample"));
+	/* a second that is missing must not look like one without requests */
+	assert_null(json_object_get(json_object_get(doc, "series"), "ended_per_s"));
+	assert_non_null(json_object_get(json_object_get(doc, "not_measured"), "series.rates"));
+	assert_non_null(json_object_get(json_object_get(live, "series"), "latency_p50_ns"));
 	json_decref(doc);
 	json_decref(live);
 }

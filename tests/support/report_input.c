@@ -100,18 +100,35 @@ static void fill_requests(struct report_fixture *f, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		fill_whole(&w, chunk, i);
 		attribution_add(f->attribution, &w);
+		series_whole(f->series, &w);
 		f->timeline.requests++;
 		f->timeline.whole += w.unmatched == TIMELINE_MATCHED;
 		f->timeline.unmatched[w.unmatched] += w.unmatched != TIMELINE_MATCHED;
 		f->timeline.joined_by[TIMELINE_JOIN_ENDS] += w.unmatched == TIMELINE_MATCHED;
 		struct record_request r;
 		fill_driver(&r, i);
+		series_request(f->series, &r);
 		struct request_stats *sets[] = {&f->total, &f->class_[r.class_index], &f->stage[r.stage_index]};
 		for (unsigned k = 0; k < 3; k++) {
 			request_stats_add(sets[k], &r);
 			if (r.flags & RECORD_STREAM)
 				request_stats_gap(sets[k], 10 * NS_PER_MS);
 		}
+	}
+}
+
+static void fill_gauges(struct report_fixture *f)
+{
+	for (unsigned i = 0; i < 32; i++) {
+		struct record_gauges g = {
+			.time_ns = START_NS + i * NS_PER_S,
+			.cpu_ns = i * NS_PER_S / 4,
+			.rss_bytes = (6u << 20) + i * 4096,
+			.processes = 2,
+			.threads = 3,
+			.fds = 70 + i % 3,
+		};
+		series_gauges(f->series, &g);
 	}
 }
 
@@ -136,6 +153,7 @@ static void fill_sets(struct report_fixture *f)
 		f->in.stage[i] = (struct report_set){.name = stages[i],
 						     .stats = &f->stage[i],
 						     .duration_s = 10,
+						     .from_s = i * 10,
 						     .attribution = attribution_stage(f->attribution, i)};
 }
 
@@ -186,6 +204,8 @@ static void fill_head(struct report_fixture *f)
 	in->warmup_stats = &f->warmup;
 	in->timeline = &f->timeline;
 	in->attribution = f->attribution;
+	in->series = f->series;
+	in->warmup_s = 1;
 	in->capture = &f->capture;
 }
 
@@ -201,8 +221,11 @@ void report_fixture_init(struct report_fixture *f, unsigned n)
 	for (unsigned i = 0; i < FIXTURE_STAGES; i++)
 		request_stats_init(&f->stage[i]);
 	f->attribution = attribution_new(&config);
+	f->series = series_new();
+	series_start(f->series, START_NS);
 	f->configuration = json_pack("{s:i, s:b, s:{s:s}}", "rate", 2000, "tag", 1, "provider", "service_time", "20ms");
 	fill_requests(f, n);
+	fill_gauges(f);
 	f->capture =
 		(struct capture_end){.frames_seen = n * 8, .frames_written = n * 8, .requests_seen = n, .requests_written = n};
 	f->in.due = n;
@@ -220,6 +243,7 @@ void report_fixture_fini(struct report_fixture *f)
 	for (unsigned i = 0; i < FIXTURE_STAGES; i++)
 		request_stats_fini(&f->stage[i]);
 	attribution_free(f->attribution);
+	series_free(f->series);
 	json_decref(f->configuration);
 }
 

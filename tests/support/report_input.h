@@ -13,6 +13,7 @@ struct report_fixture {
 	struct request_stats total, warmup, class_[FIXTURE_CLASSES], stage[FIXTURE_STAGES];
 	struct timeline_stats timeline;
 	struct attribution *attribution;
+	struct series *series;
 	struct capture_end capture;
 	json_t *configuration;
 };

@@ -111,6 +111,13 @@ static void test_full_run(void **state)
 	assert_null(json_object_get(doc, "causes"));
 	assert_int_equal(json_object_size(json_object_get(doc, "classes")), 2);
 	assert_int_equal(json_array_size(json_object_get(doc, "stages")), 3);
+	/* 2 requests a millisecond for 1.5 s; the last of those that time out end 31.5 s after the start */
+	const json_t *series = json_object_get(doc, "series");
+	assert_int_equal(integer_at(doc, "series", "points"), 32);
+	assert_int_equal(json_array_size(json_object_get(series, "latency_p99_ns")), 32);
+	assert_true(json_is_null(json_array_get(json_object_get(series, "latency_p99_ns"), 10)));
+	assert_int_equal(json_array_size(json_object_get(series, "bands")), 4);
+	assert_int_equal(json_integer_value(json_array_get(json_object_get(series, "gateway_threads"), 3)), 3);
 	assert_whole(&f, doc);
 }
 

@@ -51,8 +51,7 @@ static uint64_t max_u64(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* The last instant at which the request is known to have been under way. */
-static uint64_t last_known_ns(const struct record_request *r)
+uint64_t request_last_known_ns(const struct record_request *r)
 {
 	uint64_t last = max_u64(r->due_ns, max_u64(r->connect_start_ns, r->sent_ns));
 
@@ -64,22 +63,26 @@ static int record_span(struct hist *h, uint64_t from, uint64_t to, bool exact)
 	return exact ? hist_record(h, span_of(from, to)) : hist_record_at_least(h, span_of(from, to));
 }
 
-/* How late the driver took the request up, not counting the time the connection took to come about. */
-static int add_lateness(struct request_stats *s, const struct record_request *r)
+uint64_t request_lateness_ns(const struct record_request *r)
 {
 	uint64_t connect_ns = span_of(r->connect_start_ns, max_u64(r->connect_end_ns, r->tls_end_ns));
 
+	return span_of(r->due_ns + (r->connect_start_ns ? connect_ns : 0), r->sent_ns);
+}
+
+static int add_lateness(struct request_stats *s, const struct record_request *r)
+{
 	if (r->sent_ns)
-		return hist_record(s->lateness, span_of(r->due_ns + (r->connect_start_ns ? connect_ns : 0), r->sent_ns));
+		return hist_record(s->lateness, request_lateness_ns(r));
 	if (r->connect_start_ns)
 		return hist_record(s->lateness, span_of(r->due_ns, r->connect_start_ns));
-	return hist_record_at_least(s->lateness, span_of(r->due_ns, last_known_ns(r)));
+	return hist_record_at_least(s->lateness, span_of(r->due_ns, request_last_known_ns(r)));
 }
 
 static int add_times(struct request_stats *s, const struct record_request *r)
 {
 	bool whole = is_whole(r->outcome);
-	uint64_t end_ns = whole ? r->end_ns : last_known_ns(r);
+	uint64_t end_ns = whole ? r->end_ns : request_last_known_ns(r);
 	int rc = record_span(s->latency, r->due_ns, end_ns, whole);
 	int rc2 = add_lateness(s, r);
 

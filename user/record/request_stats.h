@@ -32,6 +32,10 @@ int request_stats_init(struct request_stats *s); /* -ENOMEM */
 void request_stats_fini(struct request_stats *s);
 int request_stats_add(struct request_stats *s, const struct record_request *r);
 int request_stats_gap(struct request_stats *s, uint64_t inter_token_ns);
+/* The last instant at which the request is known to have been under way. */
+uint64_t request_last_known_ns(const struct record_request *r);
+/* How late the driver took it up, not counting the time the connection took to come about. It was sent. */
+uint64_t request_lateness_ns(const struct record_request *r);
 int request_stats_merge(struct request_stats *into, const struct request_stats *from);
 
 #endif

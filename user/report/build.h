@@ -52,6 +52,9 @@ void build_upstreams(struct build *b);
 void build_planted(struct build *b);
 void build_exemplars(struct build *b);
 
+/* build_series.c */
+void build_series(struct build *b);
+
 /* build_criteria.c: criteria and verdict */
 void build_criteria(struct build *b);
 

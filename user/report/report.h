@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "attribution/attribution.h"
+#include "attribution/series.h"
 #include "base/err.h"
 #include "bpf/wire.h"
 #include "record/capture.h"
@@ -53,6 +54,7 @@ struct report_set {
 	bool stream; /* a class whose requests are streams */
 	const struct request_stats *stats; /* NULL: no driver of ours (attach) */
 	double duration_s; /* for rates */
+	double from_s; /* a stage: when its first request was due, since the load's start */
 	const char *check_name[REQUEST_STATS_CHECKS];
 	unsigned checks;
 	const struct attribution_set *attribution; /* NULL: no probes */
@@ -87,6 +89,8 @@ struct report_input {
 	uint64_t warmup_requests;
 	const struct request_stats *warmup_stats; /* NULL: no driver of ours */
 	const struct attribution *attribution; /* NULL: no probes */
+	const struct series *series; /* NULL: not kept */
+	double warmup_s; /* as planned */
 	const char *const *criterion; /* texts */
 	unsigned criteria;
 	struct report_plant plant[16];

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "report/report.h"
+#include "report/schema_series.h"
 
 /* clang-format off */
 static const char schema_text[] =
@@ -213,6 +214,7 @@ static const char schema_text[] =
 	"        \"share\": {\"type\": \"number\"}\n"
 	"      }\n"
 	"    },\n"
+	SCHEMA_SERIES
 	"    \"not_measured\": {\n"
 	"      \"description\": \"path of every figure that is absent, with the reason\",\n"
 	"      \"type\": \"object\",\n"
@@ -220,6 +222,7 @@ static const char schema_text[] =
 	"    }\n"
 	"  },\n"
 	"  \"$defs\": {\n"
+	SCHEMA_COLUMN
 	"    \"dist\": {\n"
 	"      \"description\": \"a distribution of times; percentiles by nearest rank\",\n"
 	"      \"type\": \"object\",\n"

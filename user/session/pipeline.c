@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attribution/series.h"
 #include "base/clock.h"
 #include "session/gaps.h"
 
@@ -22,6 +23,7 @@ struct pipeline {
 	bool open; /* meta is known, the parts below exist */
 	struct timeline *timeline;
 	struct attribution *attribution;
+	struct series *series;
 	struct gaps *gaps;
 	struct request_stats total, warmup;
 	struct request_stats class_[PLAN_CLASSES_MAX], stage[PLAN_STAGES_MAX];
@@ -42,6 +44,8 @@ static void on_whole(void *ctx, const struct whole_request *w)
 	struct pipeline *p = ctx;
 	int r = attribution_add(p->attribution, w);
 
+	if (!r)
+		r = series_whole(p->series, w);
 	if (r && !p->failed)
 		p->failed = r;
 	if (p->config.whole)
@@ -74,8 +78,9 @@ static int pipeline_open(struct pipeline *p)
 	p->open = true;
 	p->timeline = timeline_new(&timeline);
 	p->attribution = attribution_new(&attribution);
+	p->series = series_new();
 	p->gaps = gaps_new();
-	if (!p->timeline || !p->attribution || !p->gaps)
+	if (!p->timeline || !p->attribution || !p->series || !p->gaps)
 		return -ENOMEM;
 	return stats_init(p);
 }
@@ -111,6 +116,7 @@ void pipeline_free(struct pipeline *p)
 		return;
 	timeline_free(p->timeline);
 	attribution_free(p->attribution);
+	series_free(p->series);
 	gaps_free(p->gaps);
 	request_stats_fini(&p->total);
 	request_stats_fini(&p->warmup);
@@ -164,6 +170,8 @@ static int frame_request(struct pipeline *p, const struct record_request *r)
 		ret = request_stats_add(set[i], r);
 	if (!ret)
 		ret = gaps_take(p->gaps, r->id, set, n);
+	if (!ret)
+		ret = series_request(p->series, r);
 	return ret ? ret : timeline_request(p->timeline, r);
 }
 
@@ -189,7 +197,8 @@ static int frame_tick(struct pipeline *p, uint64_t now_ns)
 		gaps_expire(p->gaps, now_ns);
 		p->next_expire_ns = now_ns + EXPIRE_EVERY_NS;
 	}
-	return timeline_tick(p->timeline, now_ns);
+	int r = series_tick(p->series, now_ns);
+	return r ? r : timeline_tick(p->timeline, now_ns);
 }
 
 /* A later head may tell more of the same run, but not turn it into another one: the statistics are laid out by the first. */
@@ -241,7 +250,7 @@ static int frame_dispatch(struct pipeline *p, enum capture_frame type, const voi
 		memcpy(&now_ns, data, sizeof(now_ns));
 		return frame_tick(p, now_ns);
 	case CAPTURE_GAUGES:
-		return bytes == sizeof(struct record_gauges) ? 0 : -EPROTO;
+		return bytes == sizeof(struct record_gauges) ? series_gauges(p->series, data) : -EPROTO;
 	case CAPTURE_END:
 		return 0;
 	}
@@ -256,6 +265,8 @@ int pipeline_frame(struct pipeline *p, enum capture_frame type, const void *data
 		capture_write(p->config.capture, type, data, bytes);
 	if (((uintptr_t)data & 7) && bytes <= sizeof(p->aligned))
 		data = memcpy(p->aligned, data, bytes);
+	if (p->open && p->meta.start_ns)
+		series_start(p->series, p->meta.start_ns);
 	int r = frame_dispatch(p, type, data, bytes);
 	if (!r)
 		r = p->failed;
@@ -351,6 +362,7 @@ static void fill_stages(const struct pipeline *p, struct report_input *in)
 	in->stages = p->meta.stages;
 	for (uint32_t i = 0; i < p->meta.stages; i++)
 		in->stage[i] = (struct report_set){
+			.from_s = seconds(p->meta.start_ns, p->stage_span[i].first_due_ns),
 			.name = p->meta.stage[i].name,
 			.stats = &p->stage[i],
 			.duration_s = stage_duration_s(p, i),
@@ -418,6 +430,8 @@ void pipeline_fill_report(struct pipeline *p, struct report_input *in)
 	in->duration_s = total_duration_s(p);
 	in->timeline = timeline_stats(p->timeline);
 	in->attribution = p->attribution;
+	in->series = p->series;
+	in->warmup_s = (double)p->meta.warmup_ns / (double)NS_PER_S;
 	memcpy(in->counters, p->counters, sizeof(in->counters));
 	in->warmup_requests = p->warmup_requests;
 	in->total = (struct report_set){
