@@ -349,6 +349,12 @@ static void test_what_the_replay_says(void **state)
 	assert_float_equal(json_number_value(json_array_get(json_object_get(series, "sent_per_s"), 0)), REQUESTS, 1);
 	assert_float_equal(json_number_value(json_array_get(json_object_get(series, "gateway_cpu_cores"), 0)), 0.5, 1e-6);
 	assert_in_range(json_integer_value(json_array_get(json_object_get(series, "toll_p50_ns"), 0)), 36000, 38600);
+	/* 900 ms without the warm-up: four blocks of 250 ms */
+	const json_t *blocks = json_object_get(doc, "blocks");
+	assert_int_equal(json_integer_value(json_object_get(blocks, "count")), 4);
+	assert_int_equal(json_integer_value(json_array_get(json_object_get(blocks, "ok"), 2)), 250);
+	assert_int_equal(json_integer_value(json_array_get(json_object_get(blocks, "joined"), 3)), 150);
+	assert_int_equal(json_integer_value(json_array_get(json_object_get(blocks, "gateway_cpu_ns"), 1)), 125 * NS_PER_MS);
 	json_decref(doc);
 }
 

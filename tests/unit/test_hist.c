@@ -145,11 +145,49 @@ static void test_text_form(void **state)
 	hist_free(h);
 }
 
+static void test_short_text_form(void **state)
+{
+	struct hist *h = hist_new(), *back = NULL;
+	char *text;
+
+	(void)state;
+	hist_record_n(h, 3, 2);
+	hist_record(h, 5);
+	hist_record_at_least(h, 300);
+	text = hist_encode_short(h);
+	assert_string_equal(text, "toll.hist/2;3;300;311;1;300;3x2,2,273");
+	assert_int_equal(hist_decode(text, &back), 0);
+	free(text);
+	text = hist_encode(back);
+	assert_string_equal(text, "toll.hist/1;3;300;311;1;300;3:2,5:1,278:1");
+	free(text);
+	hist_free(back);
+	hist_free(h);
+}
+
+static void test_buckets_in_order(void **state)
+{
+	struct hist *h = hist_new();
+	uint64_t n = 0;
+
+	(void)state;
+	assert_int_equal(hist_next(h, 0, &n), HIST_BUCKETS);
+	hist_record_n(h, 7, 3);
+	hist_record(h, UINT64_MAX);
+	assert_int_equal(hist_next(h, 0, &n), 7);
+	assert_int_equal(n, 3);
+	assert_int_equal(hist_bucket_value(7), 7);
+	assert_int_equal(hist_next(h, 8, &n), HIST_BUCKETS - 1);
+	assert_int_equal(n, 1);
+	assert_int_equal(hist_next(h, HIST_BUCKETS, &n), HIST_BUCKETS);
+	hist_free(h);
+}
+
 static void test_decode_refuses(void **state)
 {
 	static const char *const texts[] = {
 		"",
-		"toll.hist/2;0;0;0;0;0;",
+		"toll.hist/3;0;0;0;0;0;",
 		"toll.hist/1;",
 		"toll.hist/1;0;0;0;0;0",
 		"toll.hist/1;3;3;6;0;0;3:2,",
@@ -171,6 +209,12 @@ static void test_decode_refuses(void **state)
 		"toll.hist/1;0;0;1;0;0;", /* a sum of nothing */
 		"toll.hist/1;3;3;6;0;0;3:18446744073709551615,4:1", /* count overflows */
 		"toll.hist/1;18446744073709551616;3;6;0;0;3:2",
+		"toll.hist/2;3;3;6;0;0;3:2", /* the other form's buckets */
+		"toll.hist/2;3;3;6;0;0;3x2,",
+		"toll.hist/2;3;3;6;0;0;3x0",
+		"toll.hist/2;3;3;6;0;0;3x1,0x1", /* no step */
+		"toll.hist/2;3;3;6;0;0;5376x2",
+		"toll.hist/2;3;3;6;0;0;18446744073709551615,4x2",
 	};
 	size_t i;
 
@@ -193,6 +237,8 @@ int main(void)
 		cmocka_unit_test(test_percentile_edges),
 		cmocka_unit_test(test_lower_bounds),
 		cmocka_unit_test(test_text_form),
+		cmocka_unit_test(test_short_text_form),
+		cmocka_unit_test(test_buckets_in_order),
 		cmocka_unit_test(test_decode_refuses),
 	};
 

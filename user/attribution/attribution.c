@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "attribution/blocks.h"
 #include "attribution/set.h"
 
 struct attribution {
@@ -12,6 +13,7 @@ struct attribution {
 	struct attribution_set *set; /* classes, then stages */
 	struct peers peers;
 	struct exemplars exemplars;
+	struct blocks *blocks;
 	uint64_t warmup, unmatched;
 };
 
@@ -26,7 +28,8 @@ struct attribution *attribution_new(const struct attribution_config *config)
 	a->config = *config;
 	exemplars_init(&a->exemplars);
 	a->set = calloc(sets ? sets : 1, sizeof(*a->set));
-	rc = a->set ? set_init(&a->total) : -ENOMEM;
+	a->blocks = blocks_new(0);
+	rc = a->set && a->blocks ? set_init(&a->total) : -ENOMEM;
 	for (uint32_t i = 0; i < sets && !rc; i++)
 		rc = set_init(&a->set[i]);
 	if (rc) {
@@ -46,6 +49,7 @@ void attribution_free(struct attribution *a)
 	free(a->set);
 	peers_fini(&a->peers);
 	exemplars_fini(&a->exemplars);
+	blocks_free(a->blocks);
 	free(a);
 }
 
@@ -69,6 +73,7 @@ int attribution_add(struct attribution *a, const struct whole_request *w)
 		rc |= set_add(&a->set[a->config.classes + w->driver.stage_index], w, &cut);
 	rc |= peers_add(&a->peers, w);
 	rc |= exemplars_add(&a->exemplars, w, &cut);
+	rc |= blocks_whole(a->blocks, w, &cut);
 	return rc ? -ENOMEM : 0;
 }
 
@@ -102,6 +107,11 @@ bool attribution_exemplar(const struct attribution *a, unsigned which, struct at
 		return false;
 	*out = *found;
 	return true;
+}
+
+struct blocks *attribution_blocks(const struct attribution *a)
+{
+	return a->blocks;
 }
 
 uint64_t attribution_left_out(const struct attribution *a, uint64_t *warmup)

@@ -85,6 +85,7 @@ struct attribution_exemplar {
 };
 
 struct attribution;
+struct blocks; /* attribution/blocks.h */
 struct attribution_config {
 	uint32_t classes, stages;
 };
@@ -96,6 +97,8 @@ const struct attribution_set *attribution_total(const struct attribution *a);
 const struct attribution_set *attribution_class(const struct attribution *a, uint32_t class_index);
 const struct attribution_set *attribution_stage(const struct attribution *a, uint32_t stage_index);
 unsigned attribution_peers(const struct attribution *a, const struct attribution_peer **out);
+/* The run over time. The caller feeds it what is no whole request: driver records, gauges, where the measured part begins. */
+struct blocks *attribution_blocks(const struct attribution *a);
 /* Requests that were not cut: unmatched ones (returned), and those of the warm-up. */
 uint64_t attribution_left_out(const struct attribution *a, uint64_t *warmup);
 /* which: 50, 99 or 100. false: no request. */

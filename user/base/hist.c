@@ -18,7 +18,10 @@
 #define HIST_VALUE_BITS 48
 #define HIST_VALUE_MAX ((UINT64_C(1) << HIST_VALUE_BITS) - 1)
 #define HIST_TEXT_HEAD "toll.hist/1;"
+#define HIST_SHORT_HEAD "toll.hist/2;"
 #define HIST_GROUPS (HIST_VALUE_BITS - HIST_STEPS_BITS + 1)
+
+_Static_assert(HIST_GROUPS *HIST_STEPS == HIST_BUCKETS, "hist.h says how many buckets there are");
 
 struct hist {
 	uint64_t *group[HIST_GROUPS]; /* HIST_STEPS counts, NULL until used */
@@ -292,28 +295,62 @@ uint64_t hist_count_above(const struct hist *h, uint64_t limit)
 	return above;
 }
 
-char *hist_encode(const struct hist *h)
+unsigned hist_next(const struct hist *h, unsigned from, uint64_t *count)
+{
+	for (; from < HIST_BUCKETS; from++) {
+		if (!h->group[from / HIST_STEPS]) {
+			from |= HIST_STEPS - 1;
+			continue;
+		}
+		*count = bucket_count(h, from);
+		if (*count)
+			return from;
+	}
+	return HIST_BUCKETS;
+}
+
+uint64_t hist_bucket_value(unsigned index)
+{
+	return bucket_middle(index);
+}
+
+static int encode_bucket(struct buf *b, bool is_short, unsigned step, unsigned index, uint64_t n)
+{
+	if (!is_short)
+		return buf_printf(b, "%u:%" PRIu64 ",", index, n);
+	return n == 1 ? buf_printf(b, "%u,", step) : buf_printf(b, "%ux%" PRIu64 ",", step, n);
+}
+
+static char *encode(const struct hist *h, bool is_short)
 {
 	struct buf b = {0};
-	unsigned index = bucket_of(h->min), last = bucket_of(h->max);
-	const char *comma = "";
+	unsigned index, before = 0;
+	uint64_t n;
 	int rc;
 
-	rc = buf_printf(&b, HIST_TEXT_HEAD "%" PRIu64 ";%" PRIu64 ";%" PRIu64 ";%" PRIu64 ";%" PRIu64 ";", h->min, h->max, h->sum,
-			h->at_least, h->lowest_at_least);
-	for (; !rc && index <= last; index++) {
-		uint64_t n = bucket_count(h, index);
-
-		if (!n)
-			continue;
-		rc = buf_printf(&b, "%s%u:%" PRIu64, comma, index, n);
-		comma = ",";
+	rc = buf_printf(&b, "%s%" PRIu64 ";%" PRIu64 ";%" PRIu64 ";%" PRIu64 ";%" PRIu64 ";",
+			is_short ? HIST_SHORT_HEAD : HIST_TEXT_HEAD, h->min, h->max, h->sum, h->at_least, h->lowest_at_least);
+	for (index = hist_next(h, 0, &n); !rc && index < HIST_BUCKETS; index = hist_next(h, index + 1, &n)) {
+		rc = encode_bucket(&b, is_short, index - before, index, n);
+		before = index;
 	}
 	if (rc) {
 		buf_fini(&b);
 		return NULL;
 	}
+	if (h->count)
+		b.data[b.used - 1] = '\0'; /* the last comma */
 	return b.data;
+}
+
+char *hist_encode(const struct hist *h)
+{
+	return encode(h, false);
+}
+
+char *hist_encode_short(const struct hist *h)
+{
+	return encode(h, true);
 }
 
 /* Reads "<digits><end>" at *text and steps behind it. */
@@ -335,24 +372,41 @@ static bool take_number(const char **text, char end, uint64_t *out)
 	return true;
 }
 
-/* "index:count,index:count", indices ascending, to the end of the text. */
-static int decode_buckets(const char *text, struct hist *h)
+/* One bucket and what stands behind it; *index has the bucket before and becomes this one. */
+static bool take_bucket(const char **text, bool is_short, uint64_t *index, uint64_t *n)
 {
-	uint64_t index, n, next = 0;
+	char end = strchr(*text, ',') ? ',' : '\0';
+	uint64_t at;
+
+	*n = 1;
+	if (!is_short) {
+		if (!take_number(text, ':', &at) || !take_number(text, end, n))
+			return false;
+	} else {
+		if (!take_number(text, end, &at) && !(take_number(text, 'x', &at) && take_number(text, end, n)))
+			return false;
+		if (at >= HIST_BUCKETS)
+			return false;
+		at += *index;
+	}
+	*index = at;
+	return !end || **text;
+}
+
+/* Buckets to the end of the text, indices ascending. */
+static int decode_buckets(const char *text, bool is_short, struct hist *h)
+{
+	uint64_t index = 0, n, next = 0;
 
 	while (*text) {
-		bool last = !strchr(text, ',');
-
-		if (!take_number(&text, ':', &index) || !take_number(&text, last ? '\0' : ',', &n))
+		if (!take_bucket(&text, is_short, &index, &n))
 			return -EINVAL;
-		if (index < next || index >= HIST_GROUPS * HIST_STEPS || !n || __builtin_add_overflow(h->count, n, &h->count))
+		if (index < next || index >= HIST_BUCKETS || !n || __builtin_add_overflow(h->count, n, &h->count))
 			return -EINVAL;
 		if (group_ensure(h, (unsigned)index / HIST_STEPS))
 			return -ENOMEM;
 		h->group[index / HIST_STEPS][index % HIST_STEPS] = n;
 		next = index + 1;
-		if (!last && !*text)
-			return -EINVAL;
 	}
 	return 0;
 }
@@ -384,10 +438,11 @@ static bool head_fits_buckets(const struct hist *h)
 
 int hist_decode(const char *text, struct hist **out)
 {
+	bool is_short = strncmp(text, HIST_SHORT_HEAD, strlen(HIST_SHORT_HEAD)) == 0;
 	struct hist *h;
 	int rc = -EINVAL;
 
-	if (strncmp(text, HIST_TEXT_HEAD, strlen(HIST_TEXT_HEAD)) != 0)
+	if (!is_short && strncmp(text, HIST_TEXT_HEAD, strlen(HIST_TEXT_HEAD)) != 0)
 		return -EINVAL;
 	text += strlen(HIST_TEXT_HEAD);
 	h = hist_new();
@@ -395,7 +450,7 @@ int hist_decode(const char *text, struct hist **out)
 		return -ENOMEM;
 	if (take_number(&text, ';', &h->min) && take_number(&text, ';', &h->max) && take_number(&text, ';', &h->sum) &&
 	    take_number(&text, ';', &h->at_least) && take_number(&text, ';', &h->lowest_at_least))
-		rc = decode_buckets(text, h);
+		rc = decode_buckets(text, is_short, h);
 	if (!rc && !head_fits_buckets(h))
 		rc = -EINVAL;
 	if (rc) {

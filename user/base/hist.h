@@ -39,11 +39,19 @@ bool hist_is_lower_bound(const struct hist *h, double q);
 /* Values strictly above limit (bucket resolution). */
 uint64_t hist_count_above(const struct hist *h, uint64_t limit);
 
+/* Its used buckets, in the order of their values: the first at or after `from`, or HIST_BUCKETS when there is none. */
+#define HIST_BUCKETS 5376u
+unsigned hist_next(const struct hist *h, unsigned from, uint64_t *count);
+uint64_t hist_bucket_value(unsigned index); /* the middle of the bucket */
+
 /*
- * Text form, mergeable: "toll.hist/1;min;max;sum;at_least;lowest_at_least;index:count,index:count,..." (decimal).
- * hist_encode returns a malloc'd string (caller frees) or NULL; hist_decode checks everything, -EINVAL on any defect.
+ * Text form, mergeable: "toll.hist/1;min;max;sum;at_least;lowest_at_least;index:count,index:count,..." (decimal), or, about half as long,
+ * "toll.hist/2;(the same head);step,stepxcount,...": how far each used bucket is from the one before, and its count unless it is 1.
+ * hist_encode and hist_encode_short return a malloc'd string (caller frees) or NULL; hist_decode reads both and checks everything,
+ * -EINVAL on any defect.
  */
 char *hist_encode(const struct hist *h);
+char *hist_encode_short(const struct hist *h);
 int hist_decode(const char *text, struct hist **out);
 
 #endif

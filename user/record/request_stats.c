@@ -2,7 +2,6 @@
 #include "record/request_stats.h"
 
 #include <errno.h>
-#include <stdbool.h>
 
 int request_stats_init(struct request_stats *s)
 {
@@ -33,8 +32,7 @@ static bool is_whole(uint16_t outcome)
 	return outcome == RECORD_OK || outcome == RECORD_HTTP_ERROR || outcome == RECORD_CHECK_FAILED;
 }
 
-/* Was it handed to a connection, or tried to be? A request that gave up while it queued in the driver was not. */
-static bool was_sent(const struct record_request *r)
+bool request_stats_was_sent(const struct record_request *r)
 {
 	if (r->sent_ns || r->connect_start_ns)
 		return true;
@@ -56,6 +54,12 @@ uint64_t request_last_known_ns(const struct record_request *r)
 	uint64_t last = max_u64(r->due_ns, max_u64(r->connect_start_ns, r->sent_ns));
 
 	return max_u64(last, max_u64(r->end_ns, max_u64(r->first_byte_ns, r->first_token_ns)));
+}
+
+uint64_t request_stats_latency_ns(const struct record_request *r, bool *at_least)
+{
+	*at_least = !is_whole(r->outcome);
+	return span_of(r->due_ns, *at_least ? request_last_known_ns(r) : r->end_ns);
 }
 
 static int record_span(struct hist *h, uint64_t from, uint64_t to, bool exact)
@@ -106,7 +110,7 @@ int request_stats_add(struct request_stats *s, const struct record_request *r)
 {
 	unsigned i;
 
-	s->sent += was_sent(r);
+	s->sent += request_stats_was_sent(r);
 	s->completed += is_whole(r->outcome);
 	s->failed += r->outcome != RECORD_OK;
 	s->outcome[r->outcome < RECORD_OUTCOMES ? r->outcome : RECORD_OTHER]++;

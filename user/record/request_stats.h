@@ -6,6 +6,8 @@
 #ifndef TOLL_RECORD_REQUEST_STATS_H
 #define TOLL_RECORD_REQUEST_STATS_H
 
+#include <stdbool.h>
+
 #include "base/hist.h"
 #include "record/request.h"
 
@@ -28,6 +30,10 @@ struct request_stats {
 	uint64_t check_passed[REQUEST_STATS_CHECKS], check_failed[REQUEST_STATS_CHECKS];
 };
 
+/* Was it handed to a connection, or tried to be? A request that gave up while it queued in the driver was not. */
+bool request_stats_was_sent(const struct record_request *r);
+/* due -> end; *at_least: it has no end, and lasted this long or longer. */
+uint64_t request_stats_latency_ns(const struct record_request *r, bool *at_least);
 int request_stats_init(struct request_stats *s); /* -ENOMEM */
 void request_stats_fini(struct request_stats *s);
 int request_stats_add(struct request_stats *s, const struct record_request *r);

@@ -139,6 +139,7 @@ json_t *report_build(const struct report_input *in)
 	build_warmup(&b);
 	build_classes(&b);
 	build_stages(&b);
+	build_blocks(&b);
 	build_upstreams(&b);
 	build_planted(&b);
 	build_exemplars(&b);

@@ -47,6 +47,9 @@ void build_set(struct build *b, json_t *object, const char *prefix, const struct
 void build_classes(struct build *b);
 void build_stages(struct build *b);
 
+/* build_blocks.c */
+void build_blocks(struct build *b);
+
 /* build_details.c */
 void build_upstreams(struct build *b);
 void build_planted(struct build *b);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attribution/blocks.h"
 #include "attribution/series.h"
 #include "base/clock.h"
 #include "session/gaps.h"
@@ -39,9 +40,19 @@ struct pipeline {
 	_Alignas(8) unsigned char aligned[sizeof(struct record_events) + RECORD_EVENTS_BATCH_MAX * sizeof(struct record_event)];
 };
 
+/* The measured part begins where the warm-up ends; the session knows when that is before the first record. */
+static struct blocks *blocks_of(const struct pipeline *p)
+{
+	struct blocks *b = attribution_blocks(p->attribution);
+
+	blocks_start(b, p->meta.start_ns ? p->meta.start_ns + p->meta.warmup_ns : 0);
+	return b;
+}
+
 static void on_whole(void *ctx, const struct whole_request *w)
 {
 	struct pipeline *p = ctx;
+	blocks_of(p);
 	int r = attribution_add(p->attribution, w);
 
 	if (!r)
@@ -165,6 +176,7 @@ static int frame_request(struct pipeline *p, const struct record_request *r)
 		span_add(&p->span, r);
 		if (r->stage_index < p->meta.stages)
 			span_add(&p->stage_span[r->stage_index], r);
+		ret = blocks_request(blocks_of(p), r);
 	}
 	for (unsigned i = 0; i < n && !ret; i++)
 		ret = request_stats_add(set[i], r);
@@ -221,6 +233,13 @@ static int frame_meta(struct pipeline *p, const char *text, uint32_t bytes)
 	return r;
 }
 
+static int frame_gauges(struct pipeline *p, const struct record_gauges *g)
+{
+	int r = blocks_gauges(blocks_of(p), g);
+
+	return r ? r : series_gauges(p->series, g);
+}
+
 static int frame_dispatch(struct pipeline *p, enum capture_frame type, const void *data, uint32_t bytes)
 {
 	uint64_t now_ns;
@@ -250,7 +269,7 @@ static int frame_dispatch(struct pipeline *p, enum capture_frame type, const voi
 		memcpy(&now_ns, data, sizeof(now_ns));
 		return frame_tick(p, now_ns);
 	case CAPTURE_GAUGES:
-		return bytes == sizeof(struct record_gauges) ? series_gauges(p->series, data) : -EPROTO;
+		return bytes == sizeof(struct record_gauges) ? frame_gauges(p, data) : -EPROTO;
 	case CAPTURE_END:
 		return 0;
 	}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The run in blocks of time, column by column: what `toll compare` draws its samples from. */
+#include "report/build.h"
+
+#include <stdlib.h>
+
+#include "attribution/blocks.h"
+
+static void put_u64(struct build *b, json_t *object, const char *key, const struct block *at, unsigned n,
+		    uint64_t (*value)(const struct block *))
+{
+	json_t *column = build_array(b, object, key);
+
+	for (unsigned i = 0; i < n; i++)
+		build_append(b, column, build_u64(value(&at[i])));
+}
+
+static uint64_t sent_of(const struct block *block)
+{
+	return block->sent;
+}
+
+static uint64_t ok_of(const struct block *block)
+{
+	return block->ok;
+}
+
+static uint64_t failed_of(const struct block *block)
+{
+	return block->failed;
+}
+
+static uint64_t joined_of(const struct block *block)
+{
+	return block->joined;
+}
+
+static uint64_t cpu_of(const struct block *block)
+{
+	return block->cpu_ns;
+}
+
+static const struct hist *latency_of(const struct block *block)
+{
+	return block->latency;
+}
+
+static const struct hist *toll_of(const struct block *block)
+{
+	return block->toll;
+}
+
+/* An empty block is an empty text. */
+static void put_hists(struct build *b, json_t *object, const char *key, const struct block *at, unsigned n,
+		      const struct hist *(*of)(const struct block *))
+{
+	json_t *column = build_array(b, object, key);
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct hist *h = of(&at[i]);
+		char *text = h ? hist_encode_short(h) : NULL;
+
+		if (h && !text)
+			b->failed = true;
+		build_append(b, column, json_string(text ? text : ""));
+		free(text);
+	}
+}
+
+static void put_phases(struct build *b, json_t *object, const struct block *at, unsigned n)
+{
+	json_t *phases = build_object(b, object, "phase_sum_ns");
+
+	for (unsigned phase = 0; phase < PHASES; phase++) {
+		uint64_t sum_ns = 0;
+
+		for (unsigned i = 0; i < n; i++)
+			sum_ns += at[i].phase_sum_ns[phase];
+		if (!sum_ns)
+			continue;
+		json_t *column = build_array(b, phases, phase_name((enum phase)phase));
+		for (unsigned i = 0; i < n; i++)
+			build_append(b, column, build_u64(at[i].phase_sum_ns[phase]));
+	}
+}
+
+void build_blocks(struct build *b)
+{
+	const struct blocks *blocks = b->in->attribution ? attribution_blocks(b->in->attribution) : NULL;
+	unsigned n = 0;
+	const struct block *at = blocks ? blocks_at(blocks, &n) : NULL;
+
+	if (!n) {
+		build_absent(b, "", "blocks", "no request was measured");
+		return;
+	}
+	json_t *object = build_object(b, b->doc, "blocks");
+	build_put(b, object, "width_ns", build_u64(blocks_width_ns(blocks)));
+	build_put(b, object, "count", build_u64(n));
+	if (b->in->total.stats) {
+		put_u64(b, object, "sent", at, n, sent_of);
+		put_u64(b, object, "ok", at, n, ok_of);
+		put_u64(b, object, "failed", at, n, failed_of);
+		put_hists(b, object, "latency", at, n, latency_of);
+	}
+	if (!build_no_probes(b->in)) {
+		put_u64(b, object, "joined", at, n, joined_of);
+		put_hists(b, object, "toll", at, n, toll_of);
+		put_phases(b, object, at, n);
+	}
+	if (blocks_has_cpu(blocks))
+		put_u64(b, object, "gateway_cpu_ns", at, n, cpu_of);
+}
