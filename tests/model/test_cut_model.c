@@ -249,9 +249,48 @@ static void test_cut_is_the_painters(void **state)
 	}
 }
 
+/* The painter's owner changes where, and only where, a span ends. */
+static void assert_spans_are_the_painters(const struct painter *p, const struct whole_request *w, unsigned max)
+{
+	struct phase_span span[256];
+	unsigned n = attribution_spans(w, span, max), i = 0;
+	uint64_t end_ns = n ? span[n - 1].to_ns : w->driver.due_ns;
+
+	assert_in_range(n, 0, max);
+	assert_int_equal(end_ns, w->t11);
+	for (uint64_t at = w->driver.due_ns; at < w->t11; at++) {
+		i += at == span[i].to_ns;
+		assert_true(i < n && span[i].from_ns <= at && at < span[i].to_ns);
+		if (i + 1 < max)
+			assert_int_equal(span[i].phase, painter_owner(p, at));
+		assert_true(i + 1 == n || span[i + 1].from_ns == span[i].to_ns);
+		assert_true(i + 1 >= n || span[i].phase != span[i + 1].phase);
+	}
+}
+
+static void test_spans_are_the_painters(void **state)
+{
+	struct rng r;
+	struct painter p;
+
+	(void)state;
+	rng_init(&r, test_seed(), 1);
+	for (unsigned round = 0; round < ROUNDS / 4; round++) {
+		static struct whole_request w;
+		random_request(&r, &w);
+		painter_init(&p, &w);
+		assert_spans_are_the_painters(&p, &w, 256);
+		assert_spans_are_the_painters(&p, &w, 4);
+		assert_int_equal(attribution_spans(&w, NULL, 0), 0);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_cut_is_the_painters)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cut_is_the_painters),
+		cmocka_unit_test(test_spans_are_the_painters),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

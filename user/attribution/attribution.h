@@ -51,6 +51,14 @@ struct phase_cut {
 /* Pure. Works for any marks with t11 >= t0; returns -EINVAL otherwise. */
 int attribution_cut(const struct whole_request *w, struct phase_cut *out);
 
+/* The same cut as stretches of time, in order, without gaps: neighbours differ in phase, and each phase's add up to its ns[]. */
+struct phase_span {
+	enum phase phase;
+	uint64_t from_ns, to_ns;
+};
+/* How many were written: at most max, the last of which then reaches to t11 whatever it holds. 0: as attribution_cut() fails. */
+unsigned attribution_spans(const struct whole_request *w, struct phase_span *out, unsigned max);
+
 /* Statistics of a set of requests (all, one class, one stage). Histograms may be NULL: nothing recorded. */
 struct attribution_set {
 	uint64_t requests; /* whole requests in it */

@@ -18,6 +18,8 @@
 struct cursor {
 	struct phase_cut *cut;
 	uint64_t at_ns;
+	struct phase_span *span; /* NULL: not wanted */
+	unsigned spans, spans_max;
 	uint64_t limit_ns; /* t9 until the answer has left: an early answer ends every phase before it */
 };
 
@@ -62,6 +64,16 @@ static uint64_t next_edge(const struct overlays *o, uint64_t at_ns, uint64_t to_
 	return edge;
 }
 
+static void span_add(struct cursor *c, enum phase phase, uint64_t to_ns)
+{
+	struct phase_span *last = c->spans ? &c->span[c->spans - 1] : NULL;
+
+	if (last && (last->phase == phase || c->spans == c->spans_max))
+		last->to_ns = to_ns;
+	else
+		c->span[c->spans++] = (struct phase_span){phase, c->at_ns, to_ns};
+}
+
 /* Everything from the cursor to to_ns: to the first overlay that holds, else to base. to_ns 0: the mark was not seen. */
 static void paint(struct cursor *c, uint64_t to_ns, enum phase base, const struct overlays *o)
 {
@@ -73,6 +85,8 @@ static void paint(struct cursor *c, uint64_t to_ns, enum phase base, const struc
 			if (span_holds(&o->of[k], c->at_ns))
 				phase = o->of[k].phase;
 		c->cut->ns[phase] += edge - c->at_ns;
+		if (c->span)
+			span_add(c, phase, edge);
 		c->at_ns = edge;
 	}
 }
@@ -205,23 +219,40 @@ static void cut_gateway(struct cursor *c, const struct whole_request *w)
 	paint(c, c->limit_ns, PHASE_LOCAL_ANSWER, &o);
 }
 
-int attribution_cut(const struct whole_request *w, struct phase_cut *out)
+static int cut_all(struct cursor *c, const struct whole_request *w)
 {
 	uint64_t t0 = w->driver.due_ns, t11 = w->t11;
-	struct cursor c = {.cut = out, .at_ns = t0};
 
-	memset(out, 0, sizeof(*out));
+	memset(c->cut, 0, sizeof(*c->cut));
 	if (t11 < t0)
 		return -EINVAL;
-	c.limit_ns = min_u64(w->t9 ? w->t9 : w->t10 ? w->t10 : t11, t11);
-	cut_arrival(&c, w);
-	cut_gateway(&c, w);
-	c.limit_ns = t11;
-	move(&c, w->t10, PHASE_NETWORK);
-	move(&c, t11, PHASE_STREAM);
-	out->total_ns = t11 - t0;
+	c->at_ns = t0;
+	c->limit_ns = min_u64(w->t9 ? w->t9 : w->t10 ? w->t10 : t11, t11);
+	cut_arrival(c, w);
+	cut_gateway(c, w);
+	c->limit_ns = t11;
+	move(c, w->t10, PHASE_NETWORK);
+	move(c, t11, PHASE_STREAM);
+	return 0;
+}
+
+int attribution_cut(const struct whole_request *w, struct phase_cut *out)
+{
+	struct cursor c = {.cut = out};
+
+	if (cut_all(&c, w))
+		return -EINVAL;
+	out->total_ns = w->t11 - w->driver.due_ns;
 	for (unsigned i = 0; i < PHASES; i++)
 		if (phase_is_toll((enum phase)i))
 			out->toll_ns += out->ns[i];
 	return 0;
+}
+
+unsigned attribution_spans(const struct whole_request *w, struct phase_span *out, unsigned max)
+{
+	struct phase_cut cut;
+	struct cursor c = {.cut = &cut, .span = out, .spans_max = max};
+
+	return max && !cut_all(&c, w) ? c.spans : 0;
 }

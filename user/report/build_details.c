@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#define EXEMPLAR_SPANS_MAX 64
+
 static void peer_address(const struct attribution_peer *peer, char *out, size_t size)
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -103,6 +105,22 @@ static void exemplar_phases(struct build *b, json_t *row, const struct phase_cut
 	}
 }
 
+/* Where each phase lay; the phases above are their sums. */
+static void exemplar_spans(struct build *b, json_t *row, const struct whole_request *w)
+{
+	struct phase_span span[EXEMPLAR_SPANS_MAX];
+	unsigned n = attribution_spans(w, span, EXEMPLAR_SPANS_MAX);
+	json_t *spans = build_array(b, row, "spans");
+
+	for (unsigned i = 0; i < n; i++) {
+		json_t *one = json_object();
+		build_put(b, one, "phase", json_string(phase_name(span[i].phase)));
+		build_put(b, one, "from_ns", build_u64(span[i].from_ns - w->driver.due_ns));
+		build_put(b, one, "to_ns", build_u64(span[i].to_ns - w->driver.due_ns));
+		build_append(b, spans, one);
+	}
+}
+
 static void exemplar_one(struct build *b, json_t *exemplars, const char *key, const struct attribution_exemplar *e)
 {
 	const struct record_request *r = &e->request.driver;
@@ -121,6 +139,7 @@ static void exemplar_one(struct build *b, json_t *exemplars, const char *key, co
 	build_put(b, row, "toll_ns", build_u64(e->cut.toll_ns));
 	build_put(b, row, "upstream_turns", json_integer(e->request.upstreams));
 	exemplar_phases(b, row, &e->cut);
+	exemplar_spans(b, row, &e->request);
 }
 
 void build_exemplars(struct build *b)

@@ -455,6 +455,7 @@ static const char schema_text[] =
 	"        \"total_ns\": {\"type\": \"integer\", \"minimum\": 0},\n"
 	"        \"toll_ns\": {\"type\": \"integer\", \"minimum\": 0},\n"
 	"        \"upstream_turns\": {\"type\": \"integer\", \"minimum\": 0},\n"
+	SCHEMA_SPANS
 	"        \"phases\": {\n"
 	"          \"type\": \"array\",\n"
 	"          \"items\": {\n"

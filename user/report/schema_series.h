@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Private to user/report: the schema's part on time series. */
+/* Private to user/report: the schema's parts on what goes over time. */
 #ifndef TOLL_REPORT_SCHEMA_SERIES_H
 #define TOLL_REPORT_SCHEMA_SERIES_H
 
@@ -46,6 +46,21 @@
 	"        }\n" \
 	"      }\n" \
 	"    },\n"
+
+#define SCHEMA_SPANS \
+	"        \"spans\": {\n" \
+	"          \"description\": \"the phases as stretches of time since the request was due, in order, without gaps\",\n" \
+	"          \"type\": \"array\",\n" \
+	"          \"items\": {\n" \
+	"            \"type\": \"object\",\n" \
+	"            \"required\": [\"phase\", \"from_ns\", \"to_ns\"],\n" \
+	"            \"properties\": {\n" \
+	"              \"phase\": {\"type\": \"string\"},\n" \
+	"              \"from_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"              \"to_ns\": {\"type\": \"integer\", \"minimum\": 0}\n" \
+	"            }\n" \
+	"          }\n" \
+	"        },\n"
 /* clang-format on */
 
 #endif

@@ -5,17 +5,33 @@
 
 #include "report/report.h"
 
+const struct text_part text_parts[] = {
+	{"problems", NULL, text_problems},
+	{"title", NULL, text_title},
+	{"run", "The run", text_head},
+	{"trust", "Trust", text_trust},
+	{"criteria", "Criteria", text_criteria},
+	{"charge", NULL, text_charge},
+	{"phases", "The toll", text_phases},
+	{"latency", "Latency", text_latency},
+	{"classes", "Classes and stages", text_sets},
+	{"streams", "Streams", text_streams},
+	{"upstreams", "Upstreams", text_upstreams},
+	{"planted", "Planted costs", text_planted},
+	{"exemplars", "Requests one by one", text_exemplars},
+	{"gateway", "The gateway", text_gateway},
+	{"driver", "The driver", text_driver},
+	{"capture", "The capture", text_capture},
+	{"not-measured", "Not measured", text_not_measured},
+};
+const unsigned text_parts_count = sizeof(text_parts) / sizeof(*text_parts);
+
 int report_print_text(const json_t *doc, FILE *out, bool colour)
 {
-	static void (*const parts[])(struct text *, const json_t *) = {
-		text_problems,  text_head,    text_trust,   text_criteria,  text_phases,
-		text_latency,   text_sets,    text_streams, text_upstreams, text_planted,
-		text_exemplars, text_gateway, text_driver,  text_capture,   text_not_measured,
-	};
 	struct text t = {.out = out, .colour = colour};
 
-	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
-		parts[i](&t, doc);
+	for (unsigned i = 0; i < text_parts_count; i++)
+		text_parts[i].print(&t, doc);
 	if (fflush(out) || ferror(out))
 		return errno ? -errno : -EIO;
 	return 0;

@@ -15,7 +15,18 @@
 
 enum text_style { TEXT_PLAIN, TEXT_BOLD, TEXT_DIM, TEXT_RED, TEXT_GREEN, TEXT_YELLOW, TEXT_CYAN };
 
+/* Takes the same words as cells and paragraphs instead of lines of characters: the HTML report. */
+enum text_align { TEXT_FLOW, TEXT_LEFT, TEXT_RIGHT };
+struct text_sink {
+	void *ctx;
+	void (*cell)(void *ctx, enum text_style style, enum text_align align, const char *s);
+	void (*line)(void *ctx); /* the row is whole */
+	void (*blank)(void *ctx); /* what comes next is another table */
+	void (*paragraph)(void *ctx, enum text_style label_style, const char *label, const char *s);
+};
+
 struct text {
+	const struct text_sink *sink; /* NULL: lines to out */
 	FILE *out;
 	bool colour;
 	unsigned columns; /* of the line so far */
@@ -49,11 +60,24 @@ const char *text_share(char buf[TEXT_CELL], double share); /* in a column: one d
 const char *text_spaced(char buf[TEXT_CELL], const char *name); /* "ring_full" -> "ring full" */
 const char *text_bar(char *buf, size_t size, unsigned width, double share);
 
-/* The parts, in the order of the report. */
+/*
+ * The parts, in the order of the report: terminal and HTML print the same ones. A part that has nothing to say prints nothing. A table's
+ * first line begins with a bold cell that no "  " precedes.
+ */
+struct text_part {
+	const char *id; /* "phases": also the anchor in the HTML */
+	const char *title; /* its heading there; NULL: none */
+	void (*print)(struct text *t, const json_t *doc);
+};
+extern const struct text_part text_parts[];
+extern const unsigned text_parts_count;
+
 void text_problems(struct text *t, const json_t *doc);
+void text_title(struct text *t, const json_t *doc);
 void text_head(struct text *t, const json_t *doc);
 void text_trust(struct text *t, const json_t *doc);
 void text_criteria(struct text *t, const json_t *doc);
+void text_charge(struct text *t, const json_t *doc); /* the toll in a sentence */
 void text_phases(struct text *t, const json_t *doc);
 void text_latency(struct text *t, const json_t *doc);
 void text_sets(struct text *t, const json_t *doc); /* classes and stages */

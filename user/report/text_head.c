@@ -122,13 +122,9 @@ static void head_load(struct text *t, const json_t *doc)
 	head_line(t, "load", &b);
 }
 
-void text_head(struct text *t, const json_t *doc)
+void text_title(struct text *t, const json_t *doc)
 {
 	char right[96], length[TEXT_CELL];
-	struct buf b = {0};
-	json_t *note;
-	size_t i;
-
 	const char *scenario = text_string(doc, "scenario");
 	double duration_s = text_number(doc, "duration_s");
 	text_left(t, TEXT_BOLD, LABEL, "toll");
@@ -138,6 +134,14 @@ void text_head(struct text *t, const json_t *doc)
 		 length);
 	text_right(t, TEXT_PLAIN, TEXT_COLUMNS - t->columns, right);
 	text_end(t);
+}
+
+void text_head(struct text *t, const json_t *doc)
+{
+	struct buf b = {0};
+	json_t *note;
+	size_t i;
+
 	head_gateway(t, doc);
 	head_machine(t, doc);
 	configuration_words(&b, json_object_get(doc, "configuration"), "");

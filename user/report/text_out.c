@@ -106,13 +106,20 @@ static void pad(struct text *t, unsigned n)
 
 void text_put(struct text *t, enum text_style style, const char *s)
 {
-	put_clipped(t, style, s, TEXT_COLUMNS);
+	if (t->sink)
+		t->sink->cell(t->sink->ctx, style, TEXT_FLOW, s);
+	else
+		put_clipped(t, style, s, TEXT_COLUMNS);
 }
 
 void text_left(struct text *t, enum text_style style, unsigned width, const char *s)
 {
 	unsigned start = t->columns;
 
+	if (t->sink) {
+		t->sink->cell(t->sink->ctx, style, TEXT_LEFT, s);
+		return;
+	}
 	put_clipped(t, style, s, width);
 	if (t->columns - start < width)
 		pad(t, width - (t->columns - start));
@@ -122,6 +129,10 @@ void text_right(struct text *t, enum text_style style, unsigned width, const cha
 {
 	unsigned n = text_width(s);
 
+	if (t->sink) {
+		t->sink->cell(t->sink->ctx, style, TEXT_RIGHT, s);
+		return;
+	}
 	/* a cell that is full still stands apart from the one before it */
 	pad(t, n < width ? width - n : 1);
 	put_clipped(t, style, s, width - 1);
@@ -129,6 +140,10 @@ void text_right(struct text *t, enum text_style style, unsigned width, const cha
 
 void text_end(struct text *t)
 {
+	if (t->sink) {
+		t->sink->line(t->sink->ctx);
+		return;
+	}
 	while (t->used && t->line[t->used - 1] == ' ')
 		t->used--;
 	fwrite(t->line, 1, t->used, t->out);
@@ -139,7 +154,10 @@ void text_end(struct text *t)
 
 void text_blank(struct text *t)
 {
-	text_end(t);
+	if (t->sink)
+		t->sink->blank(t->sink->ctx);
+	else
+		text_end(t);
 }
 
 /* "7.40 µs" is one word: a number stays with its unit. */
@@ -162,6 +180,10 @@ void text_wrap(struct text *t, enum text_style label_style, const char *label, u
 	char word[512];
 	bool first = true;
 
+	if (t->sink) {
+		t->sink->paragraph(t->sink->ctx, label_style, label, s);
+		return;
+	}
 	text_left(t, label_style, indent, label);
 	while (*(s += strspn(s, BLANKS))) {
 		size_t n = word_length(s);

@@ -9,11 +9,13 @@
 #define SHARE 9
 #define CELL 11
 
-static void charge_line(struct text *t, const json_t *doc)
+void text_charge(struct text *t, const json_t *doc)
 {
 	const json_t *toll = json_object_get(doc, "toll");
 	char p50[TEXT_CELL], p99[TEXT_CELL], share[TEXT_CELL], line[320];
 
+	if (!toll)
+		return;
 	snprintf(line, sizeof(line), "The gateway charges each request %s at p50, %s at p99", text_dist(p50, toll, "p50_ns"),
 		 text_dist(p99, toll, "p99_ns"));
 	text_put(t, TEXT_BOLD, line);
@@ -75,7 +77,6 @@ void text_phases(struct text *t, const json_t *doc)
 
 	if (!phases || !toll)
 		return;
-	charge_line(t, doc);
 	phase_header(t, "THE TOLL, phase by phase", "of toll");
 	phase_rows(t, phases, true, "share_of_toll");
 	phase_row(t, "toll", "", toll, 1.0, TEXT_BOLD);
