@@ -339,6 +339,18 @@ struct wire_lookup {
 	wire_u64 end_ns; /* 0: no answer was seen */
 };
 
+/* What an allocator function does with its arguments. */
+enum wire_alloc_kind {
+	WIRE_ALLOC_MALLOC = 0, /* (size) */
+	WIRE_ALLOC_CALLOC = 1, /* (number, size) */
+	WIRE_ALLOC_REALLOC = 2, /* (block, size) */
+	WIRE_ALLOC_FREE = 3, /* (block) */
+	WIRE_ALLOC_POSIX_MEMALIGN = 4, /* (&block, alignment, size), returns an errno */
+	WIRE_ALLOC_ALIGNED = 5, /* (alignment, size) */
+	WIRE_ALLOC_GO = 6, /* runtime.mallocgc(size, ...) */
+	WIRE_ALLOC_KINDS = 7,
+};
+
 /* Why data was lost, or a rule of the design was applied, counted per CPU. Index into the `counters` array. */
 enum wire_counter {
 	WIRE_COUNT_RING_FULL = 0, /* records refused by the ring buffer */

@@ -8,15 +8,17 @@
 #include "base/log.h"
 #include "base/options.h"
 #include "commands/commands.h"
+#include "commands/doctor_allocators.h"
 #include "probe/probe.h"
 
 static const struct command_help help = {
-	.usage = "toll doctor",
+	.usage = "toll doctor [--pid PID]",
 	.text = "Says what this kernel and these permissions allow, one line each: ability, yes or no, which path, and what a "
 		"report lacks "
 		"without it. Everything is tried: programs are loaded and attached, then a byte is sent there and back on "
-		"loopback.",
-	.examples = "  toll doctor\n",
+		"loopback. Then: which allocator functions a process has, and which instruction of each a probe sits on.",
+	.examples = "  toll doctor\n"
+		    "  toll doctor --pid 4242\n",
 };
 
 /* What no kernel path of ours shows, however good the kernel. */
@@ -39,7 +41,9 @@ static void row_print(const struct ability *a)
 int command_doctor(int argc, char **argv)
 {
 	bool verbose = false;
+	uint64_t pid = 0;
 	const struct option rows[] = {
+		{OPTION_U64, "pid", 'p', "PID", "tell the allocator probes of this process", &pid},
 		{OPTION_FLAG, "verbose", 'v', NULL, "print libbpf's messages too", &verbose},
 		{OPTION_END, NULL, 0, NULL, NULL, NULL},
 	};
@@ -64,6 +68,7 @@ int command_doctor(int argc, char **argv)
 		row_print(&ability[i]);
 		missing += ability[i].required && ability[i].state != ABILITY_YES;
 	}
+	doctor_allocators_print((uint32_t)pid);
 	printf("\nnever visible:\n");
 	for (size_t i = 0; i < sizeof(blind) / sizeof(blind[0]); i++)
 		printf("  %s\n", blind[i]);
