@@ -21,11 +21,16 @@ static const struct command_help help = {
 	.usage = "toll gateway --upstream URL [options]",
 	.text = "The reference gateway: a small honest reverse proxy that passes everything on to one upstream, with costs "
 		"planted by flag, so that "
-		"what toll measures can be compared with what is known. Plants: sleep=TIME@SIDE (other requests go on), "
-		"cpu=TIME@SIDE, "
-		"syscalls=COUNT@SIDE, handoff@SIDE (the side's later plants run in another thread); SIDE is request, response or "
-		"chunk; /N behind it "
-		"plants one request in N. Runs until it is interrupted.",
+		"what toll measures can be compared with what is known. A plant is COST@SIDE; SIDE is request, response or "
+		"chunk; /N behind it plants one request in N. Costs: "
+		"sleep=TIME (other requests go on), cpu=TIME, syscalls=N (of a µs or two), malloc=NxBYTES (and free), "
+		"page_faults=N (fresh memory), file_faults=N (pages that come from a disk), fsync=BYTES, lock=TIME (another "
+		"thread "
+		"holds it), handoff or handoff=TIME (the side's later plants run in another thread, which takes them up after so "
+		"long), hog=TIME (the event loop serves another connection first), neighbour=TIME (a process with real-time "
+		"priority takes the worker's CPU), quota=TIME/PERIOD (a control group's, which the request uses up), "
+		"resolver=TIME (request only: a name server takes so long before a new upstream connection). "
+		"Runs until it is interrupted.",
 	.examples = "  toll gateway --upstream http://127.0.0.1:9000 --plant sleep=1ms@request,cpu=200us@response\n"
 		    "  toll gateway --listen 127.0.0.1:8080 --upstream http://127.0.0.1:9000 --threads 2 --retries 2 --cache\n",
 };

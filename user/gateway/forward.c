@@ -237,7 +237,7 @@ static void request_go(struct forward *f)
 	if (ret)
 		answer_error(f, 500, "was not called", strerror(-ret));
 	else
-		attempt_start(f, false);
+		attempt_start(f, f->plants.resolved);
 }
 
 static void plants_done(struct plant_run *run, uint64_t wall_ns, uint64_t cpu_ns)
@@ -274,7 +274,8 @@ void forward_request(void *ctx, struct http_exchange *x)
 	f->body = http_request_body(x, &f->body_bytes);
 	if (s->truth.fd >= 0)
 		f->truth.tag = f->body ? tag_find(f->body, f->body_bytes) : 0;
-	f->plants = (struct plant_run){.place = &s->place, .chance = rng_u64(&s->rng), .done = plants_done, .ctx = f};
+	f->plants = (struct plant_run){
+		.place = &s->place, .truth = &f->truth, .chance = rng_u64(&s->rng), .done = plants_done, .ctx = f};
 	if (!plant_run_start(&f->plants, GATEWAY_REQUEST))
 		request_go(f);
 }

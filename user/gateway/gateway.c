@@ -3,13 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "gateway/cpu_quota.h"
 #include "gateway/forward.h"
 
 #define CACHE_BYTES ((size_t)64 << 20)
@@ -22,6 +25,8 @@ struct gateway {
 	struct upstream_target target;
 	struct cache *cache;
 	int truth_fd;
+	struct cpu_quota quota;
+	char directory[PATH_MAX]; /* for files that plants need */
 };
 
 struct worker {
@@ -35,14 +40,6 @@ struct worker {
 	bool started, helper_started;
 	struct forward_shared shared;
 };
-
-static bool hands_off(const struct gateway_plants *plants)
-{
-	for (unsigned i = 0; i < plants->count; i++)
-		if (plants->plant[i].kind == GATEWAY_PLANT_HANDOFF)
-			return true;
-	return false;
-}
 
 static void *loop_thread(void *arg)
 {
@@ -70,7 +67,36 @@ static int helper_open(struct worker *w)
 	return ret;
 }
 
-static int worker_open(struct worker *w, struct gateway *g, uint64_t index)
+/* What the plants need beside the worker's thread. */
+static int plants_open(struct worker *w, unsigned index, struct err *err)
+{
+	const struct gateway_plants *plants = &w->gateway->config->plants;
+	struct plant_site site = {.directory = w->gateway->directory, .thread = 2 * index};
+	struct plant_place *place = &w->shared.place;
+
+	place->plants = plants;
+	place->loop = w->loop;
+	int ret = plant_tools_open(&place->tools, plants, &site, err);
+	if (!ret && gateway_plants_have(plants, GATEWAY_PLANT_HOG))
+		ret = plant_hog_new(&place->hog, w->loop, err);
+	if (ret || !gateway_plants_have(plants, GATEWAY_PLANT_HANDOFF))
+		return ret;
+	site.thread++;
+	ret = plant_tools_open(&place->helper_tools, plants, &site, err);
+	if (ret)
+		return ret;
+	ret = helper_open(w);
+	return ret ? err_set(err, ret, "cannot start the thread that work is handed to: %s", strerror(-ret)) : 0;
+}
+
+static void plants_close(struct plant_place *place)
+{
+	plant_hog_free(place->hog);
+	plant_tools_close(&place->tools);
+	plant_tools_close(&place->helper_tools);
+}
+
+static int worker_open(struct worker *w, struct gateway *g, unsigned index, struct err *err)
 {
 	const struct http_server_config server = {
 		.listener = g->listener,
@@ -86,12 +112,11 @@ static int worker_open(struct worker *w, struct gateway *g, uint64_t index)
 	w->shared.retries = g->config->retries;
 	w->shared.authority = g->target.authority;
 	w->shared.cache = g->cache;
-	w->shared.place.plants = &g->config->plants;
-	w->shared.place.loop = w->loop;
 	rng_init(&w->shared.rng, 1, index);
 	ret = upstream_pool_new(&w->shared.pool, w->loop, &g->target);
-	if (!ret && hands_off(&g->config->plants))
-		ret = helper_open(w);
+	if (ret)
+		return ret;
+	ret = plants_open(w, index, err);
 	if (!ret)
 		ret = http_server_new(&w->server, w->loop, &server);
 	if (!ret)
@@ -124,9 +149,32 @@ static void worker_close(struct worker *w)
 	truth_log_fini(&w->shared.truth);
 	mailbox_close(&w->box);
 	mailbox_close(&w->helper_box);
+	plants_close(&w->shared.place);
 	if (w->helper_loop)
 		loop_free(w->helper_loop);
 	loop_free(w->loop);
+}
+
+/* A plant's file goes beside the truth log, or where temporary files are on a disk. */
+static void directory_choose(struct gateway *g)
+{
+	const char *log = g->config->truth_path, *slash = log ? strrchr(log, '/') : NULL;
+
+	if (slash)
+		snprintf(g->directory, sizeof(g->directory), "%.*s", (int)(slash - log + 1), log);
+	else
+		snprintf(g->directory, sizeof(g->directory), "%s", log ? "." : "/var/tmp");
+}
+
+/* Last: what was started before it (a neighbour) is not to live under it. */
+static int quota_open(struct gateway *g, struct err *err)
+{
+	const struct gateway_plants *plants = &g->config->plants;
+
+	for (unsigned i = 0; i < plants->count; i++)
+		if (plants->plant[i].kind == GATEWAY_PLANT_QUOTA)
+			return cpu_quota_set(&g->quota, plants->plant[i].amount, plants->plant[i].second, err);
+	return 0;
 }
 
 static int gateway_open(struct gateway *g, const struct gateway_config *config, struct err *err)
@@ -135,6 +183,7 @@ static int gateway_open(struct gateway *g, const struct gateway_config *config, 
 		.listen = config->listen, .backlog = config->backlog, .tls_cert = config->tls_cert, .tls_key = config->tls_key};
 
 	*g = (struct gateway){.config = config, .truth_fd = -1};
+	directory_choose(g);
 	int ret = upstream_target_open(&g->target, config->upstream, config->upstream_insecure, err);
 	if (ret)
 		return ret;
@@ -164,7 +213,7 @@ static void gateway_close(struct gateway *g)
 }
 
 /* Signals are the calling thread's: it sleeps, the workers do not. */
-static int workers_open(struct worker *workers, unsigned count, struct gateway *g)
+static int workers_open(struct worker *workers, unsigned count, struct gateway *g, struct err *err)
 {
 	sigset_t all, before;
 	int ret = 0;
@@ -172,7 +221,7 @@ static int workers_open(struct worker *workers, unsigned count, struct gateway *
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	for (unsigned i = 0; i < count && !ret; i++)
-		ret = worker_open(&workers[i], g, i);
+		ret = worker_open(&workers[i], g, i, err);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return ret;
 }
@@ -187,15 +236,18 @@ static int gateway_serve(struct gateway *g, struct err *err)
 	struct worker *workers = calloc(count, sizeof(*workers));
 	if (!workers)
 		return err_set(err, -ENOMEM, "out of memory for the gateway's workers");
-	int ret = workers_open(workers, count, g);
+	int ret = workers_open(workers, count, g, err);
 	if (ret)
 		err_set(err, ret, "cannot start the gateway's workers: %s", strerror(-ret));
-	else if (config->listening)
+	else
+		ret = quota_open(g, err);
+	if (!ret && config->listening)
 		config->listening(config->ctx, http_listener_port(g->listener));
 	while (!ret && !*config->stop)
 		clock_sleep_until(clock_now_ns() + STOP_LOOK_NS, config->stop);
 	for (unsigned i = 0; i < count; i++)
 		worker_close(&workers[i]);
+	cpu_quota_clear(&g->quota);
 	free(workers);
 	return ret;
 }

@@ -8,15 +8,26 @@
 #define TOLL_GATEWAY_GATEWAY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 
 enum gateway_plant_kind {
-	GATEWAY_PLANT_SLEEP = 0, /* sleep=1ms@SIDE: a timer of the event loop; other requests of the thread go on */
-	GATEWAY_PLANT_CPU = 1, /* cpu=200us@SIDE */
-	GATEWAY_PLANT_SYSCALLS = 2, /* syscalls=100@SIDE: getppid() N times */
-	GATEWAY_PLANT_HANDOFF = 3, /* handoff@SIDE: the work goes on in another thread */
+	GATEWAY_PLANT_SLEEP = 0, /* sleep=1ms: a timer of the event loop; other requests of the thread go on */
+	GATEWAY_PLANT_CPU = 1, /* cpu=200us: in user mode */
+	GATEWAY_PLANT_SYSCALLS = 2, /* syscalls=100: system calls that work and never block, a µs or two each */
+	GATEWAY_PLANT_HANDOFF = 3, /* handoff, handoff=1ms: the work goes on in another thread, which takes it up after so long */
+	GATEWAY_PLANT_LOCK = 4, /* lock=1ms: a mutex that another thread holds for so long */
+	GATEWAY_PLANT_FSYNC = 5, /* fsync=1MiB: so many bytes written to a file and synced */
+	GATEWAY_PLANT_MALLOC = 6, /* malloc=200x4KiB: so many blocks, and free() */
+	GATEWAY_PLANT_PAGE_FAULTS = 7, /* page_faults=100: the first touch of so many pages of fresh memory */
+	GATEWAY_PLANT_FILE_FAULTS = 8, /* file_faults=10: so many pages of a mapped file that come from the disk */
+	GATEWAY_PLANT_NEIGHBOUR = 9, /* neighbour=1ms: another process takes the worker's CPU for so long */
+	GATEWAY_PLANT_QUOTA = 10, /* quota=1ms/20ms: a cgroup's quota and period, which the request uses up */
+	GATEWAY_PLANT_RESOLVER = 11, /* resolver=2ms@request: a new upstream connection, after a name server took so long */
+	GATEWAY_PLANT_HOG = 12, /* hog=2ms: the event loop serves another connection first, which takes so long */
+	GATEWAY_PLANT_KINDS = 13,
 };
 enum gateway_side { GATEWAY_REQUEST = 0, GATEWAY_RESPONSE = 1, GATEWAY_CHUNK = 2, GATEWAY_SIDES = 3 };
 
@@ -24,7 +35,8 @@ struct gateway_plant {
 	enum gateway_plant_kind kind;
 	enum gateway_side side;
 	uint32_t every; /* "/N" behind it: one request in N, picked evenly at random, carries it; 1: each */
-	uint64_t amount; /* ns, or a count */
+	uint64_t amount; /* ns, bytes, or a count */
+	uint64_t second; /* malloc: bytes of a block; quota: ns of the period */
 };
 #define GATEWAY_PLANTS_MAX 16
 struct gateway_plants {
@@ -32,24 +44,28 @@ struct gateway_plants {
 	struct gateway_plant plant[GATEWAY_PLANTS_MAX];
 };
 /*
- * "sleep=1ms@request,cpu=200us@response/2", "none". Side request: after the whole request was read, before the first upstream
- * byte leaves
- * (before a cached answer); response: after the first upstream byte of the answer that is forwarded was read, before the first
- * byte to
- * the client; chunk: before each later piece of the body that was read is forwarded. Plants with the same N pick the same
- * requests.
- * Err names the word that is wrong and what is possible.
+ * "sleep=1ms@request,cpu=200us@response/2", "none". Side request: after the whole request was read, before the first upstream byte
+ * leaves (before a cached answer); response: after the first upstream byte of the answer that is forwarded was read, before the first
+ * byte to the client; chunk: before each later piece of the body that was read is forwarded. Plants with the same N pick the same
+ * requests. Err names the word that is wrong and what is possible.
  */
 int gateway_plants_parse(const char *text, struct gateway_plants *out, struct err *err);
+bool gateway_plants_have(const struct gateway_plants *plants, enum gateway_plant_kind kind);
+const char *gateway_side_name(enum gateway_side side);
+/* "cpu 200 µs", as a report names it. Returns buf. */
+const char *gateway_plant_describe(const struct gateway_plant *p, char *buf, size_t size);
+/* Which cause of a phase must show it: "own_user", "lock" ... */
+const char *gateway_plant_cause(enum gateway_plant_kind kind);
 
 /*
- * Truth of one request, one binary struct after another in the truth log (a file). Side request and response: time that the
- * plants took.
+ * Truth of one request, one binary struct after another in the truth log (a file), by the gateway's own clocks. Side request and
+ * response: what the plants took.
  */
 struct gateway_truth {
 	uint64_t tag; /* request id from the prompt, 0 = none */
 	uint64_t side_ns[GATEWAY_SIDES]; /* wall time around the plants of the side, summed */
 	uint64_t side_cpu_ns[GATEWAY_SIDES];
+	uint64_t plant_ns[GATEWAY_PLANTS_MAX]; /* of each plant, what lies in its cause; 0: the request did not carry it */
 	uint32_t chunks;
 	uint32_t upstream_turns;
 };

@@ -16,6 +16,7 @@
 #include "session/parts.h"
 
 #define PREFLIGHT_PATH "/v1/models"
+#define PLANT_TEXT_MAX (8 + 128 * GATEWAY_PLANTS_MAX) /* a plant that parses is shorter */
 
 static int directory_make(const char *path, struct err *err)
 {
@@ -74,7 +75,7 @@ static int provider_start(struct session *s)
 static int recipe_begin(struct session *s)
 {
 	const struct session_config *c = s->config;
-	char plant[200], truth[sizeof(s->truth_path) + 8];
+	char plant[PLANT_TEXT_MAX], truth[sizeof(s->truth_path) + 8];
 	const char *extra[OPTION_LIST_MAX + 2];
 	struct recipe_params params = {
 		.upstream_scheme = c->provider_tls_cert ? "https" : "http",

@@ -10,7 +10,6 @@
 #include "base/hist.h"
 #include "base/log.h"
 #include "base/map.h"
-#include "base/units.h"
 
 #define ROWS_MAX 1000000u
 
@@ -20,7 +19,6 @@ static const enum phase phase_of[GATEWAY_SIDES] = {
 	[GATEWAY_RESPONSE] = PHASE_PROCESS_RESPONSE,
 	[GATEWAY_CHUNK] = PHASE_STREAM,
 };
-static const char *const side_name[GATEWAY_SIDES] = {"request", "response", "chunk"};
 
 /* Medians of one side: the gateway's clock around the plants, the phase with them, the phase without. */
 struct side {
@@ -86,28 +84,19 @@ static void log_join(FILE *log, const struct map *rows, struct side side[GATEWAY
 	}
 }
 
-/* "sleep=1.00 ms, cpu=200 µs @request". */
+/* "sleep 1.00 ms, cpu 200 µs @request". */
 static void side_describe(char *out, size_t size, const struct gateway_plants *plants, enum gateway_side which)
 {
-	static const char *const kind[] = {"sleep", "cpu", "syscalls", "handoff"};
-	char amount[32];
+	char plant[96];
 	size_t used = 0;
 
 	out[0] = '\0';
-	for (unsigned i = 0; i < plants->count && used < size; i++) {
-		const struct gateway_plant *p = &plants->plant[i];
-
-		if (p->side != which)
-			continue;
-		units_format_ns(amount, sizeof(amount), p->amount);
-		if (p->kind == GATEWAY_PLANT_SYSCALLS)
-			units_format_count(amount, sizeof(amount), p->amount);
-		used += (size_t)snprintf(out + used, size - used, "%s%s%s%s", used ? ", " : "", kind[p->kind],
-					 p->kind == GATEWAY_PLANT_HANDOFF ? "" : " ",
-					 p->kind == GATEWAY_PLANT_HANDOFF ? "" : amount);
-	}
+	for (unsigned i = 0; i < plants->count && used < size; i++)
+		if (plants->plant[i].side == which)
+			used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "",
+						 gateway_plant_describe(&plants->plant[i], plant, sizeof(plant)));
 	if (used < size)
-		snprintf(out + used, size - used, " @%s", side_name[which]);
+		snprintf(out + used, size - used, " @%s", gateway_side_name(which));
 }
 
 static void side_report(const struct side *s, const struct gateway_plants *plants, enum gateway_side which,
