@@ -30,6 +30,14 @@ static __always_inline void count_add(enum wire_counter which, __u64 n)
 		c->n[which] += n;
 }
 
+static __always_inline void emit_header(struct wire_header *h, enum wire_kind kind, __u32 bytes, __u64 now_ns)
+{
+	h->kind = (__u16)kind;
+	h->size = (__u16)bytes;
+	h->reserved = 0;
+	h->time_ns = now_ns;
+}
+
 /* A record to fill, its header set; NULL (counted) when the ring is full. */
 static __always_inline void *emit_reserve(enum wire_kind kind, __u32 bytes, __u64 now_ns)
 {
@@ -39,10 +47,7 @@ static __always_inline void *emit_reserve(enum wire_kind kind, __u32 bytes, __u6
 		count_add(WIRE_COUNT_RING_FULL, 1);
 		return NULL;
 	}
-	h->kind = (__u16)kind;
-	h->size = (__u16)bytes;
-	h->reserved = 0;
-	h->time_ns = now_ns;
+	emit_header(h, kind, bytes, now_ns);
 	return h;
 }
 

@@ -40,8 +40,8 @@ static __always_inline void find_listener(struct sock *sk, __u32 role)
 
 	if (!st)
 		return;
-	st->role = (__u8)role;
-	st->side = WIRE_SIDE_LISTENER;
+	st->open.role = (__u8)role;
+	st->open.side = WIRE_SIDE_LISTENER;
 	bpf_map_update_elem(&listeners, &key, &value, BPF_ANY);
 	found_listeners++;
 }
@@ -78,22 +78,22 @@ static __always_inline void find_connection(struct sock *sk, __u32 role)
 	if (!tp)
 		return;
 	st = sock_state_get(sk);
-	if (st && (st->side == WIRE_SIDE_SERVER || st->side == WIRE_SIDE_CLIENT))
+	if (st && (st->open.side == WIRE_SIDE_SERVER || st->open.side == WIRE_SIDE_CLIENT))
 		return; /* we saw it being made */
 	st = sock_state_make(sk);
 	if (!st)
 		return;
 	if (!find_positions(tp, st))
 		return;
-	st->conn = bpf_get_socket_cookie(sk);
-	st->role = (__u8)role;
+	st->open.conn = bpf_get_socket_cookie(sk);
+	st->open.role = (__u8)role;
 	st->conn_flags = WIRE_CONN_FOUND_OPEN;
 	if (tp->copied_seq != tp->rcv_nxt || tp->snd_una != tp->write_seq) {
 		st->conn_flags |= WIRE_CONN_MID_TURN;
-		st->turn_flags |= WIRE_TURN_MID;
+		st->open.flags |= WIRE_TURN_MID;
 	}
 	/* last: from here on marks are taken */
-	st->side = bpf_map_lookup_elem(&listeners, &key) ? WIRE_SIDE_SERVER : WIRE_SIDE_CLIENT;
+	st->open.side = bpf_map_lookup_elem(&listeners, &key) ? WIRE_SIDE_SERVER : WIRE_SIDE_CLIENT;
 	conn_send(sk, st, bpf_ktime_get_ns(), 0);
 	found_connections++;
 }
@@ -131,14 +131,14 @@ int toll_find(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
-static __always_inline __u64 turn_last_ns(const struct sock_state *st)
+static __always_inline __u64 turn_last_ns(const struct wire_turn *t)
 {
-	__u64 last = st->lane[WIRE_LANE_IN].last_ns;
+	__u64 last = t->lane[WIRE_LANE_IN].last_ns;
 
-	if (st->lane[WIRE_LANE_READ].last_ns > last)
-		last = st->lane[WIRE_LANE_READ].last_ns;
-	if (st->lane[WIRE_LANE_OUT].last_ns > last)
-		last = st->lane[WIRE_LANE_OUT].last_ns;
+	if (t->lane[WIRE_LANE_READ].last_ns > last)
+		last = t->lane[WIRE_LANE_READ].last_ns;
+	if (t->lane[WIRE_LANE_OUT].last_ns > last)
+		last = t->lane[WIRE_LANE_OUT].last_ns;
 	return last;
 }
 
@@ -161,8 +161,8 @@ static __always_inline bool flush_marks(struct sock_state *st, __u32 generation)
 	if (!m)
 		return false;
 	bpf_probe_read_kernel(m->mark, sizeof(m->mark), st->marks.mark);
-	m->conn = st->conn;
-	m->turn = st->turn;
+	m->conn = st->open.conn;
+	m->turn = st->open.turn;
 	m->count = st->marks.count;
 	m->h.size = (__u16)(__builtin_offsetof(struct wire_marks, mark) + m->count * sizeof(struct wire_mark));
 	if (!snapshot_holds(st, generation)) {
@@ -179,7 +179,8 @@ static __always_inline void flush_turn(struct sock_state *st, __u32 generation)
 
 	if (!t)
 		return;
-	turn_fill(t, st, WIRE_TURN_STILL_OPEN);
+	bpf_probe_read_kernel(&t->conn, sizeof(*t) - __builtin_offsetof(struct wire_turn, conn), &st->open.conn);
+	t->flags |= WIRE_TURN_STILL_OPEN;
 	if (!snapshot_holds(st, generation)) {
 		bpf_ringbuf_discard(t, BPF_RB_NO_WAKEUP);
 		return;
@@ -199,10 +200,11 @@ int toll_flush(struct bpf_iter__bpf_sk_storage_map *ctx)
 	if (!sk)
 		return 0;
 	st = sock_state_get(sk);
-	if (!st || (st->side != WIRE_SIDE_SERVER && st->side != WIRE_SIDE_CLIENT))
+	if (!st || (st->open.side != WIRE_SIDE_SERVER && st->open.side != WIRE_SIDE_CLIENT))
 		return 0;
 	generation = *(volatile __u32 *)&st->generation;
-	if ((generation & 1) || generation == st->flushed || turn_is_empty(st) || turn_last_ns(st) >= flush_before_ns)
+	if ((generation & 1) || generation == st->flushed || turn_is_empty(&st->open) ||
+	    turn_last_ns(&st->open) >= flush_before_ns)
 		return 0;
 	if (flush_marks(st, generation))
 		flush_turn(st, generation);

@@ -78,6 +78,7 @@ struct sock {
 	__u32 sk_ack_backlog;
 	__u32 sk_max_ack_backlog;
 	__u16 sk_protocol;
+	void *sk_bpf_storage; /* NULL: no BPF program keeps anything of this socket */
 };
 struct socket {
 	struct sock *sk;
@@ -98,6 +99,10 @@ struct sk_buff {
 	unsigned char *head;
 	unsigned char *data;
 	__u16 transport_header;
+};
+/* Only the type is used, of direct loads from a header. */
+struct tcphdr {
+	__be32 seq;
 };
 struct file;
 struct upid {

@@ -4,7 +4,36 @@
 
 static __always_inline bool state_is_open(const struct sock_state *st)
 {
-	return st && (st->side == WIRE_SIDE_SERVER || st->side == WIRE_SIDE_CLIENT);
+	return st && (st->open.side == WIRE_SIDE_SERVER || st->open.side == WIRE_SIDE_CLIENT);
+}
+
+/* Direct loads from a header where the kernel has bpf_rdonly_cast() (6.2); a copy by helper costs a mark a third more. */
+const volatile bool can_cast = false;
+extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+
+/* Sequence number and bytes of the TCP header at `at`. */
+static __always_inline bool tcp_head_read(const unsigned char *at, __u32 *seq, __u32 *head_bytes)
+{
+	const struct tcp_head *direct;
+	struct tcp_head th;
+
+	if (can_cast) {
+		direct = bpf_rdonly_cast(at, bpf_core_type_id_kernel(struct tcphdr));
+		*seq = bpf_ntohl(direct->seq);
+		*head_bytes = (__u32)(direct->doff_res >> 4) * 4;
+		return true;
+	}
+	if (bpf_probe_read_kernel(&th, sizeof(th), at))
+		return false;
+	*seq = bpf_ntohl(th.seq);
+	*head_bytes = (__u32)(th.doff_res >> 4) * 4;
+	return true;
+}
+
+static __always_inline struct tcp_sock *tcp_sock_of(struct sock *sk)
+{
+	/* sockets with a state of ours are TCP */
+	return can_cast ? bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock)) : bpf_skc_to_tcp_sock(sk);
 }
 
 /* OUT: a segment with new data goes to the device. It repeats for retransmits and for every device on the path: only new bytes count. */
@@ -13,8 +42,7 @@ int BPF_PROG(toll_leaves, struct sk_buff *skb)
 {
 	struct sock *sk = skb->sk;
 	struct sock_state *st;
-	struct tcp_head th;
-	__u32 transport, payload, head_bytes;
+	__u32 transport, payload, head_bytes, seq;
 	__u64 end;
 
 	if (!sk)
@@ -26,49 +54,24 @@ int BPF_PROG(toll_leaves, struct sk_buff *skb)
 	if (!state_is_open(st))
 		return 0;
 	transport = skb->transport_header;
-	if (bpf_probe_read_kernel(&th, sizeof(th), skb->head + transport))
+	if (!tcp_head_read(skb->head + transport, &seq, &head_bytes))
 		return 0;
-	head_bytes = transport - (__u32)(skb->data - skb->head) + (__u32)(th.doff_res >> 4) * 4;
+	head_bytes += transport - (__u32)(skb->data - skb->head);
 	if (skb->len <= head_bytes)
 		return 0;
 	payload = skb->len - head_bytes;
-	end = position_of(st->out_base, st->pos[WIRE_LANE_OUT], bpf_ntohl(th.seq) + payload);
+	end = position_of(st->out_base, st->pos[WIRE_LANE_OUT], seq + payload);
 	if ((__s64)(end - st->pos[WIRE_LANE_OUT]) <= 0)
 		return 0;
 	mark_take(st, WIRE_LANE_OUT, end, bpf_ktime_get_ns(), sock_is_owned(sk) ? bpf_get_current_pid_tgid() : 0, 0);
 	return 0;
 }
 
-/* IN: a segment reaches an established socket; readable right after if it is in order. */
-SEC("tp_btf/tcp_probe")
-int BPF_PROG(toll_readable, struct sock *sk, struct sk_buff *skb)
-{
-	struct sock_state *st = sock_state_get(sk);
-	struct tcp_head th;
-	__u32 seq, payload, head_bytes;
-	__u64 start, end;
-
-	if (!state_is_open(st))
-		return 0;
-	if (bpf_probe_read_kernel(&th, sizeof(th), skb->data))
-		return 0;
-	head_bytes = (__u32)(th.doff_res >> 4) * 4;
-	if (skb->len <= head_bytes)
-		return 0;
-	payload = skb->len - head_bytes;
-	seq = bpf_ntohl(th.seq);
-	start = position_of(st->in_base, st->pos[WIRE_LANE_IN], seq);
-	end = start + payload;
-	/* Out of order: not readable yet; sk_data_ready or the read will tell. */
-	if ((__s64)(start - st->pos[WIRE_LANE_IN]) > 0 || (__s64)(end - st->pos[WIRE_LANE_IN]) <= 0)
-		return 0;
-	mark_take(st, WIRE_LANE_IN, end, bpf_ktime_get_ns(), 0, 0);
-	return 0;
-}
-
 /*
- * IN, second witness (6.3+): data that came with the handshake's last ACK, after half-close, or that filled a hole never
- * passed tcp_probe in order. rcv_nxt counts a FIN as one byte.
+ * IN (6.3+): the process is told that there is something to read, 1.3 us after tcp_probe. Data that came with the handshake's last ACK,
+ * after half-close or that filled a hole passes here too. The reader needs the socket's lock, which is held until after this: never before
+ * its read. A socket that waits for more than one byte (SO_RCVLOWAT) is told late; if its read comes first, the read tells.
+ * rcv_nxt counts a FIN as one byte.
  */
 SEC("?tp_btf/sk_data_ready")
 int BPF_PROG(toll_data_ready, struct sock *sk)
@@ -80,19 +83,35 @@ int BPF_PROG(toll_data_ready, struct sock *sk)
 
 	if (!state_is_open(st))
 		return 0;
-	tp = bpf_skc_to_tcp_sock(sk);
+	tp = tcp_sock_of(sk);
 	if (!tp)
 		return 0;
 	next = tp->rcv_nxt;
-	if (next == st->in_base + (__u32)st->pos[WIRE_LANE_IN])
-		return 0;
 	if (tcp_fin_received(sk->__sk_common.skc_state))
 		next--;
 	end = position_of(st->in_base, st->pos[WIRE_LANE_IN], next);
 	if ((__s64)(end - st->pos[WIRE_LANE_IN]) <= 0)
 		return 0;
-	count_add(WIRE_COUNT_IN_INFERRED, 1);
-	mark_take(st, WIRE_LANE_IN, end, bpf_ktime_get_ns(), 0, WIRE_MARK_INFERRED);
+	mark_take(st, WIRE_LANE_IN, end, bpf_ktime_get_ns(), 0, 0);
+	return 0;
+}
+
+/* IN, before 6.3: a segment reaches an established socket; readable right after if it is in order. */
+SEC("?tp_btf/tcp_probe")
+int BPF_PROG(toll_readable, struct sock *sk, struct sk_buff *skb)
+{
+	struct sock_state *st = sock_state_get(sk);
+	__u32 seq, head_bytes;
+	__u64 start, end;
+
+	if (!state_is_open(st) || !tcp_head_read(skb->data, &seq, &head_bytes) || skb->len <= head_bytes)
+		return 0;
+	start = position_of(st->in_base, st->pos[WIRE_LANE_IN], seq);
+	end = start + skb->len - head_bytes;
+	/* Out of order: not readable yet; the read will tell. */
+	if ((__s64)(start - st->pos[WIRE_LANE_IN]) > 0 || (__s64)(end - st->pos[WIRE_LANE_IN]) <= 0)
+		return 0;
+	mark_take(st, WIRE_LANE_IN, end, bpf_ktime_get_ns(), 0, 0);
 	return 0;
 }
 
@@ -107,7 +126,7 @@ int BPF_PROG(toll_read, struct sock *sk)
 
 	if (!state_is_open(st))
 		return 0;
-	tp = bpf_skc_to_tcp_sock(sk);
+	tp = tcp_sock_of(sk);
 	if (!tp)
 		return 0;
 	copied = tp->copied_seq;
@@ -150,10 +169,10 @@ int BPF_PROG(toll_retransmit, const struct sock *sk)
 	st = sock_state_get(sk);
 	if (!state_is_open(st))
 		return 0;
-	st->retransmits++;
+	st->open.retransmits++;
 	st->retransmits_total++;
 	count_add(WIRE_COUNT_RETRANSMITS, 1);
-	if (st->side != WIRE_SIDE_CLIENT || st->turn)
+	if (st->open.side != WIRE_SIDE_CLIENT || st->open.turn)
 		return 0;
 	if (!st->listen_full && !listener_is_full(sk))
 		return 0;
@@ -161,7 +180,7 @@ int BPF_PROG(toll_retransmit, const struct sock *sk)
 	if (sk->__sk_common.skc_state == KERNEL_TCP_SYN_SENT)
 		st->conn_flags |= WIRE_CONN_LISTEN_FULL;
 	else
-		st->turn_flags |= WIRE_TURN_LISTEN_FULL;
+		st->open.flags |= WIRE_TURN_LISTEN_FULL;
 	return 0;
 }
 
@@ -176,9 +195,9 @@ static __always_inline void on_syn_sent(const struct sock *sk, __u64 now_ns)
 	if (!st)
 		return;
 	__builtin_memset(st, 0, sizeof(*st)); /* a socket may connect again after it failed */
-	st->conn = bpf_get_socket_cookie((void *)sk);
-	st->role = (__u8)role;
-	st->side = WIRE_SIDE_CLIENT;
+	st->open.conn = bpf_get_socket_cookie((void *)sk);
+	st->open.role = (__u8)role;
+	st->open.side = WIRE_SIDE_CLIENT;
 	st->connect_tgid = (__u32)(bpf_get_current_pid_tgid() >> 32);
 	st->syn_ns = now_ns;
 	st->listen_full = listener_is_full(sk);
@@ -195,8 +214,8 @@ static __always_inline void on_listen(const struct sock *sk)
 	st = sock_state_make(sk);
 	if (!st)
 		return;
-	st->role = (__u8)value.role;
-	st->side = WIRE_SIDE_LISTENER;
+	st->open.role = (__u8)value.role;
+	st->open.side = WIRE_SIDE_LISTENER;
 	bpf_map_update_elem(&listeners, &key, &value, BPF_ANY);
 }
 
@@ -207,9 +226,9 @@ static __always_inline void on_established(const struct sock *sk, struct sock_st
 
 	if (!tp)
 		return;
-	if (st->side == WIRE_SIDE_LISTENER) {
-		st->side = WIRE_SIDE_SERVER;
-		st->conn = bpf_get_socket_cookie((void *)sk);
+	if (st->open.side == WIRE_SIDE_LISTENER) {
+		st->open.side = WIRE_SIDE_SERVER;
+		st->open.conn = bpf_get_socket_cookie((void *)sk);
 	} else if (listener_is_full(sk)) {
 		st->listen_full = 1;
 	}
@@ -222,13 +241,13 @@ static __always_inline void close_send(struct sock_state *st, __u64 now_ns)
 {
 	struct wire_close *c;
 
-	if (!turn_is_empty(st))
+	if (!turn_is_empty(&st->open))
 		turn_send(st, now_ns);
 	c = emit_reserve(WIRE_KIND_CLOSE, sizeof(*c), now_ns);
 	if (!c)
 		return;
-	c->conn = st->conn;
-	c->turns = st->turn;
+	c->conn = st->open.conn;
+	c->turns = st->open.turn;
 	c->retransmits = st->retransmits_total;
 	emit_submit(c);
 }
@@ -240,8 +259,8 @@ static __always_inline void connect_failed_send(const struct sock *sk, struct so
 
 	if (!f)
 		return;
-	f->conn = st->conn;
-	f->role = st->role;
+	f->conn = st->open.conn;
+	f->role = st->open.role;
 	f->reserved0 = 0;
 	f->peer_port = bpf_ntohs(sk->__sk_common.skc_dport);
 	f->err = (__u32)sk->sk_err;
@@ -255,15 +274,15 @@ static __always_inline void on_close(const struct sock *sk, struct sock_state *s
 	struct listener_key key = {.netns = sock_netns(sk), .port = sk->__sk_common.skc_num};
 
 	*(volatile __u32 *)&st->generation = st->generation + 1;
-	if (st->side == WIRE_SIDE_LISTENER) {
+	if (st->open.side == WIRE_SIDE_LISTENER) {
 		if (oldstate == KERNEL_TCP_LISTEN)
 			bpf_map_delete_elem(&listeners, &key);
 	} else if (oldstate == KERNEL_TCP_SYN_SENT) {
 		connect_failed_send(sk, st, now_ns);
-	} else if (st->side != WIRE_SIDE_NONE) {
+	} else if (st->open.side != WIRE_SIDE_NONE) {
 		close_send(st, now_ns);
 	}
-	st->side = WIRE_SIDE_NONE;
+	st->open.side = WIRE_SIDE_NONE;
 	*(volatile __u32 *)&st->generation = st->generation + 1;
 }
 
@@ -307,7 +326,7 @@ int BPF_PROG(toll_accept, struct sock *listening)
 	struct wire_accept *a;
 	__u64 ret = 0, pid_tgid;
 
-	if (!st || st->role != WIRE_ROLE_GATEWAY || bpf_get_func_ret(ctx, &ret) || !ret)
+	if (!st || st->open.role != WIRE_ROLE_GATEWAY || bpf_get_func_ret(ctx, &ret) || !ret)
 		return 0;
 	a = emit_reserve(WIRE_KIND_ACCEPT, sizeof(*a), bpf_ktime_get_ns());
 	if (!a)

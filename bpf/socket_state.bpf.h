@@ -10,29 +10,19 @@
 #include "bpf/target.bpf.h"
 
 struct sock_state {
-	__u64 conn; /* socket cookie */
 	__u32 generation; /* odd while a mark is being taken */
 	__u32 flushed; /* generation that the flush iterator has sent */
-	__u8 role;
-	__u8 side;
+	__u32 connect_tgid;
 	__u8 conn_flags;
 	__u8 listen_full; /* CLIENT: the listener's accept queue was full when we knocked */
-	__u32 connect_tgid;
+	__u16 reserved0;
 	__u32 in_base; /* sequence number of position 0 */
 	__u32 out_base;
 	__u64 syn_ns;
 	__u64 pos[WIRE_LANES]; /* after the last mark of each lane */
-	__u32 turn;
 	__u32 retransmits_total;
-	/* the turn that is open */
-	__u32 retransmits;
-	__u32 marks_dropped;
-	__u32 marks_kept;
-	__u16 turn_flags;
-	__u16 reserved0;
-	struct wire_lane_span lane[WIRE_LANES];
-	struct wire_thread reader;
-	struct wire_thread sender;
+	__u32 marks_kept; /* of the open turn */
+	struct wire_turn open; /* the turn that is open, as it will be sent: role, side and cookie stay */
 	struct wire_marks marks;
 };
 
@@ -60,8 +50,14 @@ struct {
 	__type(value, struct listener);
 } listeners SEC(".maps") __weak;
 
+/*
+ * Of a full socket only. The pointer is looked at first: most sockets that pass a tracepoint are not watched, and a look-up that finds
+ * nothing costs them as much as a mark costs a watched one.
+ */
 static __always_inline struct sock_state *sock_state_get(const struct sock *sk)
 {
+	if (bpf_core_field_exists(sk->sk_bpf_storage) && !sk->sk_bpf_storage)
+		return NULL;
 	return bpf_sk_storage_get(&sockets, (void *)sk, NULL, 0);
 }
 
@@ -85,25 +81,9 @@ static __always_inline __u64 position_of(__u32 base, __u64 near, __u32 seq)
 	return near + (__u64)(__s64)(__s32)(seq - (base + (__u32)near));
 }
 
-static __always_inline bool turn_is_empty(const struct sock_state *st)
+static __always_inline bool turn_is_empty(const struct wire_turn *t)
 {
-	return !st->lane[WIRE_LANE_IN].count && !st->lane[WIRE_LANE_READ].count && !st->lane[WIRE_LANE_OUT].count;
-}
-
-static __always_inline void turn_fill(struct wire_turn *t, const struct sock_state *st, __u16 more_flags)
-{
-	t->conn = st->conn;
-	t->turn = st->turn;
-	t->flags = st->turn_flags | more_flags;
-	t->role = st->role;
-	t->side = st->side;
-	t->lane[WIRE_LANE_IN] = st->lane[WIRE_LANE_IN];
-	t->lane[WIRE_LANE_READ] = st->lane[WIRE_LANE_READ];
-	t->lane[WIRE_LANE_OUT] = st->lane[WIRE_LANE_OUT];
-	t->reader = st->reader;
-	t->sender = st->sender;
-	t->retransmits = st->retransmits;
-	t->marks_dropped = st->marks_dropped;
+	return !t->lane[WIRE_LANE_IN].count && !t->lane[WIRE_LANE_READ].count && !t->lane[WIRE_LANE_OUT].count;
 }
 
 /* Sends the batch of marks that is filling. */
@@ -119,11 +99,11 @@ static __noinline int marks_send(struct sock_state *st, __u64 now_ns)
 	st->marks.h.size = (__u16)bytes;
 	st->marks.h.reserved = 0;
 	st->marks.h.time_ns = now_ns;
-	st->marks.conn = st->conn;
-	st->marks.turn = st->turn;
+	st->marks.conn = st->open.conn;
+	st->marks.turn = st->open.turn;
 	if (!emit_copy(&st->marks, bytes)) {
-		st->marks_dropped += count;
-		st->turn_flags |= WIRE_TURN_MARKS_DROPPED;
+		st->open.marks_dropped += count;
+		st->open.flags |= WIRE_TURN_MARKS_DROPPED;
 	}
 	st->marks.count = 0;
 	return 0;
@@ -132,22 +112,16 @@ static __noinline int marks_send(struct sock_state *st, __u64 now_ns)
 /* Sends the open turn and starts the next. */
 static __noinline int turn_send(struct sock_state *st, __u64 now_ns)
 {
-	struct wire_turn *t;
+	struct wire_turn *t = &st->open;
 
-	marks_send(st, now_ns);
-	t = emit_reserve(WIRE_KIND_TURN, sizeof(*t), now_ns);
-	if (t) {
-		turn_fill(t, st, 0);
-		emit_submit(t);
-	}
-	st->turn++;
-	st->turn_flags = 0;
-	st->retransmits = 0;
-	st->marks_dropped = 0;
+	if (st->marks.count)
+		marks_send(st, now_ns);
+	emit_header(&t->h, WIRE_KIND_TURN, sizeof(*t), now_ns);
+	emit_copy(t, sizeof(*t));
+	t->turn++;
+	t->flags = 0;
+	__builtin_memset(t->lane, 0, sizeof(*t) - __builtin_offsetof(struct wire_turn, lane));
 	st->marks_kept = 0;
-	__builtin_memset(st->lane, 0, sizeof(st->lane));
-	__builtin_memset(&st->reader, 0, sizeof(st->reader));
-	__builtin_memset(&st->sender, 0, sizeof(st->sender));
 	return 0;
 }
 
@@ -158,8 +132,8 @@ static __noinline int mark_keep(struct sock_state *st, __u64 now_ns, __u64 end, 
 
 	if (st->marks_kept >= WIRE_MARKS_PER_TURN) {
 		count_add(WIRE_COUNT_MARKS_BOUND, 1);
-		st->marks_dropped++;
-		st->turn_flags |= WIRE_TURN_MARKS_DROPPED;
+		st->open.marks_dropped++;
+		st->open.flags |= WIRE_TURN_MARKS_DROPPED;
 		return 0;
 	}
 	if (at >= WIRE_MARKS_MAX)
@@ -184,25 +158,25 @@ static __noinline int mark_keep(struct sock_state *st, __u64 now_ns, __u64 end, 
 static __always_inline void mark_take(struct sock_state *st, const enum wire_lane lane, __u64 end, __u64 now_ns, __u64 pid_tgid,
 				      __u32 flags)
 {
-	struct wire_lane_span *span = &st->lane[lane];
+	struct wire_lane_span *span = &st->open.lane[lane];
 	__u32 tid = (__u32)pid_tgid;
 
 	*(volatile __u32 *)&st->generation = st->generation + 1;
-	if (lane == WIRE_LANE_IN && st->side == WIRE_SIDE_SERVER && st->lane[WIRE_LANE_OUT].count)
+	if (lane == WIRE_LANE_IN && st->open.side == WIRE_SIDE_SERVER && st->open.lane[WIRE_LANE_OUT].count)
 		turn_send(st, now_ns);
-	if (lane == WIRE_LANE_OUT && st->side == WIRE_SIDE_CLIENT && st->lane[WIRE_LANE_IN].count)
+	if (lane == WIRE_LANE_OUT && st->open.side == WIRE_SIDE_CLIENT && st->open.lane[WIRE_LANE_IN].count)
 		turn_send(st, now_ns);
 	if (!span->count) {
 		span->first_ns = now_ns;
 		span->start_pos = st->pos[lane];
 		span->first_bytes = (__u32)(end - st->pos[lane]);
 		if (lane == WIRE_LANE_READ) {
-			st->reader.tid = tid;
-			st->reader.tgid = (__u32)(pid_tgid >> 32);
+			st->open.reader.tid = tid;
+			st->open.reader.tgid = (__u32)(pid_tgid >> 32);
 		}
 		if (lane == WIRE_LANE_OUT) {
-			st->sender.tid = tid;
-			st->sender.tgid = (__u32)(pid_tgid >> 32);
+			st->open.sender.tid = tid;
+			st->open.sender.tgid = (__u32)(pid_tgid >> 32);
 		}
 	} else {
 		if (tid)
@@ -236,9 +210,9 @@ static __always_inline void conn_send(const struct sock *sk, struct sock_state *
 
 	if (!c)
 		return;
-	c->conn = st->conn;
-	c->role = st->role;
-	c->side = st->side;
+	c->conn = st->open.conn;
+	c->role = st->open.role;
+	c->side = st->open.side;
 	c->flags = st->conn_flags;
 	c->reserved0 = 0;
 	c->local_port = sk->__sk_common.skc_num;

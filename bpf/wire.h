@@ -119,7 +119,7 @@ struct wire_connect_failed {
 
 /*
  * The three places where a byte of a connection is seen at this end (DESIGN section 1):
- * IN readable (tcp_probe, sk_data_ready), READ read by the process (tcp_rcv_space_adjust),
+ * IN readable (sk_data_ready, before 6.3 tcp_probe), READ read by the process (tcp_rcv_space_adjust),
  * OUT leaves (net_dev_queue).
  */
 enum wire_lane {
@@ -131,7 +131,7 @@ enum wire_lane {
 
 enum wire_mark_flag {
 	WIRE_MARK_THREAD = 1, /* tid is the thread that did it */
-	WIRE_MARK_INFERRED = 2, /* IN without an event of its own: time taken from sk_data_ready or the read */
+	WIRE_MARK_INFERRED = 2, /* IN without an event of its own: time taken from the read */
 };
 
 /* One position of one lane. `pos` is the position *after* the bytes of this mark. */
@@ -358,7 +358,7 @@ enum wire_counter {
 	WIRE_COUNT_TARGETS_FULL = 2, /* a child process could not be added */
 	WIRE_COUNT_MARKS_BOUND = 3, /* marks past WIRE_MARKS_PER_TURN */
 	WIRE_COUNT_RETRANSMITS = 4, /* segments sent again by watched sockets */
-	WIRE_COUNT_IN_INFERRED = 5, /* readable marks that no tcp_probe told (handshake data, out of order) */
+	WIRE_COUNT_IN_INFERRED = 5, /* readable marks without an event of their own, taken from the read */
 	WIRE_COUNT_LISTEN_FULL = 6, /* segments sent again to a watched listener while its accept queue was full */
 	WIRE_COUNT_PEEKS = 7, /* read events without progress: MSG_PEEK, empty splice */
 	WIRE_COUNT_RECORDS = 8, /* records that reached the reader (counted there) */

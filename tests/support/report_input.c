@@ -189,7 +189,7 @@ static void fill_head(struct report_fixture *f)
 	in->duration_s = 30.02;
 	in->machine = (struct report_machine){.kernel = "Linux 6.18.5", .hostname = "lab-3", .cpu = "AMD EPYC 7B13", .cores = 2};
 	in->configuration = f->configuration;
-	in->probe_paths = "readable: tcp_probe + sk_data_ready; accept: not seen on this kernel";
+	in->probe_paths = "readable: sk_data_ready; accept: not seen on this kernel";
 	in->probe_cpu_known = true;
 	in->probe_cpu_share = 0.021;
 	in->counters[WIRE_COUNT_RECORDS] = 12345;

@@ -16,8 +16,8 @@
 enum row {
 	ROW_BTF,
 	ROW_LEAVES,
-	ROW_READABLE,
 	ROW_DATA_READY,
+	ROW_READABLE,
 	ROW_READ,
 	ROW_STATES,
 	ROW_RETRANSMITS,
@@ -40,6 +40,7 @@ static int try_program(const char *name, char *detail, size_t size)
 
 	if (!skel)
 		return -errno;
+	skeleton_choose(skel, true);
 	bpf_object__for_each_program(prog, skel->obj) bpf_program__set_autoload(prog, !strcmp(bpf_program__name(prog), name));
 	prog = bpf_object__find_program_by_name(skel->obj, name);
 	iterator = !strncmp(bpf_program__section_name(prog), "iter/", 5);
@@ -136,10 +137,12 @@ static int self_test(char *detail, size_t size)
 static const struct ability table[ROWS] = {
 	[ROW_BTF] = {"kernel type information", "read /sys/kernel/btf/vmlinux", "every probe", true, ABILITY_UNKNOWN, ""},
 	[ROW_LEAVES] = {"leaves marks", "load and attach", "t1, t4, t6, t9: all phases", true, ABILITY_UNKNOWN, ""},
-	[ROW_READABLE] = {"readable marks", "load and attach", "t2, t5, t7, t10: all phases", true, ABILITY_UNKNOWN, ""},
-	[ROW_DATA_READY] = {"second witness of readable", "load and attach",
-			    "the readable mark of data that came with a handshake's last ACK is taken from its read", false,
-			    ABILITY_UNKNOWN, ""},
+	[ROW_DATA_READY] =
+		{"readable marks", "load and attach (6.3 and later)",
+		 "they come from tcp_probe; the mark of data that came with a handshake's last ACK is taken from its read", false,
+		 ABILITY_UNKNOWN, ""},
+	[ROW_READABLE] = {"readable marks, before 6.3", "load and attach", "t2, t5, t7, t10: all phases", true, ABILITY_UNKNOWN,
+			  ""},
 	[ROW_READ] = {"read marks", "load and attach", "t3, t8: pick up and process cannot be told apart", true, ABILITY_UNKNOWN,
 		      ""},
 	[ROW_STATES] = {"connects and closes", "load and attach", "all joins", true, ABILITY_UNKNOWN, ""},
@@ -178,6 +181,8 @@ void abilities_probe(struct ability out[ABILITIES_MAX], unsigned *rows)
 		rc = try_program(program_of[i], out[i].detail, sizeof(out[i].detail));
 		out[i].state = rc ? ABILITY_NO : ABILITY_YES;
 	}
+	if (out[ROW_DATA_READY].state == ABILITY_YES)
+		out[ROW_READABLE].required = false;
 	rc = self_test(out[ROW_SELF_TEST].detail, sizeof(out[ROW_SELF_TEST].detail));
 	out[ROW_SELF_TEST].state = rc ? ABILITY_NO : ABILITY_YES;
 }

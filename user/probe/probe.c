@@ -68,7 +68,7 @@ static int load_with(struct probe *p, bool data_ready, bool accept)
 	p->skel = toll_bpf__open();
 	if (!p->skel)
 		return -errno;
-	bpf_program__set_autoload(p->skel->progs.toll_data_ready, data_ready);
+	skeleton_choose(p->skel, data_ready);
 	bpf_program__set_autoload(p->skel->progs.toll_accept, accept);
 	rc = bpf_map__set_max_entries(p->skel->maps.events, ring_bytes);
 	if (!rc)
@@ -163,8 +163,8 @@ static int want(struct probe *p, const struct probe_target *target)
 
 static void paths_describe(struct probe *p)
 {
-	snprintf(p->paths, sizeof(p->paths), "leaves net_dev_queue; readable tcp_probe%s; read tcp_rcv_space_adjust; accept %s",
-		 p->data_ready ? " + sk_data_ready" : "",
+	snprintf(p->paths, sizeof(p->paths), "leaves net_dev_queue; readable %s; read tcp_rcv_space_adjust; accept %s",
+		 p->data_ready ? "sk_data_ready" : "tcp_probe",
 		 p->accept ? "fexit inet_csk_accept" : "not seen (fexit refused by this kernel)");
 }
 
@@ -282,15 +282,14 @@ static int program_costs(const struct bpf_program *prog, uint64_t *run_ns, uint6
 
 int probe_costs(const struct probe *p, struct probe_costs *out)
 {
-	uint64_t ready_runs = 0;
 	int rc;
 
 	memset(out, 0, sizeof(*out));
 	memcpy(out->gateway_marks, p->gateway_marks, sizeof(out->gateway_marks));
 	rc = program_costs(p->skel->progs.toll_readable, &out->run_ns[WIRE_LANE_IN], &out->runs[WIRE_LANE_IN]);
-	/* runs once more for the same mark */
+	/* one of the two is loaded */
 	if (!rc)
-		rc = program_costs(p->skel->progs.toll_data_ready, &out->run_ns[WIRE_LANE_IN], &ready_runs);
+		rc = program_costs(p->skel->progs.toll_data_ready, &out->run_ns[WIRE_LANE_IN], &out->runs[WIRE_LANE_IN]);
 	if (!rc)
 		rc = program_costs(p->skel->progs.toll_read, &out->run_ns[WIRE_LANE_READ], &out->runs[WIRE_LANE_READ]);
 	if (!rc)

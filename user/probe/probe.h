@@ -63,7 +63,7 @@ int probe_costs(const struct probe *p, struct probe_costs *out);
 int probe_stats_enable(void);
 /* Detaches everything; idempotent; NULL is fine. */
 void probe_close(struct probe *p);
-/* "readable: tcp_probe + sk_data_ready; accept: not seen on this kernel (no fexit)": which path makes the marks. */
+/* "readable sk_data_ready; accept: not seen on this kernel (no fexit)": which path makes the marks. */
 const char *probe_paths(const struct probe *p);
 
 #endif

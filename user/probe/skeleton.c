@@ -23,6 +23,13 @@ void skeleton_quiet(void)
 	libbpf_set_print(print_to_log);
 }
 
+void skeleton_choose(struct toll_bpf *skel, bool data_ready)
+{
+	bpf_program__set_autoload(skel->progs.toll_data_ready, data_ready);
+	bpf_program__set_autoload(skel->progs.toll_readable, !data_ready);
+	skel->rodata->can_cast = libbpf_find_vmlinux_btf_id("bpf_rdonly_cast", BPF_TRACE_FENTRY) > 0;
+}
+
 int skeleton_run_iterator(struct bpf_program *prog, int map_fd)
 {
 	union bpf_iter_link_info info;

@@ -3,6 +3,8 @@
 #ifndef TOLL_PROBE_SKELETON_H
 #define TOLL_PROBE_SKELETON_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 #pragma GCC diagnostic push
@@ -14,6 +16,9 @@
 
 /* Sends libbpf's messages to the log at debug level: what matters of them is told in sentences of our own. */
 void skeleton_quiet(void);
+
+/* Between open and load: which program takes the readable marks, and what it may use of this kernel. */
+void skeleton_choose(struct toll_bpf *skel, bool data_ready);
 
 /* Runs an iterator program to its end. */
 int skeleton_run_iterator(struct bpf_program *prog, int map_fd);
