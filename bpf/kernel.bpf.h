@@ -127,6 +127,10 @@ struct task_struct {
 	struct signal_struct *signal;
 	char comm[16];
 };
+/* x86; a flavour, for asm/ptrace.h has a pt_regs of its own */
+struct pt_regs___kernel {
+	unsigned long bp, ip, sp;
+};
 struct bpf_iter_meta;
 struct bpf_iter__task_file {
 	struct bpf_iter_meta *meta;

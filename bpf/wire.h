@@ -330,6 +330,18 @@ struct wire_stack {
 	wire_u64 frame[]; /* kernel_frames + user_frames */
 };
 
+/* No record: the executable memory of a process, as user space tells it to the kernel side. Rising, not overlapping. */
+#define WIRE_TEXT_RANGES_MAX 24
+struct wire_text_range {
+	wire_u64 start, end;
+};
+struct wire_text {
+	wire_u32 ranges;
+	wire_u32 frame_pointers; /* its code keeps them */
+	wire_u64 gap_start, gap_end; /* the widest hole: most words that are no text lie below all ranges or in it */
+	struct wire_text_range range[WIRE_TEXT_RANGES_MAX];
+};
+
 /* A name look-up by a gateway thread: from its query to port 53 to the answer. */
 struct wire_lookup {
 	struct wire_header h;
@@ -388,6 +400,7 @@ WIRE_SIZE(wire_syscall, 24);
 WIRE_SIZE(wire_syscalls, 32 + 24 * WIRE_SYSCALLS_MAX);
 WIRE_SIZE(wire_sample, 40);
 WIRE_SIZE(wire_stack, 64);
+WIRE_SIZE(wire_text, 24 + 16 * WIRE_TEXT_RANGES_MAX);
 WIRE_SIZE(wire_lookup, 40);
 
 #endif

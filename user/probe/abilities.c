@@ -11,6 +11,7 @@
 #include <bpf/libbpf.h>
 
 #include "probe/probe.h"
+#include "probe/samples.h"
 #include "probe/skeleton.h"
 
 enum row {
@@ -26,6 +27,7 @@ enum row {
 	ROW_FIND,
 	ROW_FLUSH,
 	ROW_SELF_TEST,
+	ROW_SAMPLES,
 	ROWS,
 };
 
@@ -156,6 +158,8 @@ static const struct ability table[ROWS] = {
 	[ROW_FLUSH] = {"turns still open", "load the iterator", "the last turn of idle connections", true, ABILITY_UNKNOWN, ""},
 	[ROW_SELF_TEST] = {"marks of a real exchange", "a byte there and back on loopback, probes on",
 			   "trust in all of the above", true, ABILITY_UNKNOWN, ""},
+	[ROW_SAMPLES] = {"CPU samples with stacks", "samples of this process, unwound and named",
+			 "stacks inside the toll, top frames", false, ABILITY_UNKNOWN, ""},
 };
 
 static const char *const program_of[ROWS] = {
@@ -185,4 +189,6 @@ void abilities_probe(struct ability out[ABILITIES_MAX], unsigned *rows)
 		out[ROW_READABLE].required = false;
 	rc = self_test(out[ROW_SELF_TEST].detail, sizeof(out[ROW_SELF_TEST].detail));
 	out[ROW_SELF_TEST].state = rc ? ABILITY_NO : ABILITY_YES;
+	rc = samples_try(out[ROW_SAMPLES].detail, sizeof(out[ROW_SAMPLES].detail));
+	out[ROW_SAMPLES].state = rc ? ABILITY_NO : ABILITY_YES;
 }

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "probe/samples.h"
 #include "probe/skeleton.h"
 
 #define RING_BYTES_DEFAULT (32u << 20)
@@ -27,6 +28,8 @@ struct probe {
 	uint64_t marks;
 	uint64_t gateway_marks[WIRE_LANES];
 	char paths[200];
+	struct samples *samples;
+	char no_samples[160];
 };
 
 static void marks_count(struct probe *p, const struct wire_turn *t)
@@ -70,6 +73,7 @@ static int load_with(struct probe *p, bool data_ready, bool accept)
 		return -errno;
 	skeleton_choose(p->skel, data_ready);
 	bpf_program__set_autoload(p->skel->progs.toll_accept, accept);
+	skeleton_stacks(p->skel, samples_period_ns(p->config.sample_hz));
 	rc = bpf_map__set_max_entries(p->skel->maps.events, ring_bytes);
 	if (!rc)
 		rc = toll_bpf__load(p->skel);
@@ -84,7 +88,7 @@ static int load_with(struct probe *p, bool data_ready, bool accept)
 }
 
 /* Tries the richest set first: what this kernel refuses is left out, and probe_paths() says so. */
-static int load_best(struct probe *p)
+static int load_marks(struct probe *p)
 {
 	bool ready = libbpf_find_vmlinux_btf_id("sk_data_ready", BPF_TRACE_RAW_TP) > 0;
 	bool accept = !p->config.no_accept && libbpf_find_vmlinux_btf_id("inet_csk_accept", BPF_TRACE_FEXIT) > 0;
@@ -101,6 +105,33 @@ static int load_best(struct probe *p)
 	if (rc && ready)
 		rc = load_with(p, false, false);
 	return rc;
+}
+
+/* CPU samples are left out where the kernel refuses their program. */
+static int load_best(struct probe *p)
+{
+	int rc = load_marks(p);
+
+	if (!rc || !p->config.sample_hz)
+		return rc;
+	p->config.sample_hz = 0;
+	snprintf(p->no_samples, sizeof(p->no_samples), "this kernel refuses the program that takes stacks: %s", strerror(-rc));
+	return load_marks(p);
+}
+
+static void samples_start(struct probe *p)
+{
+	int rc;
+
+	if (!p->config.sample_hz) {
+		if (!p->no_samples[0])
+			snprintf(p->no_samples, sizeof(p->no_samples), "not asked for");
+		return;
+	}
+	rc = samples_open(&p->samples, p->skel->progs.toll_sample, samples_period_ns(p->config.sample_hz));
+	if (rc)
+		snprintf(p->no_samples, sizeof(p->no_samples), "the perf software clock cannot be opened: %s; %s", strerror(-rc),
+			 skeleton_advice(rc));
 }
 
 static int attach_one(struct bpf_program *prog, struct bpf_link **link, struct err *err)
@@ -208,6 +239,7 @@ int probe_open(struct probe **out, const struct probe_config *config, struct err
 		err_set(err, rc, "cannot look for open connections: %s; %s", strerror(-rc), skeleton_advice(rc));
 		goto fail;
 	}
+	samples_start(p);
 	paths_describe(p);
 	*out = p;
 	return 0;
@@ -221,6 +253,21 @@ int probe_add_target(struct probe *p, const struct probe_target *target)
 	int rc = want(p, target);
 
 	return rc ? rc : find_open(p);
+}
+
+int probe_text(struct probe *p, uint32_t tgid, const struct code_maps *maps, bool frame_pointers)
+{
+	struct wire_text text;
+
+	if (!p->config.sample_hz)
+		return 0;
+	samples_text(maps, frame_pointers, &text);
+	return bpf_map__update_elem(p->skel->maps.texts, &tgid, sizeof(tgid), &text, sizeof(text), BPF_ANY);
+}
+
+const char *probe_no_samples(const struct probe *p)
+{
+	return p->samples ? NULL : p->no_samples;
 }
 
 int probe_poll(struct probe *p)
@@ -309,6 +356,7 @@ void probe_close(struct probe *p)
 	if (!p)
 		return;
 	/* Links first: nothing may write into a ring that nobody reads. */
+	samples_close(p->samples);
 	if (p->skel)
 		toll_bpf__detach(p->skel);
 	ring_buffer__free(p->ring);

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "bpf/wire.h"
+#include "symbol/maps.h"
 
 /* What this kernel and these permissions allow; found by trying, each with how it was tried and what is lost without it. */
 enum ability_state { ABILITY_NO = 0, ABILITY_YES = 1, ABILITY_UNKNOWN = 2 };
@@ -33,6 +34,7 @@ struct probe_config {
 	unsigned targets;
 	uint32_t ring_bytes; /* power of two, multiple of the page size; 0: 32 MiB */
 	bool no_accept; /* leave the accept probe out even where it works */
+	unsigned sample_hz; /* CPU samples of gateway threads, per second and CPU; 0: none */
 	/* called by probe_poll for each record, in ring order */
 	int (*record)(void *ctx, const void *data, uint32_t bytes);
 	void *ctx;
@@ -43,6 +45,13 @@ struct probe;
 int probe_open(struct probe **out, const struct probe_config *config, struct err *err);
 /* Adds a process that appeared later (its open sockets included). */
 int probe_add_target(struct probe *p, const struct probe_target *target);
+/*
+ * Tells the kernel side where the code of a gateway's process lies (tgid of the initial pid namespace), so that its stacks can be taken;
+ * again whenever it has changed. 0 where no stacks are taken.
+ */
+int probe_text(struct probe *p, uint32_t tgid, const struct code_maps *maps, bool frame_pointers);
+/* NULL: CPU samples are taken; else why not. */
+const char *probe_no_samples(const struct probe *p);
 /* Delivers what is in the ring now; returns the number of records or -errno. */
 int probe_poll(struct probe *p);
 int probe_ring_fd(const struct probe *p);

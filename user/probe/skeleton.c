@@ -30,6 +30,16 @@ void skeleton_choose(struct toll_bpf *skel, bool data_ready)
 	skel->rodata->can_cast = libbpf_find_vmlinux_btf_id("bpf_rdonly_cast", BPF_TRACE_FENTRY) > 0;
 }
 
+void skeleton_stacks(struct toll_bpf *skel, uint32_t period_ns)
+{
+	bpf_program__set_autoload(skel->progs.toll_sample, period_ns > 0);
+	bpf_map__set_autocreate(skel->maps.texts, period_ns > 0);
+	bpf_map__set_autocreate(skel->maps.stack_keys, period_ns > 0);
+	bpf_map__set_autocreate(skel->maps.stack_tops, period_ns > 0);
+	bpf_map__set_autocreate(skel->maps.stack_scratch, period_ns > 0);
+	skel->rodata->sample_period_ns = period_ns;
+}
+
 int skeleton_run_iterator(struct bpf_program *prog, int map_fd)
 {
 	union bpf_iter_link_info info;

@@ -4,6 +4,7 @@
 #define TOLL_PROBE_SKELETON_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -19,6 +20,8 @@ void skeleton_quiet(void);
 
 /* Between open and load: which program takes the readable marks, and what it may use of this kernel. */
 void skeleton_choose(struct toll_bpf *skel, bool data_ready);
+/* Between open and load: stacks and CPU samples every period_ns; 0: none, and their maps are not made. */
+void skeleton_stacks(struct toll_bpf *skel, uint32_t period_ns);
 
 /* Runs an iterator program to its end. */
 int skeleton_run_iterator(struct bpf_program *prog, int map_fd);

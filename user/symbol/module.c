@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "symbol/module.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -11,9 +12,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <dwarf.h>
 #include <gelf.h>
 
 #define VDSO "[vdso]"
+#define REGISTER_RBP 6 /* x86-64 psABI, DWARF register numbers */
 
 /* The kernel maps the same one into every process, so ours is read. */
 static int vdso_open(uint64_t bytes)
@@ -139,4 +142,43 @@ uint64_t module_function_offset(Dwfl_Module *mod, uint64_t address)
 	}
 	dwfl_module_getelf(mod, &bias);
 	return start - bias;
+}
+
+int module_frame_pointer(Dwfl_Module *mod, uint64_t address)
+{
+	Dwarf_Addr bias = 0;
+	Dwarf_CFI *cfi = dwfl_module_eh_cfi(mod, &bias);
+	Dwarf_Frame *frame = NULL;
+	Dwarf_Op *op = NULL;
+	size_t ops = 0;
+	int found = -ENOENT;
+
+	if (!cfi || dwarf_cfi_addrframe(cfi, address - bias, &frame))
+		return -ENOENT;
+	if (dwarf_frame_cfa(frame, &op, &ops) == 0 && ops > 0) {
+		bool by_number = op[0].atom == DW_OP_bregx;
+
+		found = op[0].atom == DW_OP_breg6 || (by_number && op[0].number == REGISTER_RBP);
+	}
+	free(frame);
+	return found;
+}
+
+bool module_is_go(Dwfl_Module *mod)
+{
+	GElf_Addr bias;
+	Elf *elf = dwfl_module_getelf(mod, &bias);
+	Elf_Scn *scn = NULL;
+	size_t names;
+
+	if (!elf || elf_getshdrstrndx(elf, &names))
+		return false;
+	while ((scn = elf_nextscn(elf, scn))) {
+		GElf_Shdr header;
+		const char *name = gelf_getshdr(scn, &header) ? elf_strptr(elf, names, header.sh_name) : NULL;
+
+		if (name && strstr(name, "gopclntab")) /* ".data.rel.ro.gopclntab" when position independent */
+			return true;
+	}
+	return false;
 }

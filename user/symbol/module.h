@@ -3,6 +3,7 @@
 #ifndef TOLL_SYMBOL_MODULE_H
 #define TOLL_SYMBOL_MODULE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <elfutils/libdwfl.h>
@@ -16,5 +17,13 @@ Dwfl_Module *module_report(Dwfl *dwfl, uint32_t pid, const struct code_map *map)
 void module_symbols(Dwfl_Module *mod, struct table *out);
 /* Offset within the file's addresses of the function around address, or of address itself where nothing tells. */
 uint64_t module_function_offset(Dwfl_Module *mod, uint64_t address);
+
+/*
+ * At an address: 1, the frame is found by the frame pointer; 0, by the stack pointer; -ENOENT: nothing tells.
+ */
+int module_frame_pointer(Dwfl_Module *mod, uint64_t address);
+
+/* Built by the Go compiler: it keeps frame pointers since 1.7. */
+bool module_is_go(Dwfl_Module *mod);
 
 #endif

@@ -21,6 +21,9 @@ void space_free(struct space *s);
 bool space_is(const struct space *s, const struct code_maps *maps);
 const struct code_maps *space_maps(const struct space *s);
 
+/* Does the code at `in` keep frame pointers? Told by its unwind information; Go always does. */
+bool space_frame_pointers(struct space *s, const struct map_range *in);
+
 struct chain {
 	uint64_t address[WIRE_STACK_FRAMES_MAX]; /* innermost first; within the call instruction for all but the first */
 	unsigned frames;

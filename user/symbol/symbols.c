@@ -138,6 +138,15 @@ int symbols_watch(struct symbols *s, uint32_t pid, const struct code_maps **out)
 	return 0;
 }
 
+/* The lowest mapping is the program's own: libraries lie above it, and are chosen by others. */
+bool symbols_frame_pointers(const struct symbols *s, uint32_t pid)
+{
+	const struct process *p = map_get(s->process, pid);
+	const struct code_maps *maps = p && p->space ? space_maps(p->space) : NULL;
+
+	return maps && maps->count && space_frame_pointers(p->space, &maps->map[0].at);
+}
+
 bool symbols_covers(const struct symbols *s, uint32_t pid, uint64_t address)
 {
 	const struct process *p = map_get(s->process, pid);

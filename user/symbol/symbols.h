@@ -34,6 +34,8 @@ struct symbols *symbols_new(const struct symbols_config *config); /* NULL: no me
 void symbols_free(struct symbols *s);
 /* Notes what process pid maps, again where it is known; *maps (may be NULL): its code, until the next call. -ENOENT, -ENOMEM. */
 int symbols_watch(struct symbols *s, uint32_t pid, const struct code_maps **maps);
+/* Does the program that pid runs keep frame pointers? false: no, or not known. */
+bool symbols_frame_pointers(const struct symbols *s, uint32_t pid);
 /* Is the address in code of pid that is known? */
 bool symbols_covers(const struct symbols *s, uint32_t pid, uint64_t address);
 /* A WIRE_KIND_STACK that has passed capture_wire_check(); copied. */

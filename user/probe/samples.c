@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "probe/samples.h"
+
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bpf/libbpf.h>
+
+#include "base/clock.h"
+
+struct samples {
+	struct bpf_link **link; /* by CPU; NULL: offline */
+	int cpus;
+};
+
+uint32_t samples_period_ns(unsigned hz)
+{
+	return hz ? (uint32_t)(NS_PER_S / hz) : 0;
+}
+
+static int clock_open(int cpu, uint32_t period_ns)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_CPU_CLOCK,
+		.sample_period = period_ns,
+	};
+	long fd = syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+
+	return fd < 0 ? -errno : (int)fd;
+}
+
+static int cpu_attach(struct samples *s, int cpu, struct bpf_program *prog, uint32_t period_ns)
+{
+	int fd = clock_open(cpu, period_ns), rc;
+
+	if (fd == -ENODEV || fd == -ENXIO)
+		return 0; /* offline */
+	if (fd < 0)
+		return fd;
+	s->link[cpu] = bpf_program__attach_perf_event(prog, fd);
+	if (s->link[cpu])
+		return 0; /* the link owns fd */
+	rc = -errno;
+	close(fd);
+	return rc;
+}
+
+int samples_open(struct samples **out, struct bpf_program *prog, uint32_t period_ns)
+{
+	struct samples *s = calloc(1, sizeof(*s));
+	int cpus = libbpf_num_possible_cpus(), rc = 0;
+
+	if (!s || cpus < 0) {
+		free(s);
+		return cpus < 0 ? cpus : -ENOMEM;
+	}
+	s->link = calloc((size_t)cpus, sizeof(struct bpf_link *));
+	if (!s->link)
+		rc = -ENOMEM;
+	for (s->cpus = 0; s->cpus < cpus && !rc; s->cpus++)
+		rc = cpu_attach(s, s->cpus, prog, period_ns);
+	if (rc) {
+		samples_close(s);
+		return rc;
+	}
+	*out = s;
+	return 0;
+}
+
+void samples_close(struct samples *s)
+{
+	if (!s)
+		return;
+	for (int i = 0; i < s->cpus; i++)
+		bpf_link__destroy(s->link[i]);
+	free(s->link);
+	free(s);
+}
+
+void samples_text(const struct code_maps *maps, bool frame_pointers, struct wire_text *out)
+{
+	struct map_range range[WIRE_TEXT_RANGES_MAX];
+	uint64_t widest = 0;
+
+	memset(out, 0, sizeof(*out));
+	out->ranges = code_maps_ranges(maps, range, WIRE_TEXT_RANGES_MAX);
+	out->frame_pointers = frame_pointers;
+	for (uint32_t i = 0; i < out->ranges; i++) {
+		out->range[i] = (struct wire_text_range){range[i].start, range[i].end};
+		if (!i || range[i].start - range[i - 1].end <= widest)
+			continue;
+		widest = range[i].start - range[i - 1].end;
+		out->gap_start = range[i - 1].end;
+		out->gap_end = range[i].start;
+	}
+}

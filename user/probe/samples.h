@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The perf software clock on every CPU, with the sampling program on it. Private to probe/. */
+#ifndef TOLL_PROBE_SAMPLES_H
+#define TOLL_PROBE_SAMPLES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/wire.h"
+#include "symbol/maps.h"
+
+struct bpf_program;
+struct samples;
+
+/* CPU time between two samples of one CPU. */
+uint32_t samples_period_ns(unsigned hz);
+/* Starts the clock of all CPUs that are online; -errno. */
+int samples_open(struct samples **out, struct bpf_program *prog, uint32_t period_ns);
+void samples_close(struct samples *s); /* NULL is fine */
+/* What the kernel side needs to know of a process' code. */
+void samples_text(const struct code_maps *maps, bool frame_pointers, struct wire_text *out);
+
+/* Samples this process for up to a second: 0 when a stack was unwound to its end. detail: what was found. */
+int samples_try(char *detail, size_t size);
+
+#endif
