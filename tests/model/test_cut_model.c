@@ -1,4 +1,4 @@
-// rooms: base record/request_stats timeline/names attribution
+// rooms: base record/request_stats timeline/names timeline/ring timeline/threads timeline/wait attribution
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The cut against a painter that knows no cursor: it asks for every stretch between two marks who owns it, by the written precedence.
@@ -63,6 +63,7 @@ static uint64_t least(uint64_t a, uint64_t b)
 
 static void paint_connect(struct painter *p, struct stage *s, const struct whole_upstream *u)
 {
+	over_span(p, s, PHASE_UPSTREAM_DNS, u->dns.start_ns, u->dns.end_ns);
 	over_span(p, s, PHASE_UPSTREAM_CONNECT, u->syn_ns, u->established_ns);
 	over_span(p, s, PHASE_UPSTREAM_TLS, u->established_ns, u->tls_end_ns);
 }
@@ -173,6 +174,10 @@ static void random_upstream(struct rng *r, struct whole_upstream *u, uint64_t be
 {
 	memset(u, 0, sizeof(*u));
 	if (rng_below(r, 2)) {
+		if (rng_below(r, 2)) {
+			u->dns.start_ns = after(r, begin);
+			u->dns.end_ns = after(r, u->dns.start_ns + 1);
+		}
 		u->syn_ns = after(r, begin);
 		u->established_ns = after(r, u->syn_ns);
 		u->tls_end_ns = maybe(r, after(r, u->established_ns), 4);

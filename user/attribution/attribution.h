@@ -40,6 +40,7 @@ enum phase {
 const char *phase_name(enum phase phase); /* "pick_up_request" */
 const char *phase_title(enum phase phase); /* "pick up request" */
 bool phase_is_toll(enum phase phase);
+bool phase_is_gateway(enum phase phase); /* its time is the gateway's, in the toll or told apart from it */
 /* "driver", "network", "gateway", "provider". */
 const char *phase_owner(enum phase phase);
 

@@ -6,17 +6,18 @@
  *  2. t1 to t2: network, or the accept queue if that was full; t2 to t3: the accept queue until accepted, else pick up request;
  *  3. t3 to t9, no upstream turn: starved for the request, else local answer;
  *  4. t3 to t9 with upstream turns: the turn that answered owns from its t4 on; before that, the one that began last. Within a turn
- *     in order of its marks; between turns starved for the response, then upstream connect, then TLS, else between attempts;
+ *     in order of its marks; between turns starved for the response, then the upstream's name, connect and TLS, else between attempts;
  *  5. t9 to t10: network; t10 to t11: stream.
  * A mark that is missing or behind the cursor moves nothing: its time falls to the next phase.
  */
 #include <errno.h>
 #include <string.h>
 
-#include "attribution/attribution.h"
+#include "attribution/segments.h"
 
 struct cursor {
 	struct phase_cut *cut;
+	struct phase_segments *segments; /* NULL: not wanted */
 	uint64_t at_ns;
 	struct phase_span *span; /* NULL: not wanted */
 	unsigned spans, spans_max;
@@ -87,6 +88,8 @@ static void paint(struct cursor *c, uint64_t to_ns, enum phase base, const struc
 		c->cut->ns[phase] += edge - c->at_ns;
 		if (c->span)
 			span_add(c, phase, edge);
+		if (c->segments && phase_is_gateway(phase))
+			segments_add(c->segments, phase, c->at_ns, edge);
 		c->at_ns = edge;
 	}
 }
@@ -96,6 +99,20 @@ static void move(struct cursor *c, uint64_t to_ns, enum phase phase)
 	const struct overlays none = {.count = 0};
 
 	paint(c, to_ns, phase, &none);
+}
+
+/* From here on the request is in these threads' hands. */
+static void hold(struct cursor *c, uint64_t from_ns, uint32_t from_tid, uint64_t to_ns, uint32_t to_tid)
+{
+	if (c->segments)
+		segments_hold(c->segments, &(struct custody){from_ns, to_ns, from_tid, to_tid, false});
+}
+
+/* It waits to be read by this thread. */
+static void hold_pick_up(struct cursor *c, uint64_t from_ns, uint64_t to_ns, uint32_t tid)
+{
+	if (c->segments)
+		segments_hold(c->segments, &(struct custody){from_ns, to_ns, 0, tid, true});
 }
 
 static void overlay_add(struct overlays *o, enum phase phase, const struct timeline_gap *span, uint32_t spans)
@@ -127,6 +144,7 @@ static void cut_arrival(struct cursor *c, const struct whole_request *w)
 	overlay_mark(&o, w->listen_full_syn ? PHASE_ACCEPT_QUEUE : PHASE_CLIENT_CONNECT, &connect);
 	overlay_mark(&o, PHASE_ACCEPT_QUEUE, &accept);
 	overlay_mark(&o, PHASE_CLIENT_TLS, &tls);
+	hold_pick_up(c, c->at_ns, w->t3, w->reader_tid);
 	paint(c, w->t1, PHASE_DRIVER_LAG, &o);
 	move(c, w->t2, w->listen_full_data ? PHASE_ACCEPT_QUEUE : PHASE_NETWORK);
 	o.count = 0;
@@ -141,8 +159,10 @@ static void cut_before(struct cursor *c, const struct whole_request *w, const st
 	struct overlays o = {.count = 0};
 
 	overlay_add(&o, PHASE_REQUEST_ARRIVAL, w->gap, w->gaps);
+	overlay_mark(&o, PHASE_UPSTREAM_DNS, &u->dns);
 	overlay_mark(&o, PHASE_UPSTREAM_CONNECT, &connect);
 	overlay_mark(&o, PHASE_UPSTREAM_TLS, &tls);
+	hold(c, w->t3, w->reader_tid, u->t4, u->t4_tid);
 	paint(c, u->t4, PHASE_PROCESS_REQUEST, &o);
 }
 
@@ -156,12 +176,14 @@ static void cut_turn(struct cursor *c, const struct whole_request *w, const stru
 	if (u->t7)
 		c->limit_ns = min_u64(limit, u->t7 > c->at_ns ? u->t7 : c->at_ns);
 	overlay_add(&o, PHASE_REQUEST_ARRIVAL, w->gap, w->gaps);
+	hold(c, u->t4, u->t4_tid, u->t4_last, u->t4_tid);
 	paint(c, u->t4_last, PHASE_PROCESS_REQUEST, &o);
 	move(c, u->t5_last, PHASE_NETWORK);
 	move(c, u->t6, PHASE_PROVIDER);
 	if (u->t7)
 		move(c, u->t7, u->t6 ? PHASE_NETWORK : PHASE_PROVIDER);
 	c->limit_ns = limit;
+	hold_pick_up(c, u->t7, u->t8, u->t8_tid);
 	if (u->t7)
 		move(c, u->t8, PHASE_PICK_UP_RESPONSE);
 }
@@ -177,8 +199,10 @@ static void cut_between(struct cursor *c, const struct whole_upstream *u, const 
 		return;
 	}
 	overlay_add(&o, PHASE_REST_OF_RESPONSE, u->gap, u->gaps);
+	overlay_mark(&o, PHASE_UPSTREAM_DNS, &next->dns);
 	overlay_mark(&o, PHASE_UPSTREAM_CONNECT, &connect);
 	overlay_mark(&o, PHASE_UPSTREAM_TLS, &tls);
+	hold(c, u->t8, u->t8_tid, next->t4, next->t4_tid);
 	paint(c, next->t4, PHASE_BETWEEN_ATTEMPTS, &o);
 }
 
@@ -204,6 +228,7 @@ static void cut_upstreams(struct cursor *c, const struct whole_request *w)
 	const struct whole_upstream *u = &w->upstream[last];
 	struct overlays o = {.count = 0};
 	overlay_add(&o, PHASE_REST_OF_RESPONSE, u->gap, u->gaps);
+	hold(c, u->t8, u->t8_tid, w->t9, w->sender_tid);
 	paint(c, c->limit_ns, u->t7 ? PHASE_PROCESS_RESPONSE : PHASE_PROVIDER, &o);
 }
 
@@ -216,6 +241,7 @@ static void cut_gateway(struct cursor *c, const struct whole_request *w)
 		return;
 	}
 	overlay_add(&o, PHASE_REQUEST_ARRIVAL, w->gap, w->gaps);
+	hold(c, w->t3, w->reader_tid, w->t9, w->sender_tid);
 	paint(c, c->limit_ns, PHASE_LOCAL_ANSWER, &o);
 }
 
@@ -236,9 +262,9 @@ static int cut_all(struct cursor *c, const struct whole_request *w)
 	return 0;
 }
 
-int attribution_cut(const struct whole_request *w, struct phase_cut *out)
+int attribution_segments(const struct whole_request *w, struct phase_cut *out, struct phase_segments *segments)
 {
-	struct cursor c = {.cut = out};
+	struct cursor c = {.cut = out, .segments = segments};
 
 	if (cut_all(&c, w))
 		return -EINVAL;
@@ -247,6 +273,11 @@ int attribution_cut(const struct whole_request *w, struct phase_cut *out)
 		if (phase_is_toll((enum phase)i))
 			out->toll_ns += out->ns[i];
 	return 0;
+}
+
+int attribution_cut(const struct whole_request *w, struct phase_cut *out)
+{
+	return attribution_segments(w, out, NULL);
 }
 
 unsigned attribution_spans(const struct whole_request *w, struct phase_span *out, unsigned max)

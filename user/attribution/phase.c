@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "attribution/attribution.h"
 
+#include <string.h>
+
 struct phase_row {
 	const char *name, *title, *owner;
 	bool toll;
@@ -50,4 +52,9 @@ bool phase_is_toll(enum phase phase)
 const char *phase_owner(enum phase phase)
 {
 	return (unsigned)phase < PHASES ? row[phase].owner : "unknown";
+}
+
+bool phase_is_gateway(enum phase phase)
+{
+	return (unsigned)phase < PHASES && !strcmp(row[phase].owner, "gateway");
 }

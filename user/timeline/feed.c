@@ -43,6 +43,8 @@ static int wire_marks(struct timeline *t, const struct wire_marks *r)
 		else
 			t->stats.wire_rejected++;
 	}
+	if (c)
+		thread_marks(t, c, r);
 	return rc;
 }
 
@@ -59,6 +61,7 @@ static int wire_turn(struct timeline *t, const struct wire_turn *r)
 	}
 	if (rc)
 		return rc;
+	thread_turn(t, c, r);
 	if (r->role == WIRE_ROLE_GATEWAY && r->side == WIRE_SIDE_CLIENT)
 		rc = upstream_turn_add(t, c, r);
 	else if (t->config.attach && r->role == WIRE_ROLE_GATEWAY && r->side == WIRE_SIDE_SERVER)
@@ -102,7 +105,8 @@ static int wire_feed(struct timeline *t, const void *record)
 	case WIRE_KIND_CLOSE:
 		return wire_close(t, record);
 	default:
-		return 0; /* processes and failed connects are the session's */
+		thread_wire(t, h);
+		return 0; /* processes and failed connects are the session's, samples attribution's */
 	}
 }
 

@@ -7,6 +7,7 @@
 #include "timeline/lane.h"
 #include "timeline/order.h"
 #include "timeline/pending.h"
+#include "timeline/threads.h"
 #include "timeline/timeline.h"
 
 #define TIMELINE_PORTS_MAX 64
@@ -23,6 +24,7 @@ struct timeline {
 	struct upturn_queue held; /* complete, tagged, their request not yet handed out */
 	struct request_queue request[PENDING_STAGES];
 	struct order order;
+	struct threads threads;
 	uint64_t classes_tagged; /* bit: a tag of this class has reached the provider (63: and all above) */
 	uint64_t counters[WIRE_COUNTERS];
 	uint64_t loss_ns; /* when a loss counter was last seen to have moved; 0: never */
@@ -61,6 +63,13 @@ bool inbound_order(const struct inbound *in, struct open_request *q);
 void inbound_use(const struct inbound *in);
 /* Attach mode: a turn of the gateway's serving sockets is a request. */
 int inbound_turn_add(struct timeline *t, struct conn *c, const struct wire_turn *turn);
+
+/* feed_threads.c: records of threads, and what turns and marks tell of them. */
+void thread_wire(struct timeline *t, const struct wire_header *h);
+void thread_turn(struct timeline *t, struct conn *c, const struct wire_turn *r);
+void thread_marks(struct timeline *t, struct conn *c, const struct wire_marks *r);
+/* The look-up of a name between from_ns and a connect; *out is untouched when none was seen. */
+void thread_lookup_span(const struct timeline *t, uint64_t from_ns, uint64_t connect_ns, uint32_t tid, struct timeline_gap *out);
 
 /* whole.c: puts the request together, hands it out and frees it. */
 int whole_emit(struct timeline *t, struct open_request *q, const struct inbound *in);

@@ -10,6 +10,9 @@
 
 #define GRACE_DEFAULT_NS (3 * NS_PER_S)
 #define SWEEP_EVERY_NS NS_PER_S
+/* History of threads: a request that runs longer loses the causes of its first phases. */
+#define HISTORY_NS (120 * NS_PER_S)
+#define HISTORY_BYTES (UINT64_C(128) << 20)
 /* Provider records of a request that still runs (a failed attempt before a long stream) are kept this long, and this many beyond the grace. */
 #define HELD_NS (900 * NS_PER_S)
 #define HELD_MAX 16384
@@ -30,7 +33,8 @@ struct timeline *timeline_new(const struct timeline_config *config)
 	for (unsigned i = 0; i < PENDING_STAGES; i++)
 		t->stage_ns[i] = stage_ns[i] < grace ? stage_ns[i] : grace;
 	t->tags = map_new();
-	if (conns_init(&t->conns) || !t->tags) {
+	if (threads_init(&t->threads, config->history_bytes ? config->history_bytes : HISTORY_BYTES) || conns_init(&t->conns) ||
+	    !t->tags) {
 		timeline_free(t);
 		return NULL;
 	}
@@ -56,6 +60,7 @@ void timeline_free(struct timeline *t)
 	order_fini(&t->order);
 	map_free(t->tags);
 	conns_fini(&t->conns);
+	threads_fini(&t->threads);
 	free(t->chunk);
 	free(t->gaps.gap);
 	free(t);
@@ -294,6 +299,7 @@ static void sweep(struct timeline *t, uint64_t now_ns)
 	t->stats.evicted += conns_expire(&t->conns, now_ns);
 	held_expire(t, now_ns, false);
 	order_expire(&t->order, old_ns, turn_may_go, t);
+	threads_trim(&t->threads, before(now_ns, HISTORY_NS));
 }
 
 static int run(struct timeline *t, uint64_t now_ns, bool finish)
@@ -311,7 +317,9 @@ int timeline_tick(struct timeline *t, uint64_t now_ns)
 {
 	if (now_ns > t->now_ns)
 		t->now_ns = now_ns;
+	threads_settle(&t->threads);
 	int rc = run(t, t->now_ns, false);
+	t->stats.threads = t->threads.stats;
 	if (!rc && t->now_ns >= t->sweep_ns)
 		sweep(t, t->now_ns);
 	return rc;
@@ -319,8 +327,10 @@ int timeline_tick(struct timeline *t, uint64_t now_ns)
 
 int timeline_finish(struct timeline *t)
 {
+	threads_settle(&t->threads);
 	int rc = run(t, t->now_ns, true);
 
+	t->stats.threads = t->threads.stats;
 	held_expire(t, t->now_ns, true);
 	order_expire(&t->order, UINT64_MAX, turn_goes, t);
 	return rc;
@@ -329,6 +339,11 @@ int timeline_finish(struct timeline *t)
 const struct timeline_stats *timeline_stats(const struct timeline *t)
 {
 	return &t->stats;
+}
+
+const struct threads *timeline_threads(const struct timeline *t)
+{
+	return &t->threads;
 }
 
 unsigned timeline_foreign_ports(const struct timeline *t, uint16_t *local_ports, unsigned max)

@@ -12,6 +12,7 @@
 
 #include "bpf/wire.h"
 #include "record/request.h"
+#include "timeline/threads.h"
 
 #define TIMELINE_UPSTREAMS_MAX 8
 #define TIMELINE_GAPS_MAX 64
@@ -55,10 +56,12 @@ struct whole_upstream {
 	uint64_t t8, t8_last; /* read by the gateway */
 	uint64_t syn_ns, established_ns; /* of its connection, when it was opened for this request (else 0) */
 	uint64_t tls_end_ns; /* handshake's end, when opened for this request */
+	struct timeline_gap dns; /* a name was looked up before that connection; 0: not seen */
 	uint64_t provider_read_last; /* the provider has read the request's last byte: kernel's mark */
 	uint64_t hold_start_ns, hold_end_ns; /* the provider's own clock: last request byte read, first answer byte written */
 	struct timeline_gap gap[TIMELINE_GAPS_MAX]; /* starved while reading the response */
 	uint32_t gaps;
+	uint32_t t4_tid, t8_tid; /* threads of these marks; 0 unknown */
 	uint32_t turn_of_conn; /* counts turns on that connection: 0 = first */
 	uint32_t peer_index; /* upstream_index of the provider, UINT32_MAX: not ours */
 	uint16_t peer_port;
@@ -125,6 +128,7 @@ struct timeline_stats {
 	uint64_t conns, conns_found_open, conns_foreign; /* foreign: driver sockets whose peer is no gateway socket */
 	uint64_t evicted; /* state dropped for age without having been used */
 	uint64_t turns, turns_mid;
+	struct threads_stats threads;
 	/* self-check, ns: |kernel t5L->t6 - provider's hold|, |t12 - t11| are kept as histograms by attribution */
 };
 
@@ -133,6 +137,7 @@ struct timeline_config {
 	bool attach; /* no ends of ours: inbound turns of the gateway are the requests */
 	bool provider_is_ours; /* an arrival log is fed: lets cache hits be claimed */
 	uint64_t grace_ns; /* how long parts may come late; 0: 3 s */
+	uint64_t history_bytes; /* what the history of threads may take; 0: 128 MiB */
 	void (*whole)(void *ctx, const struct whole_request *w); /* each request once, in order of completion */
 	void *ctx;
 };
@@ -151,6 +156,8 @@ int timeline_tick(struct timeline *t, uint64_t now_ns);
 /* No more records will come: finish everything. */
 int timeline_finish(struct timeline *t);
 const struct timeline_stats *timeline_stats(const struct timeline *t);
+/* What the gateway's threads did; in order (threads_settle) after each tick. */
+const struct threads *timeline_threads(const struct timeline *t);
 /* Addresses of driver connections whose peer is not the gateway: up to max ports into out; returns how many. */
 unsigned timeline_foreign_ports(const struct timeline *t, uint16_t *local_ports, unsigned max);
 

@@ -248,6 +248,8 @@ void upturn_fill(const struct upturn *u, const struct whole_request *w, struct w
 	out->provider_read_last = u->provider_read_last;
 	out->hold_start_ns = u->ours ? u->p.request_last_ns : 0;
 	out->hold_end_ns = u->ours ? u->p.answer_first_ns : 0;
+	out->t4_tid = u->sender_tid;
+	out->t8_tid = u->reader_tid;
 	out->turn_of_conn = u->turn_of_conn;
 	out->peer_index = u->ours ? u->p.upstream_index : UINT32_MAX;
 	out->peer_port = u->peer_port;

@@ -61,7 +61,7 @@ static int tagged_take(struct timeline *t, struct open_request *q)
 }
 
 /* A connection serves one turn after another: where it was opened for this request, one turn at most may own the handshake. */
-static const struct upturn *upstreams_fill(const struct open_request *q, struct whole_request *w)
+static const struct upturn *upstreams_fill(const struct timeline *t, const struct open_request *q, struct whole_request *w)
 {
 	const struct upturn *of[TIMELINE_UPSTREAMS_MAX] = {0};
 
@@ -76,6 +76,7 @@ static const struct upturn *upstreams_fill(const struct open_request *q, struct 
 		of[w->upstreams++] = u;
 		*out = (struct whole_upstream){0};
 		upturn_fill(u, w, out);
+		thread_lookup_span(t, w->t3, out->syn_ns, out->t4_tid, &out->dns);
 	}
 	for (uint32_t i = 0; i < w->upstreams && of[i]; i++)
 		w->upstream[i].gaps = lane_fit_gaps(of[i]->gap, of[i]->gaps, 0, w->t9 ? w->t9 : UINT64_MAX, w->upstream[i].gap);
@@ -226,7 +227,7 @@ static enum timeline_unmatched whole_cause(struct timeline *t, const struct open
 	if (q->attach)
 		attach_fill(q, w);
 	cause = q->attach ? attach_cause(t, q) : inbound_fill(t, in, w);
-	const struct upturn *answering = upstreams_fill(q, w);
+	const struct upturn *answering = upstreams_fill(t, q, w);
 	if (cause == TIMELINE_MATCHED)
 		cause = upstream_cause(t, q, w);
 	if (!q->attach && chunks_fill(t, in, answering, w))
