@@ -18,6 +18,7 @@
 struct plant_hog {
 	struct loop *loop;
 	struct loop_watch watch; /* the gateway's end of the connection */
+	int listener; /* stays: who serves a connection is told by who listens */
 	int client;
 	pthread_t thread;
 	sem_t wanted;
@@ -105,26 +106,23 @@ void plant_hog_leave(struct plant_hog *h, struct plant_hog_wait *w)
 
 /* --- open and close --------------------------------------------------------------------------------------------------------- */
 
-static int pair_connect(int listener, int *client_end, int *server_end)
+static int pair_connect(struct plant_hog *h)
 {
 	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t size = sizeof(at);
 
-	if (bind(listener, (struct sockaddr *)&at, sizeof(at)) || listen(listener, 1) ||
-	    getsockname(listener, (struct sockaddr *)&at, &size) || connect(*client_end, (struct sockaddr *)&at, sizeof(at)))
+	if (bind(h->listener, (struct sockaddr *)&at, sizeof(at)) || listen(h->listener, 1) ||
+	    getsockname(h->listener, (struct sockaddr *)&at, &size) || connect(h->client, (struct sockaddr *)&at, sizeof(at)))
 		return -errno;
-	*server_end = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	return *server_end < 0 ? -errno : 0;
+	h->watch.fd = accept4(h->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	return h->watch.fd < 0 ? -errno : 0;
 }
 
 static int hog_open(struct plant_hog *h)
 {
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
+	h->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	h->client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int ret = listener < 0 || h->client < 0 ? -errno : pair_connect(listener, &h->client, &h->watch.fd);
-	if (listener >= 0)
-		close(listener);
+	int ret = h->listener < 0 || h->client < 0 ? -errno : pair_connect(h);
 	if (!ret)
 		ret = loop_add_fd(h->loop, &h->watch, EPOLLIN);
 	if (!ret)
@@ -142,7 +140,7 @@ int plant_hog_new(struct plant_hog **out, struct loop *loop, struct err *err)
 	if (!h)
 		return err_set(err, -ENOMEM, "out of memory for a plant's hog");
 	h->loop = loop;
-	h->client = -1;
+	h->listener = h->client = -1;
 	h->watch = (struct loop_watch){.fd = -1, .ready = hog_ready, .ctx = h};
 	sem_init(&h->wanted, 0, 0);
 	*out = h;
@@ -166,6 +164,8 @@ void plant_hog_free(struct plant_hog *h)
 	}
 	if (h->client >= 0)
 		close(h->client);
+	if (h->listener >= 0)
+		close(h->listener);
 	sem_destroy(&h->wanted);
 	free(h);
 }

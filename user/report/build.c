@@ -141,6 +141,7 @@ json_t *report_build(const struct report_input *in)
 	build_stages(&b);
 	build_blocks(&b);
 	build_upstreams(&b);
+	build_sockets(&b);
 	build_planted(&b);
 	build_exemplars(&b);
 	build_capture(&b);

@@ -50,7 +50,12 @@ void build_stages(struct build *b);
 /* build_blocks.c */
 void build_blocks(struct build *b);
 
+/* build_sockets.c */
+void build_sockets(struct build *b);
+
 /* build_details.c */
+/* "127.0.0.1:9000", "[::1]:9000" */
+void build_address(const uint8_t addr[16], uint16_t port, char *out, size_t size);
 void build_upstreams(struct build *b);
 void build_planted(struct build *b);
 void build_exemplars(struct build *b);

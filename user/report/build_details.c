@@ -7,17 +7,17 @@
 
 #define EXEMPLAR_SPANS_MAX 64
 
-static void peer_address(const struct attribution_peer *peer, char *out, size_t size)
+void build_address(const uint8_t addr[16], uint16_t port, char *out, size_t size)
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 	char text[INET6_ADDRSTRLEN] = "?";
 
-	if (!memcmp(peer->addr, mapped, sizeof(mapped))) {
-		inet_ntop(AF_INET, peer->addr + 12, text, sizeof(text));
-		snprintf(out, size, "%s:%u", text, peer->port);
+	if (!memcmp(addr, mapped, sizeof(mapped))) {
+		inet_ntop(AF_INET, addr + 12, text, sizeof(text));
+		snprintf(out, size, "%s:%u", text, port);
 	} else {
-		inet_ntop(AF_INET6, peer->addr, text, sizeof(text));
-		snprintf(out, size, "[%s]:%u", text, peer->port);
+		inet_ntop(AF_INET6, addr, text, sizeof(text));
+		snprintf(out, size, "[%s]:%u", text, port);
 	}
 }
 
@@ -40,7 +40,7 @@ static void upstream_one(struct build *b, json_t *upstreams, const struct attrib
 	static const char *const hundreds[] = {"unknown", "1xx", "2xx", "3xx", "4xx", "5xx"};
 	char address[64], name[96];
 
-	peer_address(peer, address, sizeof(address));
+	build_address(peer->addr, peer->port, address, sizeof(address));
 	peer_name(upstreams, peer, address, name, sizeof(name));
 	json_t *row = build_object(b, upstreams, name);
 	build_put(b, row, "address", json_string(address));

@@ -204,6 +204,29 @@ static int lookup_inside(const struct scope *s, const char *metric, struct crite
 	return is_value(out, (double)s->in->timeline->cache_hits / (double)s->in->timeline->whole);
 }
 
+/* The gateway's own upstream sockets, whether or not their turns could be joined. */
+static int lookup_sockets(const struct report_input *in, const char *metric, struct criteria_value *out)
+{
+	const char *name = behind(metric, "upstream"), *why = build_no_probes(in);
+	const struct sockets_peer *p = in->sockets ? sockets_upstream(in->sockets) : NULL;
+
+	if (!name || !strcmp(name, "attempts_per_request"))
+		return NOT_MINE;
+	if (why || !p)
+		return no_data(out, why ? why : "the gateway's sockets were not followed");
+	if (!strcmp(name, "turns_per_connection"))
+		return p->used ? is_value(out, sockets_turns_per_connection(p)) : no_data(out, "no upstream turn was seen");
+	if (!strcmp(name, "opened_per_request"))
+		return p->requests ? is_value(out, (double)p->opened / (double)p->requests)
+				   : no_data(out, "no request with an upstream turn was joined");
+	if (!strcmp(name, "connects_failed"))
+		return is_value(out, (double)p->failed);
+	const char *connect = behind(name, "connect"), *unread = behind(name, "unread");
+	if (connect)
+		return lookup_stat(p->connect, connect, "the gateway opened no upstream connection", out);
+	return unread ? lookup_stat(p->unread, unread, "no upstream turn was seen", out) : NOT_MINE;
+}
+
 static int lookup_gateway(const struct report_gateway *g, const char *metric, struct criteria_value *out)
 {
 	const char *cpu = behind(metric, "gateway.cpu"), *memory = behind(metric, "gateway.memory");
@@ -260,6 +283,8 @@ static int lookup_scope(const struct scope *s, const char *metric, struct criter
 
 	if (r == NOT_MINE)
 		r = lookup_inside(s, metric, out);
+	if (r == NOT_MINE && s->whole_run)
+		r = lookup_sockets(s->in, metric, out);
 	if (r == NOT_MINE && s->whole_run)
 		r = lookup_gateway(&s->in->gateway, metric, out);
 	if (r == NOT_MINE && s->whole_run)

@@ -13,6 +13,7 @@
 
 #include "attribution/attribution.h"
 #include "attribution/series.h"
+#include "attribution/sockets.h"
 #include "base/err.h"
 #include "bpf/wire.h"
 #include "record/capture.h"
@@ -90,6 +91,7 @@ struct report_input {
 	const struct request_stats *warmup_stats; /* NULL: no driver of ours */
 	const struct attribution *attribution; /* NULL: no probes */
 	const struct series *series; /* NULL: not kept */
+	const struct sockets *sockets; /* NULL: no probes */
 	double warmup_s; /* as planned */
 	const char *const *criterion; /* texts */
 	unsigned criteria;

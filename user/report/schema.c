@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "report/report.h"
 #include "report/schema_series.h"
+#include "report/schema_sockets.h"
 
 /* clang-format off */
 static const char schema_text[] =
@@ -181,6 +182,7 @@ static const char schema_text[] =
 	"        }\n"
 	"      }\n"
 	"    },\n"
+	SCHEMA_SOCKETS
 	"    \"planted\": {\n"
 	"      \"type\": \"array\",\n"
 	"      \"items\": {\n"
@@ -224,6 +226,7 @@ static const char schema_text[] =
 	"  },\n"
 	"  \"$defs\": {\n"
 	SCHEMA_COLUMN
+	SCHEMA_SOCKETS_DEF
 	"    \"dist\": {\n"
 	"      \"description\": \"a distribution of times; percentiles by nearest rank\",\n"
 	"      \"type\": \"object\",\n"

@@ -17,6 +17,7 @@ const struct text_part text_parts[] = {
 	{"classes", "Classes and stages", text_sets},
 	{"streams", "Streams", text_streams},
 	{"upstreams", "Upstreams", text_upstreams},
+	{"sockets", "Sockets", text_sockets},
 	{"planted", "Planted costs", text_planted},
 	{"exemplars", "Requests one by one", text_exemplars},
 	{"gateway", "The gateway", text_gateway},

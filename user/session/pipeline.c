@@ -8,6 +8,7 @@
 
 #include "attribution/blocks.h"
 #include "attribution/series.h"
+#include "attribution/sockets.h"
 #include "base/clock.h"
 #include "session/gaps.h"
 
@@ -25,6 +26,7 @@ struct pipeline {
 	struct timeline *timeline;
 	struct attribution *attribution;
 	struct series *series;
+	struct sockets *sockets;
 	struct gaps *gaps;
 	struct request_stats total, warmup;
 	struct request_stats class_[PLAN_CLASSES_MAX], stage[PLAN_STAGES_MAX];
@@ -57,6 +59,8 @@ static void on_whole(void *ctx, const struct whole_request *w)
 
 	if (!r)
 		r = series_whole(p->series, w);
+	if (!r)
+		r = sockets_whole(p->sockets, w);
 	if (r && !p->failed)
 		p->failed = r;
 	if (p->config.whole)
@@ -90,8 +94,9 @@ static int pipeline_open(struct pipeline *p)
 	p->timeline = timeline_new(&timeline);
 	p->attribution = attribution_new(&attribution);
 	p->series = series_new();
+	p->sockets = sockets_new();
 	p->gaps = gaps_new();
-	if (!p->timeline || !p->attribution || !p->series || !p->gaps)
+	if (!p->timeline || !p->attribution || !p->series || !p->sockets || !p->gaps)
 		return -ENOMEM;
 	return stats_init(p);
 }
@@ -128,6 +133,7 @@ void pipeline_free(struct pipeline *p)
 	timeline_free(p->timeline);
 	attribution_free(p->attribution);
 	series_free(p->series);
+	sockets_free(p->sockets);
 	gaps_free(p->gaps);
 	request_stats_fini(&p->total);
 	request_stats_fini(&p->warmup);
@@ -240,6 +246,17 @@ static int frame_gauges(struct pipeline *p, const struct record_gauges *g)
 	return r ? r : series_gauges(p->series, g);
 }
 
+/* What the timeline has checked and rejected is counted there. */
+static int frame_wire(struct pipeline *p, const void *data, uint32_t bytes)
+{
+	int r = timeline_wire(p->timeline, data, bytes);
+
+	if (r)
+		return r == -EPROTO ? 0 : r;
+	sockets_start(p->sockets, p->meta.start_ns ? p->meta.start_ns + p->meta.warmup_ns : 0);
+	return sockets_wire(p->sockets, data);
+}
+
 static int frame_dispatch(struct pipeline *p, enum capture_frame type, const void *data, uint32_t bytes)
 {
 	uint64_t now_ns;
@@ -247,10 +264,8 @@ static int frame_dispatch(struct pipeline *p, enum capture_frame type, const voi
 	switch (type) {
 	case CAPTURE_META:
 		return frame_meta(p, data, bytes);
-	case CAPTURE_WIRE: {
-		int r = timeline_wire(p->timeline, data, bytes);
-		return r == -EPROTO ? 0 : r; /* counted by the timeline */
-	}
+	case CAPTURE_WIRE:
+		return frame_wire(p, data, bytes);
 	case CAPTURE_REQUEST:
 		return bytes == sizeof(struct record_request) ? frame_request(p, data) : -EPROTO;
 	case CAPTURE_PROVIDER:
@@ -303,6 +318,8 @@ int pipeline_finish(struct pipeline *p)
 	if (!p->open)
 		return 0;
 	int r = timeline_finish(p->timeline);
+	if (!r)
+		r = sockets_finish(p->sockets);
 	return r ? r : p->failed;
 }
 
@@ -450,6 +467,7 @@ void pipeline_fill_report(struct pipeline *p, struct report_input *in)
 	in->timeline = timeline_stats(p->timeline);
 	in->attribution = p->attribution;
 	in->series = p->series;
+	in->sockets = p->sockets;
 	in->warmup_s = (double)p->meta.warmup_ns / (double)NS_PER_S;
 	memcpy(in->counters, p->counters, sizeof(in->counters));
 	in->warmup_requests = p->warmup_requests;

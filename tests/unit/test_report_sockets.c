@@ -1,0 +1,172 @@
+// rooms: base record scenario/criteria scenario/metrics timeline attribution report tests/support/report_input tests/support/wires
+// SPDX-License-Identifier: GPL-2.0-only
+/* The report's section on the gateway's sockets, and the criteria that speak of them. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "report/build.h"
+#include "report/criteria_lookup.h"
+#include "tests/support/report_input.h"
+#include "tests/support/test.h"
+#include "tests/support/wires.h"
+
+#define MS UINT64_C(1000000)
+#define S UINT64_C(1000000000)
+#define CONNECTIONS 12
+
+static void feed(void *ctx, const void *record, uint32_t bytes)
+{
+	(void)bytes;
+	assert_int_equal(sockets_wire(ctx, record), 0);
+}
+
+/* A connection for each turn to one peer, refused connects to another, a send that found its buffer full. */
+static struct sockets *sockets_made(bool calls)
+{
+	struct sockets *s = sockets_new();
+	struct wire_connect_failed f = {.h = {WIRE_KIND_CONNECT_FAILED, sizeof(f), 0, S},
+					.role = WIRE_ROLE_GATEWAY,
+					.peer_port = 1,
+					.err = ECONNREFUSED,
+					.peer_addr = {[10] = 0xff, 0xff, 127, 0, 0, 1}};
+	struct wire_syscalls c = {.h = {WIRE_KIND_SYSCALLS, sizeof(c), 0, S}, .count = 1};
+
+	for (uint16_t i = 0; i < CONNECTIONS; i++) {
+		const struct tuple_text t = {"127.0.0.1", (uint16_t)(50000 + i), "127.0.0.1", 9999};
+		struct end e = {.feed = feed, .ctx = s};
+
+		end_open(&e, NULL, 10 + i, WIRE_ROLE_GATEWAY, WIRE_SIDE_CLIENT, &t, 1, S, S + 40000);
+		end_mark(&e, WIRE_LANE_OUT, 100, S + MS, 7);
+		end_mark(&e, WIRE_LANE_IN, 100, S + 2 * MS, 0);
+		end_mark(&e, WIRE_LANE_READ, 100, S + 2 * MS + 9000, 7);
+		end_turn(&e, 0);
+		end_close(&e, S + 3 * MS);
+	}
+	assert_int_equal(sockets_wire(s, &f), 0);
+	c.call[0] = (struct wire_syscall){.enter_ns = S, .nr = SYS_sendto, .flags = WIRE_SYSCALL_SHORT};
+	if (calls)
+		assert_int_equal(sockets_wire(s, &c), 0);
+	assert_int_equal(sockets_finish(s), 0);
+	return s;
+}
+
+static void assert_fits_schema(const json_t *doc)
+{
+	struct err err = {0};
+	json_t *schema = json_loads(report_schema(), 0, NULL);
+
+	assert_non_null(schema);
+	if (schema_check(schema, doc, true, &err))
+		fail_msg("%s", err.text);
+	json_decref(schema);
+}
+
+static void test_document(void **state)
+{
+	(void)state;
+	struct report_fixture f;
+	struct sockets *s = sockets_made(true);
+
+	report_fixture_init(&f, 100);
+	f.in.sockets = s;
+	json_t *doc = report_build(&f.in);
+	assert_non_null(doc);
+	assert_fits_schema(doc);
+	const json_t *sockets = json_object_get(doc, "sockets");
+	const json_t *peer = json_object_get(json_object_get(sockets, "upstream"), "127.0.0.1:9999");
+	assert_int_equal(json_integer_value(json_object_get(peer, "opened")), CONNECTIONS);
+	assert_true(json_is_true(json_object_get(peer, "opens_per_request")));
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(peer, "unread"), "max_ns")), 9000);
+	const json_t *refused = json_object_get(json_object_get(sockets, "upstream"), "127.0.0.1:1");
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(refused, "failed"), "ECONNREFUSED")), 1);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(sockets, "sends"), "short")), 1);
+	assert_null(json_object_get(json_object_get(sockets, "sends"), "blocked")); /* those probes were off */
+	assert_non_null(json_object_get(json_object_get(doc, "not_measured"), "sockets.sends.blocked"));
+	assert_int_equal(json_array_size(json_object_get(sockets, "findings")), 3);
+	json_decref(doc);
+	sockets_free(s);
+	report_fixture_fini(&f);
+}
+
+static void test_text(void **state)
+{
+	(void)state;
+	struct report_fixture f;
+	struct sockets *s = sockets_made(false);
+	char *text = NULL;
+	size_t size;
+
+	report_fixture_init(&f, 100);
+	f.in.sockets = s;
+	json_t *doc = report_build(&f.in);
+	FILE *out = open_memstream(&text, &size);
+	assert_int_equal(report_print_text(doc, out, false), 0);
+	fclose(out);
+	assert_non_null(strstr(text, "\nSOCKETS "));
+	assert_non_null(strstr(text, "opens a connection to 127.0.0.1:9999 for each request: 12 opened for 12 turns"));
+	assert_non_null(strstr(text, "connects to 127.0.0.1:1 that failed: ECONNREFUSED 1"));
+	assert_non_null(
+		strstr(json_string_value(json_object_get(json_object_get(doc, "not_measured"), "sockets.sends")), "were off"));
+	free(text);
+	json_decref(doc);
+	sockets_free(s);
+	report_fixture_fini(&f);
+}
+
+static void test_no_probes(void **state)
+{
+	(void)state;
+	struct report_fixture f;
+
+	report_fixture_init(&f, 100);
+	report_fixture_no_probes(&f);
+	json_t *doc = report_build(&f.in);
+	assert_null(json_object_get(doc, "sockets"));
+	assert_non_null(json_object_get(json_object_get(doc, "not_measured"), "sockets"));
+	json_decref(doc);
+	report_fixture_fini(&f);
+}
+
+static void test_criteria(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *metric;
+		double value;
+	} rows[] = {{"upstream.turns_per_connection", 1},
+		    {"upstream.connects_failed", 1},
+		    {"upstream.connect.max", 40000},
+		    {"upstream.unread.max", 9000}};
+	struct report_fixture f;
+	struct sockets *s = sockets_made(false);
+	struct criteria_value v;
+
+	report_fixture_init(&f, 100);
+	f.in.sockets = s;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(criteria_lookup(&f.in, rows[i].metric, &v), 0);
+		assert_true(v.value == rows[i].value);
+	}
+	assert_int_equal(criteria_lookup(&f.in, "upstream.opened_per_request", &v), -ENODATA);
+	assert_int_equal(criteria_lookup(&f.in, "upstream.attempts_per_request", &v), 0);
+	f.in.sockets = NULL;
+	assert_int_equal(criteria_lookup(&f.in, "upstream.connects_failed", &v), -ENODATA);
+	assert_non_null(strstr(v.reason, "not followed"));
+	sockets_free(s);
+	report_fixture_fini(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_document),
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_no_probes),
+		cmocka_unit_test(test_criteria),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

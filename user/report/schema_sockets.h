@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The part of the result's schema that holds the gateway's sockets, and what each row of it is: pieces of one string literal. */
+#ifndef TOLL_REPORT_SCHEMA_SOCKETS_H
+#define TOLL_REPORT_SCHEMA_SOCKETS_H
+
+/* clang-format off */
+#define SCHEMA_SOCKETS \
+	"    \"sockets\": {\n" \
+	"      \"description\": \"the gateway's own connections, from the kernel's records alone\",\n" \
+	"      \"type\": \"object\",\n" \
+	"      \"properties\": {\n" \
+	"        \"accepted\": {\"$ref\": \"#/$defs/sockets\"},\n" \
+	"        \"upstream\": {\"type\": \"object\", \"additionalProperties\": {\"$ref\": \"#/$defs/sockets\"}},\n" \
+	"        \"sends\": {\n" \
+	"          \"description\": \"calls of the gateway that found a send buffer full\",\n" \
+	"          \"type\": \"object\",\n" \
+	"          \"properties\": {\n" \
+	"            \"short\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"            \"would_block\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"            \"blocked\": {\"$ref\": \"#/$defs/dist\"}\n" \
+	"          }\n" \
+	"        },\n" \
+	"        \"findings\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}}\n" \
+	"      }\n" \
+	"    },\n"
+
+#define SCHEMA_SOCKETS_DEF \
+	"    \"sockets\": {\n" \
+	"      \"type\": \"object\",\n" \
+	"      \"properties\": {\n" \
+	"        \"address\": {\"type\": \"string\"},\n" \
+	"        \"inner\": {\"description\": \"the gateway itself is the peer\", \"type\": \"boolean\"},\n" \
+	"        \"opened\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"connections\": {\"description\": \"that had a turn\", \"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"turns\": {\"description\": \"TLS handshakes included\", \"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"requests\": {\"description\": \"joined\", \"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"turns_per_connection\": {\"type\": \"number\"},\n" \
+	"        \"opened_per_request\": {\"type\": \"number\"},\n" \
+	"        \"opens_per_request\": {\"description\": \"it keeps no connection\", \"type\": \"boolean\"},\n" \
+	"        \"retransmits\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"failed\": {\"$ref\": \"#/$defs/counts\"},\n" \
+	"        \"connect\": {\"$ref\": \"#/$defs/dist\"},\n" \
+	"        \"accept_queue\": {\"$ref\": \"#/$defs/dist\"},\n" \
+	"        \"unread\": {\n" \
+	"          \"description\": \"of each turn, the longest that a byte of it lay unread\",\n" \
+	"          \"$ref\": \"#/$defs/dist\"\n" \
+	"        },\n" \
+	"        \"unread_untold\": {\"type\": \"integer\", \"minimum\": 0}\n" \
+	"      }\n" \
+	"    },\n"
+/* clang-format on */
+
+#endif
