@@ -47,6 +47,9 @@ $(BUILD)/%.o: %.c Makefile | $(BUILD)/.setup
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
+# the report's style and script are part of the program (.incbin)
+$(BUILD)/user/report/html_assets.o $(BUILD)/san/user/report/html_assets.o: $(wildcard user/report/assets/*)
+
 # only probe/ includes the skeleton
 $(patsubst %.c,$(BUILD)/%.o,$(wildcard user/probe/*.c)): | $(SKEL)
 

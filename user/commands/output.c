@@ -10,14 +10,6 @@
 
 #include "report/report.h"
 
-int output_format(const char *format, bool *json, struct err *err)
-{
-	*json = !strcmp(format, "json");
-	if (!*json && strcmp(format, "text"))
-		return err_set(err, -EINVAL, "--format %.40s: expected text or json", format);
-	return 0;
-}
-
 bool output_has_colour(void)
 {
 	const char *none = getenv("NO_COLOR"), *terminal = getenv("TERM");
@@ -25,12 +17,16 @@ bool output_has_colour(void)
 	return isatty(STDOUT_FILENO) && !(none && *none) && !(terminal && !strcmp(terminal, "dumb"));
 }
 
-int output_print(const json_t *doc, bool json, bool colour, struct err *err)
+int output_print(const json_t *doc, const struct report_format *format, bool colour, struct err *err)
 {
-	int r = json ? report_print_json(doc, stdout) : report_print_text(doc, stdout, colour);
-
+	if (format->binary && isatty(STDOUT_FILENO))
+		return err_set(err, -EINVAL, "--format %s is no text: send it to a file, with > or --out", format->name);
+	int r = !strcmp(format->name, "text") ? report_print_text(doc, stdout, colour)
+					      : report_format_print(format, doc, stdout, err);
 	/* "| head" has what it wanted */
-	return r && r != -EPIPE ? err_set(err, r, "print the report: %s", strerror(-r)) : 0;
+	if (!r || r == -EPIPE)
+		return 0;
+	return err->text[0] ? r : err_set(err, r, "print the report: %s", strerror(-r));
 }
 
 /* mkdir -p; a part that exists is fine, the last one is judged when it is written to. */
@@ -50,32 +46,8 @@ static void directory_make(const char *dir)
 	mkdir(path, 0777);
 }
 
-static int text_write(const json_t *doc, const char *path, struct err *err)
-{
-	FILE *f = fopen(path, "we");
-	int r = f ? 0 : -errno;
-
-	if (f)
-		r = report_print_text(doc, f, false);
-	if (f && fclose(f) && !r)
-		r = -errno;
-	if (r)
-		return err_set(err, r, "write the report %s: %s; free space there, or choose another place with --out", path,
-			       strerror(-r));
-	return 0;
-}
-
 int output_write(const json_t *doc, const char *dir, struct err *err)
 {
-	char path[4096];
-
-	if (strlen(dir) + sizeof("/result.json") > sizeof(path))
-		return err_set(err, -ENAMETOOLONG, "--out: the directory's name is too long");
 	directory_make(dir);
-	snprintf(path, sizeof(path), "%s/result.json", dir);
-	int r = report_write_json(doc, path, err);
-	if (r)
-		return r;
-	snprintf(path, sizeof(path), "%s/report.txt", dir);
-	return text_write(doc, path, err);
+	return report_write_all(doc, dir, err);
 }

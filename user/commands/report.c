@@ -11,39 +11,60 @@
 #include "report/report.h"
 
 static const struct command_help help = {
-	.usage = "toll report RESULT [--format text|json]",
-	.text = "Prints a result.json again: as the report that the run printed, or as checked JSON. Needs no root. Exits with 0 "
-		"when "
-		"it could be printed, whatever the run's verdict, and with 2 when the file is no result.",
-	.examples = "  toll report out/demo/result.json\n  toll report out/demo/result.json --format json | jq .toll.p99_ns\n",
+	.usage = "toll report RESULT [--format FORMAT] [--out FILE]",
+	.text = "Prints a result.json again: as the report that the run printed, or in another form. Needs no root. Exits with 0 "
+		"when it "
+		"could be printed, whatever the run's verdict, and with 2 when the file is no result.",
+	.examples = "  toll report out/demo/result.json\n"
+		    "  toll report out/demo/result.json --format html --out report.html\n"
+		    "  toll report out/demo/result.json --format json | jq .toll.p99_ns\n",
 };
+
+/* The formats and what they are, behind the options. */
+static void formats_print(FILE *out)
+{
+	fprintf(out, "formats:\n");
+	for (const struct report_format *f = report_formats; f->name; f++)
+		fprintf(out, "  %-12s %s\n", f->name, f->what);
+}
+
+static int report(const char *path, const struct report_format *format, const char *out, bool colour, struct err *err)
+{
+	json_t *doc;
+	int ret = report_read_json(path, &doc, err);
+
+	if (ret)
+		return ret;
+	ret = out ? report_format_write(format, doc, out, err) : output_print(doc, format, colour, err);
+	json_decref(doc);
+	return ret;
+}
 
 int command_report(int argc, char **argv)
 {
-	const char *format = "text", *path = NULL;
+	const char *name = "text", *path = NULL, *out = NULL;
+	const struct report_format *format;
 	bool colour = true;
 	const struct option rows[] = {
-		{OPTION_STRING, "format", 'f', "FORMAT", "text (default) or json", &format},
+		{OPTION_STRING, "format", 'f', "FORMAT", "one of the formats below (default text)", &name},
+		{OPTION_STRING, "out", 'o', "FILE", "write to this file instead", &out},
 		{OPTION_FLAG, "color", 0, NULL, "colours on a terminal (default; --no-color or NO_COLOR=1: none)", &colour},
 		{OPTION_END, NULL, 0, NULL, NULL, NULL},
 	};
 	struct err err = {0};
 	unsigned count = 0;
-	bool json = false;
-	json_t *doc = NULL;
 	int ret = options_parse(rows, &help, argc, argv, &path, 1, &count, &err);
 
-	if (ret > 0)
+	if (ret > 0) {
+		formats_print(stdout);
 		return EXIT_CODE_OK;
+	}
 	if (!ret && !count)
 		ret = err_set(&err, -EINVAL, "toll report needs a result: toll report out/demo/result.json");
 	if (!ret)
-		ret = output_format(format, &json, &err);
+		ret = report_format_find(name, &format, &err);
 	if (!ret)
-		ret = report_read_json(path, &doc, &err);
-	if (!ret)
-		ret = output_print(doc, json, colour && output_has_colour(), &err);
-	json_decref(doc);
+		ret = report(path, format, out, colour && output_has_colour(), &err);
 	if (ret) {
 		log_line(LOG_ERROR, "%s", err.text);
 		return EXIT_CODE_CANNOT_RUN;

@@ -19,7 +19,7 @@ static const struct command_help help = {
 		"saw it. SCENARIO is "
 		"a file, a built-in name (`toll scenarios` lists them) or - for standard input. The gateway's processes are "
 		"found from its listening "
-		"port. Writes result.json, report.txt and capture.toll.",
+		"port. Writes result.json, report.txt, report.html and capture.toll.",
 	.examples = "  toll run gateway/smoke --gateway http://127.0.0.1:8080\n"
 		    "  toll run gateway/baseline --with nginx --set buffering=off --time-scale 0.1\n"
 		    "  toll run edge/throughput --with reference --plant sleep=1ms@request\n"

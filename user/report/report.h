@@ -118,6 +118,8 @@ int report_print_json(const json_t *doc, FILE *out);
 int report_read_json(const char *path, json_t **doc, struct err *err);
 /* The terminal report, at most 100 columns. colour: ANSI. */
 int report_print_text(const json_t *doc, FILE *out, bool colour);
+/* The same words with charts, as one file of HTML that needs no network. */
+int report_print_html(const json_t *doc, FILE *out);
 /* JSON Schema (draft 2020-12) of toll.result/1. */
 const char *report_schema(void);
 

@@ -19,7 +19,7 @@ enum text_style { TEXT_PLAIN, TEXT_BOLD, TEXT_DIM, TEXT_RED, TEXT_GREEN, TEXT_YE
 enum text_align { TEXT_FLOW, TEXT_LEFT, TEXT_RIGHT };
 struct text_sink {
 	void *ctx;
-	void (*cell)(void *ctx, enum text_style style, enum text_align align, const char *s);
+	void (*cell)(void *ctx, enum text_style style, enum text_align align, unsigned width, const char *s);
 	void (*line)(void *ctx); /* the row is whole */
 	void (*blank)(void *ctx); /* what comes next is another table */
 	void (*paragraph)(void *ctx, enum text_style label_style, const char *label, const char *s);

@@ -107,7 +107,7 @@ static void pad(struct text *t, unsigned n)
 void text_put(struct text *t, enum text_style style, const char *s)
 {
 	if (t->sink)
-		t->sink->cell(t->sink->ctx, style, TEXT_FLOW, s);
+		t->sink->cell(t->sink->ctx, style, TEXT_FLOW, 0, s);
 	else
 		put_clipped(t, style, s, TEXT_COLUMNS);
 }
@@ -117,7 +117,7 @@ void text_left(struct text *t, enum text_style style, unsigned width, const char
 	unsigned start = t->columns;
 
 	if (t->sink) {
-		t->sink->cell(t->sink->ctx, style, TEXT_LEFT, s);
+		t->sink->cell(t->sink->ctx, style, TEXT_LEFT, width, s);
 		return;
 	}
 	put_clipped(t, style, s, width);
@@ -130,7 +130,7 @@ void text_right(struct text *t, enum text_style style, unsigned width, const cha
 	unsigned n = text_width(s);
 
 	if (t->sink) {
-		t->sink->cell(t->sink->ctx, style, TEXT_RIGHT, s);
+		t->sink->cell(t->sink->ctx, style, TEXT_RIGHT, width, s);
 		return;
 	}
 	/* a cell that is full still stands apart from the one before it */

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "report/formats.h"
 #include "session/parts.h"
 
 /* Arrivals noticed later than this at p99: the schedule was not kept. A wait for a free slot is the load's shape, not the driver's. */
@@ -125,26 +126,6 @@ static void notes_make(const struct session *s, struct notes *n)
 		note_add(n, "first failure: %.150s", s->driver_stats->first_error);
 }
 
-static int files_write(struct session *s, const json_t *doc)
-{
-	char path[320];
-	FILE *text;
-	int rc;
-
-	snprintf(path, sizeof(path), "%s/result.json", s->config->out_dir);
-	rc = report_write_json(doc, path, &s->err);
-	if (rc)
-		return rc;
-	snprintf(path, sizeof(path), "%s/report.txt", s->config->out_dir);
-	text = fopen(path, "we");
-	if (!text)
-		return err_set(&s->err, -errno, "cannot write %s: %s", path, strerror(errno));
-	rc = report_print_text(doc, text, false);
-	if (fclose(text) && !rc)
-		rc = -errno;
-	return rc ? err_set(&s->err, rc, "cannot write %s: %s; free space or choose another --out", path, strerror(-rc)) : 0;
-}
-
 static void input_fill(struct session *s, struct report_input *in, struct notes *notes, const char *invalid)
 {
 	pipeline_fill_report(s->pipeline, in);
@@ -208,11 +189,11 @@ int session_result(struct session *s)
 		report_print_json(doc, stdout);
 	else
 		report_print_text(doc, stdout, s->config->colour);
-	if (files_write(s, doc)) {
+	if (report_write_all(doc, s->config->out_dir, &s->err)) {
 		log_line(LOG_ERROR, "%s", s->err.text);
 		code = EXIT_CODE_CUT_SHORT;
 	} else {
-		log_line(LOG_INFO, "written: %s/result.json, report.txt%s", s->config->out_dir,
+		log_line(LOG_INFO, "written: %s/result.json, report.txt, report.html%s", s->config->out_dir,
 			 s->config->capture != CAPTURE_OFF ? ", capture.toll" : "");
 	}
 	json_decref(doc);

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "report/formats.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "report/report.h"
+
+static int print_text(const json_t *doc, FILE *out)
+{
+	return report_print_text(doc, out, false);
+}
+
+const struct report_format report_formats[] = {
+	{"text", "the report that the run printed (default)", false, print_text},
+	{"json", "the result document, checked", false, report_print_json},
+	{"html", "one page with charts, needs no network", false, report_print_html},
+	{NULL, NULL, false, NULL},
+};
+
+int report_format_find(const char *name, const struct report_format **out, struct err *err)
+{
+	char names[256] = "";
+
+	for (const struct report_format *f = report_formats; f->name; f++) {
+		if (!strcmp(f->name, name)) {
+			*out = f;
+			return 0;
+		}
+		size_t used = strlen(names);
+		snprintf(names + used, sizeof(names) - used, "%s%s", !used ? "" : f[1].name ? ", " : " or ", f->name);
+	}
+	return err_set(err, -EINVAL, "--format %.40s: expected %s", name, names);
+}
+
+int report_format_print(const struct report_format *format, const json_t *doc, FILE *out, struct err *err)
+{
+	int r = format->print(doc, out);
+
+	if (r == -ENODATA)
+		return err_set(err, r,
+			       "print as %s: this result does not hold what it is made of; its \"not_measured\" tells why",
+			       format->name);
+	return r ? err_set(err, r, "print as %s: %s", format->name, strerror(-r)) : 0;
+}
+
+static int write_temporary(const struct report_format *format, const json_t *doc, char *temporary, struct err *err)
+{
+	int fd = mkostemp(temporary, O_CLOEXEC); /* mode 0600 */
+	FILE *f = fd >= 0 ? fdopen(fd, "w") : NULL;
+	int r;
+
+	if (!f) {
+		r = -errno;
+		if (fd >= 0)
+			close(fd);
+		return err_set(err, r, "%s", strerror(-r));
+	}
+	r = report_format_print(format, doc, f, err);
+	if (fclose(f) && !r)
+		r = err_set(err, -errno, "%s", strerror(errno));
+	return r;
+}
+
+int report_format_write(const struct report_format *format, const json_t *doc, const char *path, struct err *err)
+{
+	char temporary[PATH_MAX];
+	struct err why = {0};
+
+	if (snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path) >= (int)sizeof(temporary))
+		return err_set(err, -ENAMETOOLONG, "write %.60s...: the name is too long", path);
+	int r = write_temporary(format, doc, temporary, &why);
+	if (!r && rename(temporary, path))
+		r = err_set(&why, -errno, "%s", strerror(errno));
+	if (!r)
+		return 0;
+	unlink(temporary);
+	return err_set(err, r, "write %s: %s; choose another place if that is why", path, why.text);
+}
+
+int report_export_parse(const char *text, const struct report_format **out, const char **path, struct err *err)
+{
+	const char *equals = strchr(text, '=');
+	char name[32];
+
+	if (!equals || equals == text || !equals[1] || (size_t)(equals - text) >= sizeof(name))
+		return err_set(err, -EINVAL, "--export %.60s: expected FORMAT=FILE, such as html=report.html", text);
+	snprintf(name, sizeof(name), "%.*s", (int)(equals - text), text);
+	*path = equals + 1;
+	return report_format_find(name, out, err);
+}
+
+int report_write_all(const json_t *doc, const char *dir, struct err *err)
+{
+	static const struct {
+		const char *format, *file;
+	} files[] = {{"text", "report.txt"}, {"html", "report.html"}};
+	const struct report_format *format;
+	char path[PATH_MAX];
+
+	if (strlen(dir) + sizeof("/report.html.XXXXXX") > sizeof(path))
+		return err_set(err, -ENAMETOOLONG, "--out: the directory's name is too long");
+	snprintf(path, sizeof(path), "%s/result.json", dir);
+	int r = report_write_json(doc, path, err);
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files) && !r; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, files[i].file);
+		r = report_format_find(files[i].format, &format, err);
+		if (!r)
+			r = report_format_write(format, doc, path, err);
+	}
+	return r;
+}
