@@ -3,11 +3,14 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "base/clock.h"
 
 #define START_NS (UINT64_C(1000) * NS_PER_S)
 #define CHUNKS 8
+#define FIXTURE_TID 70
+#define LOCKER_TID 71
 
 static const uint8_t provider_addr[16] = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1};
 
@@ -35,7 +38,7 @@ static void fill_driver(struct record_request *r, unsigned i)
 
 static void fill_upstream(struct whole_upstream *u, const struct whole_request *w, unsigned i)
 {
-	u->conn = 7;
+	u->conn = 10000 + i;
 	u->t4 = u->t4_last = w->t3 + 9000 + i % 5 * 500;
 	u->t5 = u->t5_last = u->t4 + 2800;
 	u->hold_start_ns = u->t5 + 3000;
@@ -86,9 +89,11 @@ static void fill_whole(struct whole_request *w, struct whole_chunk *chunk, unsig
 	w->t9_last = w->t11 - 2700;
 	w->driver.end_ns = w->t11 + 12000;
 	w->joined_by = TIMELINE_JOIN_ENDS;
+	w->inbound_conn = 100 + i;
+	w->reader_tid = w->sender_tid = w->upstream[0].t4_tid = w->upstream[0].t8_tid = FIXTURE_TID;
 	if (w->driver.outcome == RECORD_TIMEOUT)
 		w->unmatched = TIMELINE_FAILED_REQUEST;
-	if (w->driver.flags & RECORD_STREAM)
+	if (w->driver.flags & RECORD_STREAM && chunk)
 		fill_chunks(chunk, w);
 }
 
@@ -209,11 +214,60 @@ static void fill_head(struct report_fixture *f)
 	in->capture = &f->capture;
 }
 
-void report_fixture_init(struct report_fixture *f, unsigned n)
+static void thread_found(struct threads *s, uint32_t tid, const char *comm)
 {
-	struct attribution_config config = {.classes = FIXTURE_CLASSES, .stages = FIXTURE_STAGES};
+	struct wire_thread_life r = {.h = {.time_ns = 1}, .tid = tid, .role = WIRE_ROLE_GATEWAY, .event = WIRE_THREAD_FOUND};
+
+	snprintf(r.comm, sizeof(r.comm), "%s", comm);
+	threads_life(s, &r);
+}
+
+static void thread_off(struct threads *s, uint64_t out_ns, uint64_t runnable_ns, uint64_t in_ns, uint16_t nr)
+{
+	const struct wire_off_cpu r = {.h = {.time_ns = in_ns},
+				       .tid = FIXTURE_TID,
+				       .out_ns = out_ns,
+				       .runnable_ns = runnable_ns,
+				       .held_ns = {[WIRE_HOLDER_TOLL] = 500},
+				       .waker_tid = nr == SYS_futex ? LOCKER_TID : 0,
+				       .syscall = nr};
+
+	threads_off(s, &r);
+}
+
+static void thread_mark(struct threads *s, uint64_t ns, uint64_t conn, uint64_t flags)
+{
+	threads_mark(s, FIXTURE_TID, &(struct thread_mark){.time_ns = ns, .conn = conn, .flags = flags});
+}
+
+/* One thread does everything; before each request is sent it waits for a lock, and each tenth time for a CPU. */
+static void fill_threads(struct report_fixture *f, unsigned n)
+{
+	thread_found(&f->threads, FIXTURE_TID, "event loop");
+	thread_found(&f->threads, LOCKER_TID, "log writer");
+	for (unsigned i = 0; i < n; i++) {
+		struct whole_request w;
+		fill_whole(&w, NULL, i);
+		uint64_t at = w.driver.due_ns, lock = w.t3 + 1000;
+		thread_off(&f->threads, at, at + 23000, at + 24000, SYS_epoll_wait);
+		thread_off(&f->threads, lock, lock + 3000, lock + (i % 10 ? 3500 : 6500), SYS_futex);
+		thread_mark(&f->threads, w.t3, w.inbound_conn, 0);
+		thread_mark(&f->threads, w.upstream[0].t4, w.upstream[0].conn, THREAD_MARK_OUT);
+		thread_mark(&f->threads, w.upstream[0].t8, w.upstream[0].conn, 0);
+		thread_mark(&f->threads, w.t9, w.inbound_conn, THREAD_MARK_OUT);
+	}
+	threads_settle(&f->threads);
+	f->timeline.threads = f->threads.stats;
+}
+
+static void fixture_init(struct report_fixture *f, unsigned n, bool threads)
+{
+	struct attribution_config config = {.classes = FIXTURE_CLASSES, .stages = FIXTURE_STAGES, .threads = &f->threads};
 
 	memset(f, 0, sizeof(*f));
+	threads_init(&f->threads, 64 << 20);
+	if (threads)
+		fill_threads(f, n);
 	request_stats_init(&f->total);
 	request_stats_init(&f->warmup);
 	for (unsigned i = 0; i < FIXTURE_CLASSES; i++)
@@ -232,6 +286,17 @@ void report_fixture_init(struct report_fixture *f, unsigned n)
 	fill_head(f);
 	fill_gateway(&f->in.gateway);
 	fill_sets(f);
+	attribution_finish(f->attribution);
+}
+
+void report_fixture_init(struct report_fixture *f, unsigned n)
+{
+	fixture_init(f, n, false);
+}
+
+void report_fixture_init_threads(struct report_fixture *f, unsigned n)
+{
+	fixture_init(f, n, true);
 }
 
 void report_fixture_fini(struct report_fixture *f)
@@ -243,6 +308,7 @@ void report_fixture_fini(struct report_fixture *f)
 	for (unsigned i = 0; i < FIXTURE_STAGES; i++)
 		request_stats_fini(&f->stage[i]);
 	attribution_free(f->attribution);
+	threads_fini(&f->threads);
 	series_free(f->series);
 	json_decref(f->configuration);
 }

@@ -13,6 +13,7 @@ struct report_fixture {
 	struct request_stats total, warmup, class_[FIXTURE_CLASSES], stage[FIXTURE_STAGES];
 	struct timeline_stats timeline;
 	struct attribution *attribution;
+	struct threads threads; /* empty: no thread was watched */
 	struct series *series;
 	struct capture_end capture;
 	json_t *configuration;
@@ -20,6 +21,8 @@ struct report_fixture {
 
 /* n requests, each 20 ms at the provider and about 38 µs at the gateway; every third is a stream, every 100th times out. */
 void report_fixture_init(struct report_fixture *f, unsigned n);
+/* The same, with an account of the gateway's thread: it waits for a lock, for a CPU and is busy with other requests. */
+void report_fixture_init_threads(struct report_fixture *f, unsigned n);
 void report_fixture_fini(struct report_fixture *f);
 /* What a run has without probes, and what an attached run has without a driver. */
 void report_fixture_no_probes(struct report_fixture *f);

@@ -249,6 +249,22 @@ static void test_steal_is_what_the_thread_did_not_run(void **state)
 	assert_int_equal(c[CAUSE_OWN_CPU], 60000);
 }
 
+static void test_a_lost_period_is_unknown(void **state)
+{
+	struct scene *s = *state;
+
+	own_marks(s);
+	s->w.t3 = 100000;
+	s->w.upstream[0].t4 = s->w.upstream[0].t4_last = 200000;
+	s->w.upstream[0].t5_last = s->w.upstream[0].t6 = s->w.upstream[0].t7 = s->w.upstream[0].t8 = 200000;
+	s->w.t9 = s->w.t10 = s->w.t11 = 200000;
+	RIG_OFF(&s->threads, A, 500, 600, 100000, .syscall = SYS_epoll_wait, .exec_ns = 1000);
+	RIG_OFF(&s->threads, A, 200000000, 200000100, 200000200, .syscall = SYS_epoll_wait, .exec_ns = 1000 + 60000);
+	const uint64_t *c = split(s, PHASE_PROCESS_REQUEST);
+	assert_int_equal(c[CAUSE_UNKNOWN], 100000);
+	assert_int_equal(s->threads.stats.holes, 1);
+}
+
 static void test_event_loop_wait_in_the_middle(void **state)
 {
 	struct scene *s = *state;
@@ -443,6 +459,7 @@ int main(void)
 		SCENE(test_blocked_by_kind),
 		SCENE(test_throttled),
 		SCENE(test_steal_is_what_the_thread_did_not_run),
+		SCENE(test_a_lost_period_is_unknown),
 		SCENE(test_event_loop_wait_in_the_middle),
 		SCENE(test_side_calls_keep_the_work_ones_own),
 		SCENE(test_upstream_connection_is_own_only_in_its_turn),

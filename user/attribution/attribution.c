@@ -5,6 +5,9 @@
 #include <stdlib.h>
 
 #include "attribution/blocks.h"
+#include "attribution/cause_jobs.h"
+#include "attribution/cause_stats.h"
+#include "attribution/cause_threads.h"
 #include "attribution/set.h"
 
 struct attribution {
@@ -14,6 +17,9 @@ struct attribution {
 	struct peers peers;
 	struct exemplars exemplars;
 	struct blocks *blocks;
+	struct phase_segments segments; /* of the request that is being added */
+	struct cause_jobs jobs;
+	struct cause_threads threads;
 	uint64_t warmup, unmatched;
 };
 
@@ -29,7 +35,9 @@ struct attribution *attribution_new(const struct attribution_config *config)
 	exemplars_init(&a->exemplars);
 	a->set = calloc(sets ? sets : 1, sizeof(*a->set));
 	a->blocks = blocks_new(0);
-	rc = a->set && a->blocks ? set_init(&a->total) : -ENOMEM;
+	rc = cause_threads_init(&a->threads, config->threads);
+	if (!rc)
+		rc = a->set && a->blocks ? set_init(&a->total) : -ENOMEM;
 	for (uint32_t i = 0; i < sets && !rc; i++)
 		rc = set_init(&a->set[i]);
 	if (rc) {
@@ -50,30 +58,88 @@ void attribution_free(struct attribution *a)
 	peers_fini(&a->peers);
 	exemplars_fini(&a->exemplars);
 	blocks_free(a->blocks);
+	segments_fini(&a->segments);
+	cause_jobs_fini(&a->jobs);
+	cause_threads_fini(&a->threads);
 	free(a);
+}
+
+/* The sets that a request belongs to, at most three; returns how many. */
+static unsigned sets_of(struct attribution *a, uint32_t class_index, uint32_t stage_index, struct attribution_set *set[3])
+{
+	unsigned n = 0;
+
+	set[n++] = &a->total;
+	if (class_index < a->config.classes)
+		set[n++] = &a->set[class_index];
+	if (stage_index < a->config.stages)
+		set[n++] = &a->set[a->config.classes + stage_index];
+	return n;
+}
+
+static int explain(struct attribution *a, const struct cause_job *job)
+{
+	const struct cause_witness witness = cause_threads_witness(&a->threads);
+	struct attribution_set *set[3];
+	unsigned sets = sets_of(a, job->class_index, job->stage_index, set);
+	struct cause_cut causes;
+	int rc = 0;
+
+	cause_split(a->config.threads, &job->question, &witness, &causes);
+	for (unsigned i = 0; i < sets; i++)
+		rc |= set_explain(set[i], &causes);
+	if (job->exemplar)
+		rc |= exemplars_explain(&a->exemplars, job->exemplar, &causes);
+	return rc ? -ENOMEM : 0;
+}
+
+int attribution_tick(struct attribution *a, uint64_t now_ns)
+{
+	int rc = 0;
+
+	for (struct cause_job *job; !rc && (job = cause_jobs_pop(&a->jobs, now_ns));) {
+		rc = explain(a, job);
+		free(job);
+	}
+	return rc;
+}
+
+int attribution_finish(struct attribution *a)
+{
+	int rc = attribution_tick(a, UINT64_MAX);
+
+	if (a->total.causes)
+		rc |= cause_stats_settle(a->total.causes);
+	for (uint32_t i = 0; i < a->config.classes + a->config.stages; i++)
+		if (a->set[i].causes)
+			rc |= cause_stats_settle(a->set[i].causes);
+	return rc ? -ENOMEM : 0;
 }
 
 int attribution_add(struct attribution *a, const struct whole_request *w)
 {
+	bool threads = a->config.threads && a->config.threads->stats.threads;
+	struct attribution_set *set[3];
 	struct phase_cut cut;
 	int rc = 0;
 
+	segments_clear(&a->segments);
 	if (w->driver.flags & RECORD_WARMUP) {
 		a->warmup++;
 		return 0;
 	}
-	if (w->unmatched != TIMELINE_MATCHED || attribution_cut(w, &cut)) {
+	if (w->unmatched != TIMELINE_MATCHED || attribution_segments(w, &cut, threads ? &a->segments : NULL)) {
 		a->unmatched++;
 		return 0;
 	}
-	rc |= set_add(&a->total, w, &cut);
-	if (w->driver.class_index < a->config.classes)
-		rc |= set_add(&a->set[w->driver.class_index], w, &cut);
-	if (w->driver.stage_index < a->config.stages)
-		rc |= set_add(&a->set[a->config.classes + w->driver.stage_index], w, &cut);
+	unsigned sets = sets_of(a, w->driver.class_index, w->driver.stage_index, set);
+	for (unsigned i = 0; i < sets; i++)
+		rc |= set_add(set[i], w, &cut);
 	rc |= peers_add(&a->peers, w);
 	rc |= exemplars_add(&a->exemplars, w, &cut);
 	rc |= blocks_whole(a->blocks, w, &cut);
+	if (threads)
+		rc |= cause_jobs_push(&a->jobs, w, &a->segments, a->exemplars.kept == a->exemplars.seen ? a->exemplars.kept : 0);
 	return rc ? -ENOMEM : 0;
 }
 
@@ -118,4 +184,14 @@ uint64_t attribution_left_out(const struct attribution *a, uint64_t *warmup)
 {
 	*warmup = a->warmup;
 	return a->unmatched;
+}
+
+const struct cause_threads *attribution_cause_threads(const struct attribution *a)
+{
+	return &a->threads;
+}
+
+uint64_t attribution_hurried(const struct attribution *a)
+{
+	return a->jobs.hurried;
 }

@@ -75,6 +75,7 @@ struct attribution_set {
 	struct hist *upstream_turns; /* per request */
 	struct hist *self_hold; /* |kernel's read of the last request byte -> t6, less the provider's own hold| */
 	struct hist *self_end; /* |driver's own end - kernel's read of the last answer byte| */
+	struct cause_stats *causes; /* attribution/cause_stats.h; NULL: no account of any thread */
 	struct hist *driver_reading; /* t12 - t11: how long the driver took to pick its answer up; its own, in no phase */
 };
 
@@ -91,15 +92,26 @@ struct attribution_peer {
 struct attribution_exemplar {
 	struct whole_request request; /* chunk pointer cleared */
 	struct phase_cut cut;
+	struct cause_cut *causes; /* attribution/cause.h; NULL: not known (yet) */
+	uint64_t serial;
 };
 
 struct attribution;
+struct cause_threads; /* attribution/cause_threads.h */
+const struct cause_threads *attribution_cause_threads(const struct attribution *a);
+/* Causes that were looked for before all was known that may matter: too many requests were waiting. */
+uint64_t attribution_hurried(const struct attribution *a);
 struct blocks; /* attribution/blocks.h */
 struct attribution_config {
 	uint32_t classes, stages;
+	const struct threads *threads; /* what the gateway's threads did; NULL: causes are not looked for */
 };
 struct attribution *attribution_new(const struct attribution_config *config);
 void attribution_free(struct attribution *a);
+/* Time has come this far: causes of requests that are old enough are looked for. -ENOMEM. */
+int attribution_tick(struct attribution *a, uint64_t now_ns);
+/* No more requests will come: all causes are looked for, and the distributions are whole. -ENOMEM. */
+int attribution_finish(struct attribution *a);
 /* Requests flagged RECORD_WARMUP and unmatched ones are counted, not cut. -ENOMEM. */
 int attribution_add(struct attribution *a, const struct whole_request *w);
 const struct attribution_set *attribution_total(const struct attribution *a);

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "attribution/cause_stats.h"
+
 /* Every histogram of a set. */
 #define SET_HISTS (PHASES + 9)
 static void set_hists(struct attribution_set *s, struct hist **out[SET_HISTS])
@@ -39,6 +41,8 @@ void set_fini(struct attribution_set *s)
 		hist_free(*h[i]);
 		*h[i] = NULL;
 	}
+	cause_stats_free(s->causes);
+	s->causes = NULL;
 }
 
 /* Phases that this request went through even if one took 0 ns; the others count only where they took time. */
@@ -147,4 +151,11 @@ int set_add(struct attribution_set *s, const struct whole_request *w, const stru
 	rc |= ttft_add(s, w, cut);
 	rc |= chunks_add(s, w);
 	return rc ? -ENOMEM : 0;
+}
+
+int set_explain(struct attribution_set *s, const struct cause_cut *causes)
+{
+	if (!s->causes)
+		s->causes = cause_stats_new();
+	return s->causes ? cause_stats_add(s->causes, causes) : -ENOMEM;
 }

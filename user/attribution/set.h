@@ -8,6 +8,7 @@
 
 int set_init(struct attribution_set *s); /* -ENOMEM: set_fini() still due */
 void set_fini(struct attribution_set *s);
+int set_explain(struct attribution_set *s, const struct cause_cut *causes); /* -ENOMEM */
 int set_add(struct attribution_set *s, const struct whole_request *w, const struct phase_cut *cut);
 
 /* Upstream peers, in order of appearance; past the bound they are one, with port 0. */
@@ -26,11 +27,14 @@ struct exemplars {
 	struct attribution_exemplar *worst[EXEMPLARS_WORST]; /* largest toll first */
 	struct attribution_exemplar *sample[EXEMPLARS_SAMPLE];
 	uint64_t seen;
+	uint64_t kept; /* serial of the newest one that was kept: its number among those seen, from 1 */
 	struct rng rng;
 };
 void exemplars_init(struct exemplars *e);
 void exemplars_fini(struct exemplars *e);
 int exemplars_add(struct exemplars *e, const struct whole_request *w, const struct phase_cut *cut);
+/* The causes of the request of this serial, if it is still here. -ENOMEM */
+int exemplars_explain(struct exemplars *e, uint64_t serial, const struct cause_cut *causes);
 /* The one of the sample whose toll is nearest, or NULL. */
 const struct attribution_exemplar *exemplars_near(const struct exemplars *e, uint64_t toll_ns);
 

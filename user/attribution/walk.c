@@ -164,7 +164,10 @@ void walk_thread(struct walk *w, const struct thread *t, uint64_t from_ns, uint6
 		const struct thread_off *o = thread_off_at(t, i);
 		uint64_t on_end_ns = o ? min_u64(o->out_ns, to_ns) : to_ns;
 		if (at_ns < on_end_ns) {
-			own_ns += walk_cpu(w, t, i, at_ns, on_end_ns);
+			if (o && o->flags & THREAD_OFF_HOLE)
+				walk_add(w, CAUSE_UNKNOWN, on_end_ns - at_ns);
+			else
+				own_ns += walk_cpu(w, t, i, at_ns, on_end_ns);
 			at_ns = on_end_ns;
 		}
 		if (o && at_ns < to_ns)

@@ -38,7 +38,7 @@ enum capture_mode { CAPTURE_OFF = 0, CAPTURE_SAMPLE = 1, CAPTURE_FULL = 2 };
 struct capture_writer;
 /*
  * path is created 0600. CAPTURE_SAMPLE stays below max_bytes by keeping, as the file fills, only every 2nd, 4th, ... second
- * of event time (only requests, provider turns, events and the wire's turns and marks are left out). CAPTURE_OFF makes no file and only
+ * of event time (only requests, provider turns, events and the wire's turns, marks, off-CPU periods, calls and samples are left out). CAPTURE_OFF makes no file and only
  * counts. The mode CAPTURE_FULL knows no bound. Not thread-safe: the session's thread only.
  */
 int capture_writer_open(struct capture_writer **out, const char *path, enum capture_mode mode, uint64_t max_bytes,

@@ -161,7 +161,8 @@ static bool frame_time(enum capture_frame type, const char *payload, uint32_t by
 	case CAPTURE_WIRE:
 		memcpy(&h, payload, sizeof(h));
 		*time_ns = h.kind == WIRE_KIND_TURN ? turn_time_ns(payload) : h.time_ns;
-		return h.kind == WIRE_KIND_TURN || h.kind == WIRE_KIND_MARKS;
+		return h.kind == WIRE_KIND_TURN || h.kind == WIRE_KIND_MARKS || h.kind == WIRE_KIND_OFF_CPU ||
+		       h.kind == WIRE_KIND_SYSCALLS || h.kind == WIRE_KIND_SAMPLE;
 	default:
 		return false;
 	}

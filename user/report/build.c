@@ -118,7 +118,7 @@ static void build_warmup(struct build *b)
 /* Parts of the result that no run of this version can have. */
 static void build_not_yet(struct build *b)
 {
-	static const char *const paths[] = {"causes", "leak", "tenants"};
+	static const char *const paths[] = {"leak", "tenants"};
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
 		build_absent(b, "", paths[i], "toll does not measure this yet");
@@ -143,6 +143,8 @@ json_t *report_build(const struct report_input *in)
 	build_upstreams(&b);
 	build_sockets(&b);
 	build_planted(&b);
+	build_compositions(&b);
+	build_findings(&b);
 	build_exemplars(&b);
 	build_capture(&b);
 	build_series(&b);

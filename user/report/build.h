@@ -53,6 +53,17 @@ void build_blocks(struct build *b);
 /* build_sockets.c */
 void build_sockets(struct build *b);
 
+/* build_causes.c */
+struct cause_mix;
+void build_set_causes(struct build *b, json_t *object, const char *prefix, const struct attribution_set *a);
+void build_compositions(struct build *b); /* what typical and slow requests are made of; what driver and provider took */
+void build_thread_trust(struct build *b, json_t *trust);
+/* The requests around p50 and around p99 of the toll. a->causes must be there. */
+void build_mixes(const struct attribution_set *a, struct cause_mix *typical, struct cause_mix *slow);
+
+/* build_findings.c */
+void build_findings(struct build *b);
+
 /* build_details.c */
 /* "127.0.0.1:9000", "[::1]:9000" */
 void build_address(const uint8_t addr[16], uint16_t port, char *out, size_t size);

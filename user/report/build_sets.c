@@ -182,6 +182,7 @@ void build_set(struct build *b, json_t *object, const char *prefix, const struct
 	set_requests(b, object, prefix, set);
 	set_latencies(b, object, prefix, set);
 	set_phases(b, object, prefix, set);
+	build_set_causes(b, object, prefix, set->attribution);
 	set_streams(b, object, prefix, set);
 	set_checks(b, object, set);
 }

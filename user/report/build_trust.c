@@ -107,6 +107,7 @@ static void trust_timeline(struct build *b, json_t *trust)
 	build_put(b, seen, "provider_untagged", build_u64(t->provider_untagged));
 	build_put(b, seen, "provider_unclaimed", build_u64(t->provider_unclaimed));
 	build_put(b, seen, "evicted", build_u64(t->evicted));
+	build_thread_trust(b, trust);
 }
 
 /* Half of the requests farther than this from the ends' own clocks: the kernel's marks are not to be believed. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "attribution/cause_stats.h"
 #include "report/build.h"
 
 /* A metric that is not of this kind: the next kind is asked. */
@@ -174,6 +175,12 @@ static const struct hist *inside_hist(const struct attribution_set *a, const cha
 		if (*stat)
 			return a ? a->phase[i] : NULL;
 	}
+	const char *cause = behind(metric, "causes");
+	for (unsigned i = 0; cause && i < CAUSES; i++) {
+		*stat = behind(cause, cause_name((enum cause)i));
+		if (*stat)
+			return a && a->causes ? a->causes->cause[i] : NULL;
+	}
 	return NULL;
 }
 
@@ -193,7 +200,10 @@ static int lookup_inside(const struct scope *s, const char *metric, struct crite
 	if (why)
 		return no_data(out, why);
 	if (stat)
-		return lookup_stat(h, stat, "it did not occur in any joined request", out);
+		return lookup_stat(h, stat,
+				   behind(metric, "causes") ? "no thread was watched, or this cause was not told apart"
+							    : "it did not occur in any joined request",
+				   out);
 	if (attempts)
 		return a && a->upstream_turns && hist_count(a->upstream_turns) ? is_value(out, hist_mean(a->upstream_turns))
 									       : no_data(out, "no request was joined");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "report/report.h"
+#include "report/schema_causes.h"
 #include "report/schema_series.h"
 #include "report/schema_sockets.h"
 
@@ -110,6 +111,7 @@ static const char schema_text[] =
 	"        \"unmatched\": {\"$ref\": \"#/$defs/counts\"},\n"
 	"        \"joined_by\": {\"$ref\": \"#/$defs/counts\"},\n"
 	"        \"seen\": {\"$ref\": \"#/$defs/counts\"},\n"
+	"        \"threads\": {\"description\": \"what is known of the gateway's threads\", \"$ref\": \"#/$defs/counts\"},\n"
 	"        \"self_check\": {\n"
 	"          \"type\": \"object\",\n"
 	"          \"properties\": {\n"
@@ -147,6 +149,7 @@ static const char schema_text[] =
 	"    \"toll\": {\"$ref\": \"#/$defs/toll\"},\n"
 	"    \"joined_latency\": {\"description\": \"t0 to t11 of joined requests: what the phases add up to\", \"$ref\": \"#/$defs/dist\"},\n"
 	"    \"phases\": {\"$ref\": \"#/$defs/phases\"},\n"
+	SCHEMA_CAUSES
 	"    \"upstream_turns_per_request\": {\"type\": \"number\"},\n"
 	"    \"streams\": {\"$ref\": \"#/$defs/streams\"},\n"
 	"    \"checks\": {\"$ref\": \"#/$defs/checks\"},\n"
@@ -218,6 +221,7 @@ static const char schema_text[] =
 	"      }\n"
 	"    },\n"
 	SCHEMA_SERIES
+	SCHEMA_FINDINGS
 	"    \"not_measured\": {\n"
 	"      \"description\": \"path of every figure that is absent, with the reason\",\n"
 	"      \"type\": \"object\",\n"
@@ -227,6 +231,7 @@ static const char schema_text[] =
 	"  \"$defs\": {\n"
 	SCHEMA_COLUMN
 	SCHEMA_SOCKETS_DEF
+	SCHEMA_CAUSE_DEFS
 	"    \"dist\": {\n"
 	"      \"description\": \"a distribution of times; percentiles by nearest rank\",\n"
 	"      \"type\": \"object\",\n"
@@ -422,6 +427,7 @@ static const char schema_text[] =
 	"        \"toll\": {\"$ref\": \"#/$defs/toll\"},\n"
 	"        \"joined_latency\": {\"description\": \"t0 to t11 of joined requests: what the phases add up to\", \"$ref\": \"#/$defs/dist\"},\n"
 	"        \"phases\": {\"$ref\": \"#/$defs/phases\"},\n"
+	SCHEMA_CAUSES
 	"        \"upstream_turns_per_request\": {\"type\": \"number\"},\n"
 	"        \"streams\": {\"$ref\": \"#/$defs/streams\"},\n"
 	"        \"checks\": {\"$ref\": \"#/$defs/checks\"}\n"
@@ -443,6 +449,7 @@ static const char schema_text[] =
 	"        \"toll\": {\"$ref\": \"#/$defs/toll\"},\n"
 	"        \"joined_latency\": {\"description\": \"t0 to t11 of joined requests: what the phases add up to\", \"$ref\": \"#/$defs/dist\"},\n"
 	"        \"phases\": {\"$ref\": \"#/$defs/phases\"},\n"
+	SCHEMA_CAUSES
 	"        \"upstream_turns_per_request\": {\"type\": \"number\"},\n"
 	"        \"streams\": {\"$ref\": \"#/$defs/streams\"},\n"
 	"        \"checks\": {\"$ref\": \"#/$defs/checks\"}\n"

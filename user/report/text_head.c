@@ -21,6 +21,24 @@ static void untrusted_line(struct text *t, const json_t *doc)
 	text_wrap(t, TEXT_RED, "UNTRUSTED", LABEL, line);
 }
 
+/* More of the toll's p99 than this from CPUs that driver and provider held: the load generator measures itself. */
+#define INTERFERENCE_MAX 0.1
+
+static bool interference_line(struct text *t, const json_t *doc)
+{
+	const json_t *row = json_object_get(doc, "interference");
+	char share[TEXT_CELL], ns[TEXT_CELL], line[320];
+
+	if (text_number(row, "share_of_toll_p99") <= INTERFERENCE_MAX)
+		return false;
+	snprintf(line, sizeof(line),
+		 "driver and provider held CPUs that the gateway wanted: %s of the toll at p99 (%s a request); give them CPUs of "
+		 "their own, or offer less load",
+		 text_percent(share, text_number(row, "share_of_toll_p99")), text_ns(ns, row, "per_request_p99_ns"));
+	text_wrap(t, TEXT_YELLOW, "DISTURBED", LABEL, line);
+	return true;
+}
+
 void text_problems(struct text *t, const json_t *doc)
 {
 	bool invalid = json_object_get(doc, "invalid"), cut = !json_is_true(json_object_get(doc, "complete"));
@@ -34,7 +52,8 @@ void text_problems(struct text *t, const json_t *doc)
 		text_wrap(t, TEXT_YELLOW, "CUT SHORT", LABEL, text_string(doc, "cut_short_because"));
 	if (died)
 		text_wrap(t, TEXT_RED, "DIED", LABEL, "the gateway's process ended during the run");
-	if (invalid || untrusted || cut || died)
+	bool disturbed = interference_line(t, doc);
+	if (invalid || untrusted || cut || died || disturbed)
 		text_blank(t);
 }
 

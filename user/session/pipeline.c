@@ -92,6 +92,8 @@ static int pipeline_open(struct pipeline *p)
 
 	p->open = true;
 	p->timeline = timeline_new(&timeline);
+	if (p->timeline)
+		attribution.threads = timeline_threads(p->timeline);
 	p->attribution = attribution_new(&attribution);
 	p->series = series_new();
 	p->sockets = sockets_new();
@@ -216,7 +218,9 @@ static int frame_tick(struct pipeline *p, uint64_t now_ns)
 		p->next_expire_ns = now_ns + EXPIRE_EVERY_NS;
 	}
 	int r = series_tick(p->series, now_ns);
-	return r ? r : timeline_tick(p->timeline, now_ns);
+	if (!r)
+		r = timeline_tick(p->timeline, now_ns);
+	return r ? r : attribution_tick(p->attribution, now_ns);
 }
 
 /* A later head may tell more of the same run, but not turn it into another one: the statistics are laid out by the first. */
@@ -320,6 +324,8 @@ int pipeline_finish(struct pipeline *p)
 	int r = timeline_finish(p->timeline);
 	if (!r)
 		r = sockets_finish(p->sockets);
+	if (!r)
+		r = attribution_finish(p->attribution);
 	return r ? r : p->failed;
 }
 

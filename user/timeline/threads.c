@@ -7,6 +7,8 @@
 #include <string.h>
 
 #define THREADS_MAX 16384
+/* A stretch on a CPU of which this much, and more than half, was not run has lost a record: no interrupt takes that long. */
+#define HOLE_NS UINT64_C(10000000)
 
 int threads_init(struct threads *s, uint64_t bytes_max)
 {
@@ -98,7 +100,8 @@ static void totals_add(struct thread *t, const struct thread_off *o)
 	struct thread_totals *sum = &t->totals;
 
 	sum->periods++;
-	sum->on_cpu_ns += o->out_ns > since_ns ? o->out_ns - since_ns : 0;
+	if (o->out_ns > since_ns && !(o->flags & THREAD_OFF_HOLE))
+		sum->on_cpu_ns += o->out_ns - since_ns;
 	if (o->flags & WIRE_OFF_THROTTLED)
 		sum->throttled_ns += o->in_ns - o->runnable_ns;
 	else
@@ -106,6 +109,14 @@ static void totals_add(struct thread *t, const struct thread_off *o)
 	for (unsigned i = 0; i < WIRE_HOLDERS && !(o->flags & WIRE_OFF_THROTTLED); i++)
 		sum->held_ns[i] += o->held_ns[i];
 	sum->blocked_ns[thread_off_wait(o)] += o->runnable_ns - o->out_ns;
+}
+
+static bool is_hole(const struct thread_off *last, const struct thread_off *o)
+{
+	if (!last || !last->exec_ns || o->exec_ns < last->exec_ns)
+		return false;
+	uint64_t wall_ns = o->out_ns - last->in_ns, ran_ns = o->exec_ns - last->exec_ns;
+	return wall_ns > ran_ns + HOLE_NS && wall_ns / 2 > ran_ns;
 }
 
 void threads_off(struct threads *s, const struct wire_off_cpu *r)
@@ -132,6 +143,10 @@ void threads_off(struct threads *s, const struct wire_off_cpu *r)
 	if (!last && o.out_ns < t->known_ns)
 		t->known_ns = o.out_ns;
 	memcpy(o.held_ns, r->held_ns, sizeof(o.held_ns));
+	if (is_hole(last, &o)) {
+		o.flags |= THREAD_OFF_HOLE;
+		s->stats.holes++;
+	}
 	totals_add(t, &o);
 	if (ring_push(&t->off, &s->budget, &o, &lost) && lost.in_ns > t->known_ns)
 		t->known_ns = lost.in_ns;

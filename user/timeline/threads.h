@@ -36,8 +36,10 @@ struct thread_off {
 	uint32_t held_ns[WIRE_HOLDERS];
 	uint32_t waker_tid;
 	uint16_t syscall;
-	uint16_t flags; /* enum wire_off_flag */
+	uint16_t flags; /* enum wire_off_flag, THREAD_OFF_HOLE */
 };
+/* Before it at least one period is missing: the thread ran far less than the stretch is long. */
+#define THREAD_OFF_HOLE 0x8000
 enum thread_wait thread_off_wait(const struct thread_off *o);
 
 enum thread_mark_flag {
@@ -81,6 +83,7 @@ struct threads_stats {
 	uint64_t refused; /* past the bound, or no memory */
 	uint64_t periods, calls, marks;
 	uint64_t dropped; /* records that went before their age, to stay within the bytes */
+	uint64_t holes; /* stretches in which records of a thread are missing */
 	uint64_t rejected; /* out of order: not used */
 };
 

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Private to user/report: the schema's parts on causes. */
+#ifndef TOLL_REPORT_SCHEMA_CAUSES_H
+#define TOLL_REPORT_SCHEMA_CAUSES_H
+
+/* clang-format off */
+/* Of the run, of a class and of a stage. */
+#define SCHEMA_CAUSES \
+	"        \"causes\": {\n" \
+	"          \"description\": \"what the toll's time went into; over all joined requests, also those in which a cause took no time; they add up to the toll\",\n" \
+	"          \"type\": \"object\",\n" \
+	"          \"additionalProperties\": {\"$ref\": \"#/$defs/cause\"}\n" \
+	"        },\n" \
+	"        \"causes_by_phase\": {\n" \
+	"          \"description\": \"the same for each phase of the gateway, over the requests in which the phase took time\",\n" \
+	"          \"type\": \"object\",\n" \
+	"          \"additionalProperties\": {\"type\": \"object\", \"additionalProperties\": {\"$ref\": \"#/$defs/cause\"}}\n" \
+	"        },\n"
+
+#define SCHEMA_FINDINGS \
+	"    \"findings\": {\n" \
+	"      \"description\": \"what costs most, worst first\",\n" \
+	"      \"type\": \"array\",\n" \
+	"      \"items\": {\n" \
+	"        \"type\": \"object\",\n" \
+	"        \"required\": [\"text\"],\n" \
+	"        \"properties\": {\n" \
+	"          \"cause\": {\"type\": \"string\"},\n" \
+	"          \"phase\": {\"type\": \"string\"},\n" \
+	"          \"share_of_toll_p99\": {\"type\": \"number\"},\n" \
+	"          \"p50_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"          \"p99_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"          \"text\": {\"type\": \"string\"}\n" \
+	"        }\n" \
+	"      }\n" \
+	"    },\n" \
+	"    \"toll_composition\": {\n" \
+	"      \"description\": \"what the requests with a toll around p50 (p40 to p60) and around p99 (p95 and more) are made of, on average\",\n" \
+	"      \"type\": \"object\",\n" \
+	"      \"properties\": {\"p50\": {\"$ref\": \"#/$defs/composition\"}, \"p99\": {\"$ref\": \"#/$defs/composition\"}}\n" \
+	"    },\n" \
+	"    \"interference\": {\n" \
+	"      \"description\": \"the gateway waited for a CPU that driver and provider held, in the requests around p99 of the toll\",\n" \
+	"      \"type\": \"object\",\n" \
+	"      \"properties\": {\"per_request_p99_ns\": {\"type\": \"integer\", \"minimum\": 0}, \"share_of_toll_p99\": {\"type\": \"number\"}}\n" \
+	"    },\n" \
+	"    \"busy_threads\": {\"description\": \"requests waited while these threads worked for others\", \"$ref\": \"#/$defs/thread_times\"},\n" \
+	"    \"lock_holders\": {\"description\": \"requests waited for a lock that these threads then released\", \"$ref\": \"#/$defs/thread_times\"},\n"
+
+#define SCHEMA_CAUSE_DEFS \
+	"    \"cause\": {\n" \
+	"      \"type\": \"object\",\n" \
+	"      \"required\": [\n" \
+	"        \"count\", \"min_ns\", \"mean_ns\", \"p50_ns\", \"p90_ns\", \"p95_ns\", \"p99_ns\", \"p999_ns\", \"max_ns\", \"lower_bounds\",\n" \
+	"        \"histogram\", \"title\", \"per_request_ns\"\n" \
+	"      ],\n" \
+	"      \"properties\": {\n" \
+	"        \"count\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"min_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"mean_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"p50_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"p90_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"p95_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"p99_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"p999_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"max_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"lower_bounds\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"at_least\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}},\n" \
+	"        \"histogram\": {\"description\": \"toll.hist/1\", \"type\": \"string\"},\n" \
+	"        \"title\": {\"type\": \"string\"},\n" \
+	"        \"meaning\": {\"type\": \"string\"},\n" \
+	"        \"occurred\": {\"description\": \"requests in which it took time\", \"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"per_request_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"share_of_toll\": {\"type\": \"number\"},\n" \
+	"        \"share_of_phase\": {\"type\": \"number\"}\n" \
+	"      }\n" \
+	"    },\n" \
+	"    \"composition\": {\n" \
+	"      \"type\": \"object\",\n" \
+	"      \"required\": [\"requests\", \"toll_ns\", \"parts\"],\n" \
+	"      \"properties\": {\n" \
+	"        \"requests\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"toll_ns\": {\"description\": \"mean\", \"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"run_queue_held_by\": {\"description\": \"who ran meanwhile, ns per request\", \"$ref\": \"#/$defs/counts\"},\n" \
+	"        \"idle_in_timers_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"parts\": {\n" \
+	"          \"type\": \"array\",\n" \
+	"          \"items\": {\n" \
+	"            \"type\": \"object\",\n" \
+	"            \"required\": [\"phase\", \"cause\", \"per_request_ns\", \"share\"],\n" \
+	"            \"properties\": {\n" \
+	"              \"phase\": {\"type\": \"string\"},\n" \
+	"              \"cause\": {\"type\": \"string\"},\n" \
+	"              \"per_request_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"              \"share\": {\"type\": \"number\"}\n" \
+	"            }\n" \
+	"          }\n" \
+	"        }\n" \
+	"      }\n" \
+	"    },\n" \
+	"    \"thread_times\": {\n" \
+	"      \"type\": \"array\",\n" \
+	"      \"items\": {\n" \
+	"        \"type\": \"object\",\n" \
+	"        \"required\": [\"tid\", \"name\", \"ns\"],\n" \
+	"        \"properties\": {\n" \
+	"          \"tid\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"          \"name\": {\"type\": \"string\"},\n" \
+	"          \"ns\": {\"type\": \"integer\", \"minimum\": 0}\n" \
+	"        }\n" \
+	"      }\n" \
+	"    },\n"
+
+/* clang-format on */
+
+#endif
