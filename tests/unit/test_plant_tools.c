@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -77,6 +78,25 @@ static void test_neighbour(void **state)
 {
 	(void)state;
 	waits_3ms("neighbour=3ms@request");
+}
+
+/* Nobody may take it for a part of the gateway. */
+static void test_the_neighbour_is_no_child(void **state)
+{
+	(void)state;
+	const struct plant_site site = {.directory = "/var/tmp"};
+	struct gateway_plants plants;
+	struct plant_tools tools;
+
+	assert_int_equal(gateway_plants_parse("neighbour=1ms@request", &plants, NULL), 0);
+	if (plant_tools_open(&tools, &plants, &site, NULL)) {
+		plant_tools_close(&tools);
+		print_message("skip the_neighbour_is_no_child: it needs a real-time priority\n");
+		skip();
+	}
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	assert_int_equal(errno, ECHILD);
+	plant_tools_close(&tools);
 }
 
 static void test_resolver(void **state)
@@ -200,6 +220,7 @@ int main(void)
 		cmocka_unit_test(test_busy),
 		cmocka_unit_test(test_lock),
 		cmocka_unit_test(test_neighbour),
+		cmocka_unit_test(test_the_neighbour_is_no_child),
 		cmocka_unit_test(test_resolver),
 		cmocka_unit_test(test_fsync),
 		cmocka_unit_test(test_file_faults),

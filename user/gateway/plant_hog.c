@@ -3,8 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <pthread.h>
-#include <semaphore.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,17 +12,14 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "gateway/orphan.h"
 #include "gateway/plant_tool.h"
 
 struct plant_hog {
 	struct loop *loop;
 	struct loop_watch watch; /* the gateway's end of the connection */
 	int listener; /* stays: who serves a connection is told by who listens */
-	int client;
-	pthread_t thread;
-	sem_t wanted;
-	_Atomic bool ended;
-	bool started;
+	int wake; /* the pipe to the client */
 	struct plant_hog_wait *first, *last;
 };
 
@@ -48,16 +44,15 @@ static struct plant_hog_wait *wait_pop(struct plant_hog *h)
 
 /* --- the client ------------------------------------------------------------------------------------------------------------- */
 
-static void *client(void *arg)
+/* In the process that it becomes: a byte to send for each that it is told of, and it waits for the answer. */
+static void client(unsigned arg)
 {
-	struct plant_hog *h = arg;
-	char byte = 'h';
+	char byte;
 
-	for (;;) {
-		sem_wait(&h->wanted);
-		if (h->ended || send(h->client, &byte, 1, MSG_NOSIGNAL) != 1 || recv(h->client, &byte, 1, 0) != 1)
-			return NULL;
-	}
+	(void)arg;
+	while (read(0, &byte, 1) == 1)
+		if (send(1, &byte, 1, MSG_NOSIGNAL) != 1 || recv(1, &byte, 1, 0) != 1)
+			return;
 }
 
 /* --- the loop that serves it ------------------------------------------------------------------------------------------------ */
@@ -83,8 +78,11 @@ static void hog_ready(struct loop_watch *watch, uint32_t events)
 
 void plant_hog_join(struct plant_hog *h, struct plant_hog_wait *w)
 {
+	char byte = 'h';
+
 	wait_push(h, w);
-	sem_post(&h->wanted);
+	if (write(h->wake, &byte, 1) != 1) /* a full pipe: 64 Ki requests wait already */
+		return;
 }
 
 void plant_hog_leave(struct plant_hog *h, struct plant_hog_wait *w)
@@ -106,31 +104,41 @@ void plant_hog_leave(struct plant_hog *h, struct plant_hog_wait *w)
 
 /* --- open and close --------------------------------------------------------------------------------------------------------- */
 
-static int pair_connect(struct plant_hog *h)
+static int pair_connect(struct plant_hog *h, int client_end)
 {
 	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t size = sizeof(at);
 
 	if (bind(h->listener, (struct sockaddr *)&at, sizeof(at)) || listen(h->listener, 1) ||
-	    getsockname(h->listener, (struct sockaddr *)&at, &size) || connect(h->client, (struct sockaddr *)&at, sizeof(at)))
+	    getsockname(h->listener, (struct sockaddr *)&at, &size) || connect(client_end, (struct sockaddr *)&at, sizeof(at)))
 		return -errno;
 	h->watch.fd = accept4(h->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	return h->watch.fd < 0 ? -errno : 0;
 }
 
+static int client_start(struct plant_hog *h)
+{
+	int client_end = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), wake[2];
+
+	if (client_end < 0)
+		return -errno;
+	int ret = pair_connect(h, client_end);
+	if (!ret && pipe2(wake, O_CLOEXEC))
+		ret = -errno;
+	if (!ret) {
+		h->wake = wake[1];
+		ret = orphan_start("hog", client, 0, wake[0], client_end);
+		close(wake[0]);
+	}
+	close(client_end); /* the client's alone: whose a connection is is told by who has it */
+	return ret;
+}
+
 static int hog_open(struct plant_hog *h)
 {
 	h->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	h->client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int ret = h->listener < 0 || h->client < 0 ? -errno : pair_connect(h);
-	if (!ret)
-		ret = loop_add_fd(h->loop, &h->watch, EPOLLIN);
-	if (!ret)
-		ret = -pthread_create(&h->thread, NULL, client, h);
-	h->started = !ret;
-	if (!ret)
-		pthread_setname_np(h->thread, "gateway-hog");
-	return ret;
+	int ret = h->listener < 0 ? -errno : client_start(h);
+	return ret ? ret : loop_add_fd(h->loop, &h->watch, EPOLLIN);
 }
 
 int plant_hog_new(struct plant_hog **out, struct loop *loop, struct err *err)
@@ -140,9 +148,8 @@ int plant_hog_new(struct plant_hog **out, struct loop *loop, struct err *err)
 	if (!h)
 		return err_set(err, -ENOMEM, "out of memory for a plant's hog");
 	h->loop = loop;
-	h->listener = h->client = -1;
+	h->listener = h->wake = -1;
 	h->watch = (struct loop_watch){.fd = -1, .ready = hog_ready, .ctx = h};
-	sem_init(&h->wanted, 0, 0);
 	*out = h;
 	int ret = hog_open(h);
 	return ret ? err_set(err, ret, "cannot start a plant's hog: %s", strerror(-ret)) : 0;
@@ -152,20 +159,13 @@ void plant_hog_free(struct plant_hog *h)
 {
 	if (!h)
 		return;
-	h->ended = true;
-	sem_post(&h->wanted);
-	if (h->client >= 0)
-		shutdown(h->client, SHUT_RDWR); /* it may wait for an answer */
-	if (h->started)
-		pthread_join(h->thread, NULL);
 	if (h->watch.fd >= 0) {
 		loop_remove_fd(h->loop, &h->watch);
 		close(h->watch.fd);
 	}
-	if (h->client >= 0)
-		close(h->client);
+	if (h->wake >= 0)
+		close(h->wake);
 	if (h->listener >= 0)
 		close(h->listener);
-	sem_destroy(&h->wanted);
 	free(h);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * An event-loop hog: a client of the gateway's own, in a thread, with a connection that the worker's loop serves. A request with the
- * plant yields to the loop, which first reads what that client sends and burns CPU for it.
+ * An event-loop hog: another client, in a process that is none of the gateway's, with a connection that the worker's loop serves. A
+ * request with the plant yields to the loop, which first reads what that client sends and burns CPU for it.
  */
 #ifndef TOLL_GATEWAY_PLANT_HOG_H
 #define TOLL_GATEWAY_PLANT_HOG_H

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A busy neighbour: a process that is none of the gateway's children (it ends when the gateway's end of its pipe closes), on one CPU
- * together with the thread that runs the plant and ahead of it in the scheduler.
+ * A busy neighbour: a process that is none of the gateway's, on one CPU together with the thread that runs the plant and ahead of it in
+ * the scheduler.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "gateway/orphan.h"
 #include "gateway/plant_tool.h"
 
 struct plant_neighbour {
@@ -44,50 +43,22 @@ static unsigned cpu_pick(unsigned thread)
 	return 0;
 }
 
-static void neighbour(int pipe)
-{
-	uint64_t busy_ns;
-
-	while (read(pipe, &busy_ns, sizeof(busy_ns)) == (ssize_t)sizeof(busy_ns))
-		for (uint64_t until_ns = clock_now_ns() + busy_ns; clock_now_ns() < until_ns;)
-			;
-	_exit(0);
-}
-
-/* In the child of a process with threads: only what is safe there. Its other descriptors go, or it would listen too. */
-static void become(int pipe, int report, unsigned cpu)
+/* In the process that it becomes: busy for as long as it is told; first it says whether it may. */
+static void neighbour(unsigned cpu)
 {
 	const struct sched_param first = {.sched_priority = 1};
 	cpu_set_t set = only(cpu);
 	int failed = 0;
+	uint64_t busy_ns;
 
-	if (dup2(pipe, 0) < 0 || dup2(report, 1) < 0)
-		_exit(1);
-	close_range(2, ~0U, 0);
-	prctl(PR_SET_NAME, "neighbour");
 	if (sched_setaffinity(0, sizeof(set), &set) || sched_setscheduler(0, SCHED_FIFO, &first))
 		failed = errno;
 	if (write(1, &failed, sizeof(failed)) != (ssize_t)sizeof(failed) || failed)
-		_exit(1);
+		return;
 	close(1);
-	neighbour(0);
-}
-
-/* The child of a child that has ended is nobody's. */
-static int neighbour_start(int pipe, int report, unsigned cpu)
-{
-	pid_t pid = fork();
-
-	if (pid < 0)
-		return -errno;
-	if (pid == 0) {
-		if (fork() == 0)
-			become(pipe, report, cpu);
-		_exit(0);
-	}
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	return 0;
+	while (read(0, &busy_ns, sizeof(busy_ns)) == (ssize_t)sizeof(busy_ns))
+		for (uint64_t until_ns = clock_now_ns() + busy_ns; clock_now_ns() < until_ns;)
+			;
 }
 
 static int neighbour_open(struct plant_neighbour *n, unsigned thread)
@@ -100,7 +71,7 @@ static int neighbour_open(struct plant_neighbour *n, unsigned thread)
 	n->pipe = to[1];
 	int ret = pipe2(from, O_CLOEXEC) ? -errno : 0;
 	if (!ret) {
-		ret = neighbour_start(to[0], from[1], n->cpu);
+		ret = orphan_start("neighbour", neighbour, n->cpu, to[0], from[1]);
 		close(from[1]);
 		if (!ret && read(from[0], &failed, sizeof(failed)) != (ssize_t)sizeof(failed))
 			failed = EPIPE;
