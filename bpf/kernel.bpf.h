@@ -119,19 +119,46 @@ typedef struct {
 struct signal_struct {
 	atomic_t live;
 };
+struct cfs_rq {
+	int throttle_count; /* of it and its parents; CONFIG_CFS_BANDWIDTH */
+	__u64 throttled_clock_pelt_time; /* time it was throttled, or its parents (5.19) */
+};
+struct sched_entity {
+	__u64 sum_exec_runtime;
+	struct cfs_rq *cfs_rq;
+};
+struct thread_info {
+	__u32 cpu;
+};
 struct task_struct {
+	struct thread_info thread_info;
 	int pid;
 	int tgid;
+	unsigned int flags;
+	unsigned int __state; /* 5.14 (2f064a59a11f) */
+	int on_cpu;
+	unsigned in_iowait : 1;
+	unsigned in_memstall : 1; /* CONFIG_PSI */
+	bool throttled; /* 6.18: a throttled task leaves its queue by itself, on its way to user space (e1fad12dcb66) */
+	struct sched_entity se;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
 	struct signal_struct *signal;
+	void *bpf_storage; /* NULL: no BPF program keeps anything of this task */
 	char comm[16];
 };
 /* x86; a flavour, for asm/ptrace.h has a pt_regs of its own */
 struct pt_regs___kernel {
 	unsigned long bp, ip, sp;
+	unsigned long
+		orig_ax; /* of the entry into the kernel: a system call's number, -1 by an exception, below it by an interrupt */
+	unsigned long ax, di, si, dx, r10;
 };
 struct bpf_iter_meta;
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
 struct bpf_iter__task_file {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
@@ -147,6 +174,13 @@ struct bpf_iter__bpf_sk_storage_map {
 
 #pragma clang attribute pop
 
+/* include/linux/sched.h */
+#define KERNEL_TASK_INTERRUPTIBLE 0x1
+#define KERNEL_TASK_UNINTERRUPTIBLE 0x2
+#define KERNEL_TASK_STOPPED_OR_TRACED (0x4 | 0x8)
+#define KERNEL_PF_NO_USER_MODE                                                                                                   \
+	(0x10 | 0x4000 | 0x200000) /* PF_IO_WORKER, PF_USER_WORKER, PF_KTHREAD: no system call of their own */
+
 /*
  * First 20 bytes of a TCP header, as on the wire. skb->len cannot tell data: SYNs and ACKs carry options, and at
  * net_dev_queue link and network headers stand before it.
@@ -158,6 +192,18 @@ struct tcp_head {
 	__u8 flags;
 	__be16 window, check, urg_ptr;
 };
+
+/* Numbers of pid namespaces, innermost last (struct pid, kernel/pid.c). */
+static __always_inline __u32 pid_nr_innermost(struct pid *pid)
+{
+	unsigned int level = BPF_CORE_READ(pid, level);
+	__u32 nr = 0;
+
+	bpf_probe_read_kernel(&nr, sizeof(nr),
+			      (char *)__builtin_preserve_access_index(&pid->numbers[0]) +
+				      level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, nr));
+	return nr;
+}
 
 static __always_inline bool tcp_fin_received(unsigned char state)
 {

@@ -5,23 +5,16 @@
 static __always_inline void process_emit(struct task_struct *task, __u32 parent_tgid, __u32 role, enum wire_process_event event)
 {
 	struct wire_process *p = emit_reserve(WIRE_KIND_PROCESS, sizeof(*p), bpf_ktime_get_ns());
-	struct pid *pid;
-	unsigned int level;
 
 	if (!p)
 		return;
 	p->tgid = (__u32)task->tgid;
-	p->tgid_in_ns = 0;
 	p->parent_tgid = parent_tgid;
 	p->role = (__u8)role;
 	p->event = (__u8)event;
 	p->reserved0 = 0;
 	bpf_probe_read_kernel(p->comm, sizeof(p->comm), &task->comm);
-	pid = BPF_CORE_READ(task, group_leader, thread_pid);
-	level = BPF_CORE_READ(pid, level);
-	bpf_probe_read_kernel(&p->tgid_in_ns, sizeof(p->tgid_in_ns),
-			      (char *)__builtin_preserve_access_index(&pid->numbers[0]) +
-				      level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, nr));
+	p->tgid_in_ns = pid_nr_innermost(BPF_CORE_READ(task, group_leader, thread_pid));
 	emit_submit(p);
 }
 

@@ -253,7 +253,7 @@ enum wire_off_flag {
 	WIRE_OFF_IOWAIT = 8, /* task_struct.in_iowait: a block device */
 	WIRE_OFF_MEMSTALL = 16, /* task_struct.in_memstall: swap, reclaim */
 	WIRE_OFF_FAULT = 32, /* not in a syscall: a page fault blocked */
-	WIRE_OFF_MIGRATED = 64, /* it waited for more than one CPU: held_ns is that of the one that it got */
+	WIRE_OFF_MIGRATED = 64, /* it got another CPU than held_ns tells of */
 	WIRE_OFF_STOPPED = 128, /* stopped or traced */
 };
 #define WIRE_SYSCALL_NONE 0xffff
@@ -271,8 +271,8 @@ struct wire_off_cpu {
 	wire_u64
 		exec_ns; /* sum_exec_runtime at out_ns: less than the time on the CPU by what interrupts and the hypervisor took */
 	wire_u64 stack; /* where it blocked: key of a WIRE_KIND_STACK; 0: not taken */
-	wire_u32 held_ns[WIRE_HOLDERS]; /* of runnable_ns .. h.time_ns; 4.29 s at most */
-	wire_u32 waker_tid; /* 0: an interrupt, or not known */
+	wire_u32 held_ns[WIRE_HOLDERS]; /* of runnable_ns .. h.time_ns, to which they add up; 4.29 s at most each */
+	wire_u32 waker_tid; /* was inside a system call where the wake-up came from; 0: an interrupt, or not known */
 	wire_u16 syscall; /* number of the call that blocked, WIRE_SYSCALL_NONE: none, or not known */
 	wire_u16 flags; /* enum wire_off_flag */
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// rooms: base probe tests/support/probe_pair
+// rooms: base symbol probe tests/support/probe_pair
 /* Whatever call moves the bytes, the same marks at the same positions: one test each. */
 #include <fcntl.h>
 #include <liburing.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// rooms: base probe tests/support/probe_pair
+// rooms: base symbol probe tests/support/probe_pair
 /* The rules of the marks: what counts, what does not, and every way to lose data has a counter that moves. */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "probe/groups.h"
 
 int common_fail(const struct err *err)
 {
@@ -49,8 +50,10 @@ int common_finish(const struct common_options *common, struct session_config *se
 	if (session->ring_bytes &&
 	    (session->ring_bytes < 4096 || session->ring_bytes > (1u << 30) || (session->ring_bytes & (session->ring_bytes - 1))))
 		return err_set(err, -EINVAL, "--ring-bytes: expected a power of two from 4KiB to 1GiB");
+	if (groups_parse(common->probes, &session->groups, err))
+		return -EINVAL;
 	session->json = common->format && !strcmp(common->format, "json");
-	session->no_probes = !common->probes;
+	session->no_probes = common->no_probes;
 	session->capture_max_bytes = common->capture_max_bytes;
 	session->colour = common->color && isatty(STDOUT_FILENO) && !(no_color && no_color[0]);
 	session->api_key = api_key_find();

@@ -12,14 +12,17 @@
 struct common_options {
 	uint64_t capture_max_bytes;
 	bool verbose;
-	bool probes;
+	bool no_probes;
+	const char *probes;
 	bool color;
 	const char *format;
 };
 
 /* The last rows of a command's table, its end included. */
 #define COMMON_OPTION_ROWS(common, s)                                                                                            \
-	{OPTION_FLAG, "probes", 0, NULL, "--no-probes: load only, on purpose", &(common).probes},                                \
+	{OPTION_STRING,   "probes", 0, "LIST", "sockets (always on), threads, syscalls (default sockets,threads)",               \
+	 &(common).probes},                                                                                                      \
+		{OPTION_FLAG, "no-probes", 0, NULL, "load only, on purpose", &(common).no_probes},                               \
 		{OPTION_BYTES, "ring-bytes", 0, "BYTES", "ring buffer (default 32MiB)", &(s)->ring_bytes},                       \
 		{OPTION_BYTES, "capture-max", 0, "BYTES", "largest sampled capture (default 1GB)", &(common).capture_max_bytes}, \
 		{OPTION_STRING, "out", 'o', "DIR", "where the result goes", &(s)->out_dir},                                      \
@@ -33,7 +36,7 @@ struct common_options {
 
 #define COMMON_OPTIONS_DEFAULT                                                                                                   \
 	{                                                                                                                        \
-		.probes = true, .color = true, .capture_max_bytes = 1000000000                                                   \
+		.color = true, .capture_max_bytes = 1000000000                                                                   \
 	}
 
 /* Defaults, environment and the log's level into the session's configuration. */

@@ -10,6 +10,7 @@
 
 #include <bpf/libbpf.h>
 
+#include "probe/accounts.h"
 #include "probe/probe.h"
 #include "probe/samples.h"
 #include "probe/skeleton.h"
@@ -27,12 +28,15 @@ enum row {
 	ROW_FIND,
 	ROW_FLUSH,
 	ROW_SELF_TEST,
+	ROW_SCHEDULER,
+	ROW_THREADS,
+	ROW_SYSCALLS,
 	ROW_SAMPLES,
 	ROWS,
 };
 
 /* Loads the skeleton with one program only and attaches it, unless it is an iterator. */
-static int try_program(const char *name, char *detail, size_t size)
+static int try_program(const char *name, unsigned groups, char *detail, size_t size)
 {
 	struct toll_bpf *skel = toll_bpf__open();
 	struct bpf_program *prog;
@@ -43,6 +47,7 @@ static int try_program(const char *name, char *detail, size_t size)
 	if (!skel)
 		return -errno;
 	skeleton_choose(skel, true);
+	accounts_choose(skel, groups, 0);
 	bpf_object__for_each_program(prog, skel->obj) bpf_program__set_autoload(prog, !strcmp(bpf_program__name(prog), name));
 	prog = bpf_object__find_program_by_name(skel->obj, name);
 	iterator = !strncmp(bpf_program__section_name(prog), "iter/", 5);
@@ -158,16 +163,30 @@ static const struct ability table[ROWS] = {
 	[ROW_FLUSH] = {"turns still open", "load the iterator", "the last turn of idle connections", true, ABILITY_UNKNOWN, ""},
 	[ROW_SELF_TEST] = {"marks of a real exchange", "a byte there and back on loopback, probes on",
 			   "trust in all of the above", true, ABILITY_UNKNOWN, ""},
+	[ROW_SCHEDULER] = {"accounts of threads", "load and attach, with task storage (6.0 and later)",
+			   "causes: what a thread waited for and who held its CPU", false, ABILITY_UNKNOWN, ""},
+	[ROW_THREADS] = {"threads that exist before we attach", "load the iterator", "their accounts", false, ABILITY_UNKNOWN,
+			 ""},
+	[ROW_SYSCALLS] = {"system calls", "load and attach", "the kernel's share of CPU time, by call", false, ABILITY_UNKNOWN,
+			  ""},
 	[ROW_SAMPLES] = {"CPU samples with stacks", "samples of this process, unwound and named",
 			 "stacks inside the toll, top frames", false, ABILITY_UNKNOWN, ""},
 };
 
 static const char *const program_of[ROWS] = {
-	[ROW_LEAVES] = "toll_leaves", [ROW_READABLE] = "toll_readable", [ROW_DATA_READY] = "toll_data_ready",
-	[ROW_READ] = "toll_read",     [ROW_STATES] = "toll_state",      [ROW_RETRANSMITS] = "toll_retransmit",
-	[ROW_ACCEPT] = "toll_accept", [ROW_PROCESSES] = "toll_fork",    [ROW_FIND] = "toll_find",
-	[ROW_FLUSH] = "toll_flush",
+	[ROW_LEAVES] = "toll_leaves",     [ROW_READABLE] = "toll_readable", [ROW_DATA_READY] = "toll_data_ready",
+	[ROW_READ] = "toll_read",         [ROW_STATES] = "toll_state",      [ROW_RETRANSMITS] = "toll_retransmit",
+	[ROW_ACCEPT] = "toll_accept",     [ROW_PROCESSES] = "toll_fork",    [ROW_FIND] = "toll_find",
+	[ROW_FLUSH] = "toll_flush",       [ROW_SCHEDULER] = "toll_switch",  [ROW_THREADS] = "toll_find_threads",
+	[ROW_SYSCALLS] = "toll_sys_exit",
 };
+
+static unsigned groups_of(unsigned row)
+{
+	return row == ROW_SYSCALLS                          ? PROBE_THREADS | PROBE_SYSCALLS
+	       : row == ROW_SCHEDULER || row == ROW_THREADS ? PROBE_THREADS
+							    : 0;
+}
 
 void abilities_probe(struct ability out[ABILITIES_MAX], unsigned *rows)
 {
@@ -182,7 +201,7 @@ void abilities_probe(struct ability out[ABILITIES_MAX], unsigned *rows)
 	for (unsigned i = 0; i < ROWS; i++) {
 		if (!program_of[i])
 			continue;
-		rc = try_program(program_of[i], out[i].detail, sizeof(out[i].detail));
+		rc = try_program(program_of[i], groups_of(i), out[i].detail, sizeof(out[i].detail));
 		out[i].state = rc ? ABILITY_NO : ABILITY_YES;
 	}
 	if (out[ROW_DATA_READY].state == ABILITY_YES)

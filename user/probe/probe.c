@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "probe/accounts.h"
 #include "probe/samples.h"
 #include "probe/skeleton.h"
 
@@ -30,6 +31,7 @@ struct probe {
 	char paths[200];
 	struct samples *samples;
 	char no_samples[160];
+	char no_threads[200];
 };
 
 static void marks_count(struct probe *p, const struct wire_turn *t)
@@ -74,7 +76,9 @@ static int load_with(struct probe *p, bool data_ready, bool accept)
 	skeleton_choose(p->skel, data_ready);
 	bpf_program__set_autoload(p->skel->progs.toll_accept, accept);
 	skeleton_stacks(p->skel, samples_period_ns(p->config.sample_hz));
-	rc = bpf_map__set_max_entries(p->skel->maps.events, ring_bytes);
+	rc = accounts_choose(p->skel, p->config.groups, p->config.threads_max);
+	if (!rc)
+		rc = bpf_map__set_max_entries(p->skel->maps.events, ring_bytes);
 	if (!rc)
 		rc = toll_bpf__load(p->skel);
 	if (rc) {
@@ -107,16 +111,34 @@ static int load_marks(struct probe *p)
 	return rc;
 }
 
-/* CPU samples are left out where the kernel refuses their program. */
+/* What this kernel refuses is left out: CPU samples alone, accounts of threads alone, or both. */
 static int load_best(struct probe *p)
 {
-	int rc = load_marks(p);
+	const unsigned hz = p->config.sample_hz, groups = p->config.groups;
+	int rc = load_marks(p), refused = rc;
 
-	if (!rc || !p->config.sample_hz)
-		return rc;
-	p->config.sample_hz = 0;
-	snprintf(p->no_samples, sizeof(p->no_samples), "this kernel refuses the program that takes stacks: %s", strerror(-rc));
-	return load_marks(p);
+	if (rc && hz) {
+		p->config.sample_hz = 0;
+		rc = load_marks(p);
+	}
+	if (rc && groups) {
+		p->config.groups = 0;
+		p->config.sample_hz = hz;
+		rc = load_marks(p);
+	}
+	if (rc && groups && hz) {
+		p->config.sample_hz = 0;
+		rc = load_marks(p);
+	}
+	if (hz && !p->config.sample_hz)
+		snprintf(p->no_samples, sizeof(p->no_samples), "this kernel refuses the program that takes stacks: %s",
+			 strerror(-refused));
+	if (groups && !p->config.groups)
+		snprintf(p->no_threads, sizeof(p->no_threads),
+			 "this kernel refuses the programs that account for threads (task storage in tracing programs, 6.0 and "
+			 "later): %s",
+			 strerror(-refused));
+	return rc;
 }
 
 static void samples_start(struct probe *p)
@@ -132,17 +154,6 @@ static void samples_start(struct probe *p)
 	if (rc)
 		snprintf(p->no_samples, sizeof(p->no_samples), "the perf software clock cannot be opened: %s; %s", strerror(-rc),
 			 skeleton_advice(rc));
-}
-
-static int attach_one(struct bpf_program *prog, struct bpf_link **link, struct err *err)
-{
-	if (*link || !bpf_program__autoload(prog))
-		return 0;
-	*link = bpf_program__attach(prog);
-	if (*link)
-		return 0;
-	return err_set(err, -errno, "cannot attach %s: %s; %s", bpf_program__section_name(prog), strerror(errno),
-		       skeleton_advice(-errno));
 }
 
 /* Processes and states first, marks last: no mark without its connection. */
@@ -164,12 +175,12 @@ static int attach_all(struct probe *p, struct err *err)
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		int rc = attach_one(rows[i].prog, rows[i].link, err);
+		int rc = skeleton_attach(rows[i].prog, rows[i].link, err);
 
 		if (rc)
 			return rc;
 	}
-	return 0;
+	return accounts_attach(s, err);
 }
 
 /* Two passes over the targets' open files: listeners first, so that connections can be told to be served or called. */
@@ -182,7 +193,8 @@ static int find_open(struct probe *p)
 	if (rc)
 		return rc;
 	p->skel->bss->find_pass = 1;
-	return skeleton_run_iterator(p->skel->progs.toll_find, -1);
+	rc = skeleton_run_iterator(p->skel->progs.toll_find, -1);
+	return rc ? rc : accounts_find(p->skel);
 }
 
 static int want(struct probe *p, const struct probe_target *target)
@@ -207,6 +219,9 @@ int probe_open(struct probe **out, const struct probe_config *config, struct err
 	if (!p)
 		return err_set(err, -ENOMEM, "no memory for the probes");
 	p->config = *config;
+	/* system calls are written into the threads' accounts */
+	if (p->config.groups & PROBE_SYSCALLS)
+		p->config.groups |= PROBE_THREADS;
 	skeleton_quiet();
 	if (access("/sys/kernel/btf/vmlinux", R_OK)) {
 		rc = err_set(err, -ENOENT,
@@ -268,6 +283,13 @@ int probe_text(struct probe *p, uint32_t tgid, const struct code_maps *maps, boo
 const char *probe_no_samples(const struct probe *p)
 {
 	return p->samples ? NULL : p->no_samples;
+}
+
+const char *probe_no_threads(const struct probe *p)
+{
+	if (p->config.groups & PROBE_THREADS)
+		return NULL;
+	return p->no_threads[0] ? p->no_threads : "not asked for";
 }
 
 int probe_poll(struct probe *p)

@@ -20,7 +20,7 @@ struct ability {
 	enum ability_state state;
 	char detail[160]; /* which path was chosen, or the kernel's error */
 };
-#define ABILITIES_MAX 16
+#define ABILITIES_MAX 24
 /* Tries everything once (loads, attaches and detaches each program, then a byte there and back with all of them). */
 void abilities_probe(struct ability out[ABILITIES_MAX], unsigned *rows);
 
@@ -29,10 +29,20 @@ struct probe_target {
 	enum wire_role role;
 };
 
+/* What may be left out. Sockets never: without their marks there is no phase. */
+enum probe_group {
+	PROBE_THREADS = 1, /* thread life, off-CPU periods */
+	PROBE_SYSCALLS = 2, /* with threads */
+	PROBE_ALLOC = 4, /* with threads */
+	PROBE_STACKS = 8,
+};
+
 struct probe_config {
 	const struct probe_target *target;
 	unsigned targets;
 	uint32_t ring_bytes; /* power of two, multiple of the page size; 0: 32 MiB */
+	unsigned groups; /* of enum probe_group */
+	uint32_t threads_max; /* accounts kept at a time; 0: 65536 */
 	bool no_accept; /* leave the accept probe out even where it works */
 	unsigned sample_hz; /* CPU samples of gateway threads, per second and CPU; 0: none */
 	/* called by probe_poll for each record, in ring order */
@@ -50,6 +60,8 @@ int probe_add_target(struct probe *p, const struct probe_target *target);
  * again whenever it has changed. 0 where no stacks are taken.
  */
 int probe_text(struct probe *p, uint32_t tgid, const struct code_maps *maps, bool frame_pointers);
+/* NULL: threads are accounted for; else why not. */
+const char *probe_no_threads(const struct probe *p);
 /* NULL: CPU samples are taken; else why not. */
 const char *probe_no_samples(const struct probe *p);
 /* Delivers what is in the ring now; returns the number of records or -errno. */

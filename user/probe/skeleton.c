@@ -90,3 +90,14 @@ const char *skeleton_advice(int negative_errno)
 		return "`toll doctor` tells what this kernel allows; --verbose prints libbpf's messages";
 	}
 }
+
+int skeleton_attach(struct bpf_program *prog, struct bpf_link **link, struct err *err)
+{
+	if (*link || !bpf_program__autoload(prog))
+		return 0;
+	*link = bpf_program__attach(prog);
+	if (*link)
+		return 0;
+	return err_set(err, -errno, "cannot attach %s: %s; %s", bpf_program__section_name(prog), strerror(errno),
+		       skeleton_advice(-errno));
+}

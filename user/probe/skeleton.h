@@ -23,6 +23,9 @@ void skeleton_choose(struct toll_bpf *skel, bool data_ready);
 /* Between open and load: stacks and CPU samples every period_ns; 0: none, and their maps are not made. */
 void skeleton_stacks(struct toll_bpf *skel, uint32_t period_ns);
 
+/* 0 where the program is not loaded, or attached already. */
+int skeleton_attach(struct bpf_program *prog, struct bpf_link **link, struct err *err);
+
 /* Runs an iterator program to its end. */
 int skeleton_run_iterator(struct bpf_program *prog, int map_fd);
 

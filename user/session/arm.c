@@ -22,8 +22,11 @@ static int on_wire(void *ctx, const void *data, uint32_t bytes)
 static int probes_arm(struct session *s)
 {
 	struct probe_target *target = calloc(s->found.pids + 2, sizeof(*target));
-	struct probe_config config = {
-		.target = target, .ring_bytes = (uint32_t)s->config->ring_bytes, .record = on_wire, .ctx = s};
+	struct probe_config config = {.target = target,
+				      .ring_bytes = (uint32_t)s->config->ring_bytes,
+				      .groups = s->config->groups,
+				      .record = on_wire,
+				      .ctx = s};
 	struct err err = {0};
 	int rc;
 
@@ -44,6 +47,8 @@ static int probes_arm(struct session *s)
 	}
 	s->probe_was_on = true;
 	snprintf(s->paths, sizeof(s->paths), "%s", probe_paths(s->probe));
+	if (probe_no_threads(s->probe))
+		log_line(LOG_INFO, "no accounts of threads: %s", probe_no_threads(s->probe));
 	return 0;
 }
 

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "probe/accounts.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <bpf/libbpf.h>
+
+#define PROGRAMS_MAX 12
+
+struct row {
+	enum probe_group group;
+	struct bpf_program *prog;
+	struct bpf_link **link; /* NULL: an iterator */
+};
+
+/* In the order of attaching: what makes an account before what writes into it. */
+static unsigned rows_of(struct toll_bpf *s, struct row row[PROGRAMS_MAX])
+{
+	const struct row all[] = {
+		{PROBE_THREADS, s->progs.toll_find_threads, NULL},
+		{PROBE_THREADS, s->progs.toll_thread_exit, &s->links.toll_thread_exit},
+		{PROBE_THREADS, s->progs.toll_thread_fork, &s->links.toll_thread_fork},
+		{PROBE_THREADS, s->progs.toll_thread_exec, &s->links.toll_thread_exec},
+		{PROBE_THREADS, s->progs.toll_rename, &s->links.toll_rename},
+		{PROBE_THREADS, s->progs.toll_waking, &s->links.toll_waking},
+		{PROBE_THREADS, s->progs.toll_wakeup_new, &s->links.toll_wakeup_new},
+		{PROBE_THREADS, s->progs.toll_migrate, &s->links.toll_migrate},
+		{PROBE_THREADS, s->progs.toll_switch, &s->links.toll_switch},
+		{PROBE_SYSCALLS, s->progs.toll_sys_exit, &s->links.toll_sys_exit},
+		{PROBE_SYSCALLS, s->progs.toll_sys_enter, &s->links.toll_sys_enter},
+	};
+
+	memcpy(row, all, sizeof(all));
+	return sizeof(all) / sizeof(all[0]);
+}
+
+int accounts_choose(struct toll_bpf *skel, unsigned groups, uint32_t threads_max)
+{
+	struct row row[PROGRAMS_MAX];
+	unsigned rows = rows_of(skel, row);
+	int cpus = libbpf_num_possible_cpus();
+
+	if (cpus < 0)
+		return cpus;
+	for (unsigned i = 0; i < rows; i++)
+		bpf_program__set_autoload(row[i].prog, (groups & row[i].group) != 0);
+	bpf_map__set_autocreate(skel->maps.threads, (groups & PROBE_THREADS) != 0);
+	bpf_map__set_autocreate(skel->maps.cpus, (groups & PROBE_THREADS) != 0);
+	if (threads_max)
+		skel->rodata->threads_max = threads_max;
+	return bpf_map__set_max_entries(skel->maps.cpus, (uint32_t)cpus);
+}
+
+int accounts_attach(struct toll_bpf *skel, struct err *err)
+{
+	struct row row[PROGRAMS_MAX];
+	unsigned rows = rows_of(skel, row);
+
+	for (unsigned i = 0; i < rows; i++) {
+		int rc = row[i].link ? skeleton_attach(row[i].prog, row[i].link, err) : 0;
+
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+int accounts_find(struct toll_bpf *skel)
+{
+	return bpf_program__autoload(skel->progs.toll_find_threads) ? skeleton_run_iterator(skel->progs.toll_find_threads, -1)
+								    : 0;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The programs that account for threads: choose them before load, attach them, find the threads that exist. Private to probe/. */
+#ifndef TOLL_PROBE_ACCOUNTS_H
+#define TOLL_PROBE_ACCOUNTS_H
+
+#include "base/err.h"
+#include "probe/probe.h"
+#include "probe/skeleton.h"
+
+/* Between open and load. groups: of enum probe_group; threads_max: 0: the default. */
+int accounts_choose(struct toll_bpf *skel, unsigned groups, uint32_t threads_max);
+int accounts_attach(struct toll_bpf *skel, struct err *err);
+/* Threads of the targets that exist already; again after a target was added. 0 where threads are not accounted for. */
+int accounts_find(struct toll_bpf *skel);
+
+#endif

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "probe/groups.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "probe/probe.h"
+
+#define GROUPS_DEFAULT PROBE_THREADS
+
+static const struct {
+	const char *name;
+	unsigned bits;
+} names[] = {
+	{"sockets", 0},
+	{"threads", PROBE_THREADS},
+	{"syscalls", PROBE_THREADS | PROBE_SYSCALLS},
+};
+#define NAMES (sizeof(names) / sizeof(names[0]))
+
+static int name_add(const char *name, size_t bytes, unsigned *groups)
+{
+	for (size_t i = 0; i < NAMES; i++) {
+		if (strlen(names[i].name) != bytes || memcmp(names[i].name, name, bytes) != 0)
+			continue;
+		*groups |= names[i].bits;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+int groups_parse(const char *list, unsigned *groups, struct err *err)
+{
+	const char *at = list;
+
+	*groups = list ? 0 : GROUPS_DEFAULT;
+	while (at) {
+		size_t bytes = strcspn(at, ",");
+
+		if (name_add(at, bytes, groups))
+			return err_set(
+				err, -EINVAL,
+				"--probes %s: '%.*s' is no group of probes; they are sockets (always on), threads, syscalls",
+				list, (int)bytes, at);
+		at = at[bytes] ? at + bytes + 1 : NULL;
+	}
+	return 0;
+}
+
+void groups_format(char *out, size_t size, unsigned groups)
+{
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < NAMES && used < size; i++) {
+		if ((groups & names[i].bits) != names[i].bits)
+			continue;
+		used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "", names[i].name);
+	}
+}
