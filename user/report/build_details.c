@@ -72,23 +72,34 @@ void build_upstreams(struct build *b)
 		upstream_one(b, upstreams, &peers[i]);
 }
 
+static void planted_row(struct build *b, json_t *rows, const struct report_plant *p)
+{
+	double truth = (double)p->truth_p50_ns, difference = (double)p->measured_p50_ns - truth;
+	json_t *row = json_object();
+
+	build_put(b, row, "text", report_text(p->text));
+	build_put(b, row, "phase", report_text(p->phase));
+	if (p->cause[0])
+		build_put(b, row, "cause", report_text(p->cause));
+	build_put(b, row, "truth_p50_ns", build_u64(p->truth_p50_ns));
+	build_put(b, row, "measured_p50_ns", build_u64(p->measured_p50_ns));
+	build_put(b, row, "difference_ns", json_integer((json_int_t)llround(difference)));
+	build_put(b, row, "difference_share", build_number(build_ratio(difference, truth)));
+	build_append(b, rows, row);
+}
+
+static void planted_rows(struct build *b, const char *key, const struct report_plant *plant, unsigned plants)
+{
+	json_t *rows = plants ? build_array(b, b->doc, key) : NULL;
+
+	for (unsigned i = 0; i < plants && i < 16; i++)
+		planted_row(b, rows, &plant[i]);
+}
+
 void build_planted(struct build *b)
 {
-	if (!b->in->plants)
-		return;
-	json_t *planted = build_array(b, b->doc, "planted");
-	for (unsigned i = 0; i < b->in->plants && i < 16; i++) {
-		const struct report_plant *p = &b->in->plant[i];
-		double truth = (double)p->truth_p50_ns, difference = (double)p->measured_p50_ns - truth;
-		build_append(b, planted, json_object());
-		json_t *row = json_array_get(planted, i);
-		build_put(b, row, "text", report_text(p->text));
-		build_put(b, row, "phase", report_text(p->phase));
-		build_put(b, row, "truth_p50_ns", build_u64(p->truth_p50_ns));
-		build_put(b, row, "measured_p50_ns", build_u64(p->measured_p50_ns));
-		build_put(b, row, "difference_ns", json_integer((json_int_t)llround(difference)));
-		build_put(b, row, "difference_share", build_number(build_ratio(difference, truth)));
-	}
+	planted_rows(b, "planted", b->in->plant, b->in->plants);
+	planted_rows(b, "planted_causes", b->in->plant_cause, b->in->plant_causes);
 }
 
 static void exemplar_phases(struct build *b, json_t *row, const struct phase_cut *cut)

@@ -25,6 +25,7 @@
 struct report_plant {
 	char text[64]; /* "sleep=1ms@request" */
 	char phase[32]; /* where it must appear: phase_name() */
+	char cause[32]; /* as what: cause_name(); empty: as the phase itself */
 	uint64_t truth_p50_ns; /* by the gateway's own clock */
 	uint64_t measured_p50_ns;
 };
@@ -95,8 +96,10 @@ struct report_input {
 	double warmup_s; /* as planned */
 	const char *const *criterion; /* texts */
 	unsigned criteria;
-	struct report_plant plant[16];
+	struct report_plant plant[16]; /* by side */
 	unsigned plants;
+	struct report_plant plant_cause[16]; /* each by its cause, where causes are known */
+	unsigned plant_causes;
 	const char *const *note; /* further sentences for the head, e.g. the process between */
 	unsigned notes;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "report/report.h"
 #include "report/schema_causes.h"
+#include "report/schema_planted.h"
 #include "report/schema_series.h"
 #include "report/schema_sockets.h"
 
@@ -186,21 +187,7 @@ static const char schema_text[] =
 	"      }\n"
 	"    },\n"
 	SCHEMA_SOCKETS
-	"    \"planted\": {\n"
-	"      \"type\": \"array\",\n"
-	"      \"items\": {\n"
-	"        \"type\": \"object\",\n"
-	"        \"required\": [\"text\", \"phase\", \"truth_p50_ns\", \"measured_p50_ns\"],\n"
-	"        \"properties\": {\n"
-	"          \"text\": {\"type\": \"string\"},\n"
-	"          \"phase\": {\"type\": \"string\"},\n"
-	"          \"truth_p50_ns\": {\"type\": \"integer\", \"minimum\": 0},\n"
-	"          \"measured_p50_ns\": {\"type\": \"integer\", \"minimum\": 0},\n"
-	"          \"difference_ns\": {\"type\": \"integer\"},\n"
-	"          \"difference_share\": {\"type\": \"number\"}\n"
-	"        }\n"
-	"      }\n"
-	"    },\n"
+	SCHEMA_PLANTED
 	"    \"exemplars\": {\n"
 	"      \"type\": \"object\",\n"
 	"      \"properties\": {\n"
@@ -231,6 +218,7 @@ static const char schema_text[] =
 	"  \"$defs\": {\n"
 	SCHEMA_COLUMN
 	SCHEMA_SOCKETS_DEF
+	SCHEMA_PLANT_DEF
 	SCHEMA_CAUSE_DEFS
 	"    \"dist\": {\n"
 	"      \"description\": \"a distribution of times; percentiles by nearest rank\",\n"

@@ -196,14 +196,16 @@ void text_upstreams(struct text *t, const json_t *doc)
 	text_blank(t);
 }
 
-static void planted_row(struct text *t, const json_t *row)
+/* where: the key of what the plant must appear as. */
+static void planted_row(struct text *t, const char *lead, const json_t *row, const char *where)
 {
 	json_int_t difference = json_integer_value(json_object_get(row, "difference_ns"));
-	char cell[TEXT_CELL], words[TEXT_CELL + 4];
+	char cell[TEXT_CELL], words[TEXT_CELL + 4], name[96];
 
 	text_put(t, TEXT_PLAIN, "  ");
-	text_left(t, TEXT_PLAIN, 28, text_string(row, "text"));
-	text_left(t, TEXT_PLAIN, 24, text_spaced(cell, text_string(row, "phase")));
+	snprintf(name, sizeof(name), "%s%s", lead, text_string(row, "text"));
+	text_left(t, TEXT_PLAIN, 30, name);
+	text_left(t, TEXT_PLAIN, 22, text_spaced(cell, text_string(row, where)));
 	text_right(t, TEXT_PLAIN, 11, text_ns(cell, row, "truth_p50_ns"));
 	text_right(t, TEXT_BOLD, 11, text_ns(cell, row, "measured_p50_ns"));
 	units_format_ns(cell, sizeof(cell), difference < 0 ? -(uint64_t)difference : (uint64_t)difference);
@@ -215,20 +217,23 @@ static void planted_row(struct text *t, const json_t *row)
 
 void text_planted(struct text *t, const json_t *doc)
 {
-	const json_t *planted = json_object_get(doc, "planted");
+	const json_t *planted = json_object_get(doc, "planted"), *causes = json_object_get(doc, "planted_causes");
 	json_t *row;
 	size_t i;
 
-	if (!json_array_size(planted))
+	if (!json_array_size(planted) && !json_array_size(causes))
 		return;
-	text_left(t, TEXT_BOLD, 30, "PLANTED, AND FOUND AGAIN");
-	text_left(t, TEXT_DIM, 24, "in phase");
+	text_left(t, TEXT_BOLD, 32, "PLANTED, AND FOUND AGAIN");
+	text_left(t, TEXT_DIM, 22, causes ? "in phase, as cause" : "in phase");
 	text_right(t, TEXT_DIM, 11, "truth p50");
 	text_right(t, TEXT_DIM, 11, "seen p50");
 	text_right(t, TEXT_DIM, 12, "apart");
 	text_end(t);
 	json_array_foreach (planted, i, row) {
-		planted_row(t, row);
+		planted_row(t, "", row, "phase");
+	}
+	json_array_foreach (causes, i, row) {
+		planted_row(t, "… ", row, "cause");
 	}
 	text_blank(t);
 }

@@ -440,6 +440,8 @@ static void fill_head(const struct pipeline *p, struct report_input *in)
 	in->driver_threads = m->driver_threads;
 	memcpy(in->plant, m->plant, sizeof(in->plant));
 	in->plants = m->plants;
+	memcpy(in->plant_cause, m->plant_cause, sizeof(in->plant_cause));
+	in->plant_causes = m->plant_causes;
 }
 
 static void fill_lists(struct pipeline *p, struct report_input *in)

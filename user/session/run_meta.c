@@ -91,6 +91,8 @@ void run_meta_from_report(struct run_meta *m, const struct report_input *in)
 	m->driver_threads = in->driver_threads;
 	m->plants = in->plants < RUN_META_PLANTS_MAX ? in->plants : RUN_META_PLANTS_MAX;
 	memcpy(m->plant, in->plant, sizeof(m->plant));
+	m->plant_causes = in->plant_causes < RUN_META_PLANTS_MAX ? in->plant_causes : RUN_META_PLANTS_MAX;
+	memcpy(m->plant_cause, in->plant_cause, sizeof(m->plant_cause));
 	m->notes = 0;
 	for (unsigned i = 0; i < in->notes && m->notes < RUN_META_NOTES_MAX; i++)
 		copy_text(m->note[m->notes++], sizeof(m->note[0]), in->note[i]);

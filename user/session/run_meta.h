@@ -60,8 +60,8 @@ struct run_meta {
 	struct report_gateway gateway;
 	uint64_t due, queue_max, in_flight_max, connections, driver_cpu_ns;
 	uint32_t driver_threads;
-	struct report_plant plant[RUN_META_PLANTS_MAX];
-	uint32_t plants;
+	struct report_plant plant[RUN_META_PLANTS_MAX], plant_cause[RUN_META_PLANTS_MAX];
+	uint32_t plants, plant_causes;
 	char note[RUN_META_NOTES_MAX][256];
 	uint32_t notes;
 };

@@ -86,11 +86,9 @@ static const struct field gateway_fields[] = {
 	FIELDS_END,
 };
 static const struct field plant_fields[] = {
-	FIELD(report_plant, text, FIELD_TEXT),
-	FIELD(report_plant, phase, FIELD_TEXT),
-	FIELD(report_plant, truth_p50_ns, FIELD_U64),
-	FIELD(report_plant, measured_p50_ns, FIELD_U64),
-	FIELDS_END,
+	FIELD(report_plant, text, FIELD_TEXT),           FIELD(report_plant, phase, FIELD_TEXT),
+	FIELD(report_plant, cause, FIELD_TEXT),          FIELD(report_plant, truth_p50_ns, FIELD_U64),
+	FIELD(report_plant, measured_p50_ns, FIELD_U64), FIELDS_END,
 };
 
 /* Arrays of structs or of texts, with their count beside them in struct run_meta. */
@@ -110,6 +108,7 @@ static const struct list lists[] = {
 	LIST("stages", stage, stages, stage_fields),
 	LIST("criteria", criterion, criteria, NULL),
 	LIST("plants", plant, plants, plant_fields),
+	LIST("plant_causes", plant_cause, plant_causes, plant_fields),
 	LIST("notes", note, notes, NULL),
 };
 #define LISTS (sizeof(lists) / sizeof(*lists))
