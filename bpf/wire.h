@@ -363,6 +363,34 @@ enum wire_alloc_kind {
 	WIRE_ALLOC_KINDS = 7,
 };
 
+/*
+ * What a probe on an allocator function is told with each hit: the attach cookie. Bits 0-7 the function's index, 8-11 enum wire_alloc_kind,
+ * 12-15 and 16-19 the registers that hold size (calloc: number) and second argument, as x86 numbers them, 20 entry only, 32-63 the time in ns
+ * that the probe itself adds between its two ends.
+ */
+#define WIRE_ALLOC_COOKIE(index, kind, reg0, reg1, entry_only, bias_ns)                                                          \
+	((wire_u64)(index) | (wire_u64)(kind) << 8 | (wire_u64)(reg0) << 12 | (wire_u64)(reg1) << 16 |                           \
+	 (wire_u64)(entry_only) << 20 | (wire_u64)(bias_ns) << 32)
+#define WIRE_ALLOC_ENTRY_ONLY (1ULL << 20)
+#define WIRE_ALLOC_FUNCTIONS_MAX 64
+
+/*
+ * Calls of one allocator function, by CPU. Only calls from outside the allocator count: what it calls of itself is part of them. Every call
+ * is seen to begin, and all or some of them to return (a return costs as much again). Buckets are log-linear: below 16 ns one by one, from
+ * there on 16 steps for each power of two, up to 2^34 ns.
+ */
+#define WIRE_ALLOC_BUCKETS 496
+struct wire_alloc_stats {
+	wire_u64 calls;
+	wire_u64 bytes; /* asked for; less those of calls that were seen to fail */
+	wire_u64 returns; /* calls that were seen to return: the base of all that follows but nested */
+	wire_u64 failed;
+	wire_u64 unfinished; /* never returned: an exception, longjmp, or the probe was taken off meanwhile */
+	wire_u64 sum_ns;
+	wire_u64 nested; /* hits inside another call */
+	wire_u64 bucket[WIRE_ALLOC_BUCKETS];
+};
+
 /* Why data was lost, or a rule of the design was applied, counted per CPU. Index into the `counters` array. */
 enum wire_counter {
 	WIRE_COUNT_RING_FULL = 0, /* records refused by the ring buffer */
@@ -402,5 +430,6 @@ WIRE_SIZE(wire_sample, 40);
 WIRE_SIZE(wire_stack, 64);
 WIRE_SIZE(wire_text, 24 + 16 * WIRE_TEXT_RANGES_MAX);
 WIRE_SIZE(wire_lookup, 40);
+WIRE_SIZE(wire_alloc_stats, 56 + 8 * WIRE_ALLOC_BUCKETS);
 
 #endif

@@ -26,7 +26,7 @@ struct allocator_file {
 };
 
 struct allocator_function {
-	char name[64]; /* "malloc", "free, operator delete": names that share one address */
+	char name[80]; /* "malloc", "free, operator delete": names that share one address */
 	enum wire_alloc_kind kind;
 	unsigned file;
 	uint64_t entry; /* of the function in the file */

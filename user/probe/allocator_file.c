@@ -8,6 +8,7 @@
 #define CODE_MAX_BYTES 8192
 #define CODE_GUESS_BYTES 64 /* of a function whose size the file does not tell */
 #define CANDIDATES_MAX 96
+#define OPERATOR_RANK 100 /* C functions are ranked below it */
 
 struct row {
 	const char *symbol;
@@ -37,7 +38,7 @@ static const struct row operators[] = {
 };
 
 struct candidate {
-	const char *shown;
+	char shown[48];
 	enum wire_alloc_kind kind;
 	unsigned rank; /* lower names win a shared address */
 	bool prefixed, is_operator;
@@ -60,12 +61,32 @@ static const struct placement_need need_of[WIRE_ALLOC_KINDS] = {
 	[WIRE_ALLOC_GO] = {{PLACEMENT_REG_RAX}, 1, true},
 };
 
-static void candidate_add(struct scan *s, const struct row *row, unsigned rank, bool prefixed, bool is_operator,
+/* "operator new[] (aligned, nothrow)" of _ZnamSt11align_val_tRKSt9nothrow_t: how its arguments differ. */
+static void shown_write(char *out, size_t size, const char *shown, const char *arguments)
+{
+	bool aligned = strstr(arguments, "St11align_val_t"), nothrow = strstr(arguments, "RKSt9nothrow_t");
+	bool sized = arguments[0] == 'm';
+
+	snprintf(out, size, "%s%s%s%s%s%s%s", shown, aligned || nothrow || sized ? " (" : "", sized ? "sized" : "",
+		 sized && (aligned || nothrow) ? ", " : "", aligned ? "aligned" : "",
+		 aligned && nothrow ? ", nothrow"
+		 : nothrow          ? "nothrow"
+				    : "",
+		 aligned || nothrow || sized ? ")" : "");
+}
+
+/* arguments: what of the mangled name tells its form; "" for C functions. */
+static void candidate_add(struct scan *s, const struct row *row, unsigned rank, bool prefixed, const char *arguments,
 			  const struct elf_function *f)
 {
-	if (s->candidates < CANDIDATES_MAX)
-		s->candidate[s->candidates++] =
-			(struct candidate){row->shown, row->kind, rank, prefixed, is_operator, f->offset, f->size};
+	struct candidate *c = &s->candidate[s->candidates];
+
+	if (s->candidates == CANDIDATES_MAX)
+		return;
+	*c = (struct candidate){.kind = row->kind, .rank = rank, .prefixed = prefixed, .entry = f->offset, .size = f->size};
+	c->is_operator = rank >= OPERATOR_RANK;
+	shown_write(c->shown, sizeof(c->shown), row->shown, arguments);
+	s->candidates++;
 }
 
 static void match_plain(struct scan *s, const struct elf_function *f)
@@ -78,7 +99,7 @@ static void match_plain(struct scan *s, const struct elf_function *f)
 		for (unsigned i = 0; i < sizeof(plain) / sizeof(*plain); i++) {
 			if (strcmp(f->name + n, plain[i].symbol))
 				continue;
-			candidate_add(s, &plain[i], i, p > 0, false, f);
+			candidate_add(s, &plain[i], i, p > 0, "", f);
 			s->has_malloc |= !i && !p;
 			s->has_prefixed_malloc |= !i && p;
 		}
@@ -102,9 +123,9 @@ static int on_function(void *ctx, const struct elf_function *f)
 	match_family(s, f->name);
 	for (unsigned i = 0; i < sizeof(operators) / sizeof(*operators); i++)
 		if (!strncmp(f->name, operators[i].symbol, strlen(operators[i].symbol)))
-			candidate_add(s, &operators[i], 100 + i, false, true, f);
+			candidate_add(s, &operators[i], OPERATOR_RANK + i, false, f->name + strlen(operators[i].symbol), f);
 	if (!strcmp(f->name, go.symbol))
-		candidate_add(s, &go, 0, false, false, f);
+		candidate_add(s, &go, 0, false, "", f);
 	return 0;
 }
 
@@ -179,7 +200,7 @@ unsigned allocators_add_file(struct allocators *out, unsigned file, const struct
 	unsigned added = 0;
 
 	elf_file_each_function(elf, on_function, &s);
-	for (unsigned rank = 0; rank < 100 + sizeof(operators) / sizeof(*operators); rank++)
+	for (unsigned rank = 0; rank < OPERATOR_RANK + sizeof(operators) / sizeof(*operators); rank++)
 		for (unsigned i = 0; i < s.candidates; i++)
 			if (s.candidate[i].rank == rank && is_wanted(&s, &s.candidate[i]) &&
 			    !is_known(out, file, &s.candidate[i]))

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Calls of allocator functions: how many, how many bytes, how long. Either one session program sees both ends of a call (6.13), or a pair
+ * of programs does. A hit costs its trap, some 600 ns: what is done here must not add to it.
+ */
+#include <linux/ptrace.h>
+
+#include "bpf/alloc_state.bpf.h"
+
+bool alloc_is_on;
+/* A number for each time that the probes were put on: a call that another window saw begin will not be seen to end. */
+__u32 alloc_window;
+/*
+ * Returns that are looked at: those whose thread's next random number has none of these bits, so 0 is all of them. A return costs as much
+ * as an entry; a free cannot fail, so that some of its returns tell enough.
+ */
+__u32 alloc_skip_mask;
+__u32 free_skip_mask;
+#define SIZE_MAX_BYTES (1ULL << 47) /* of an address space: nobody gets more */
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct xol_area {
+	unsigned long vaddr;
+};
+struct uprobes_state {
+	struct xol_area *xol_area;
+};
+struct mm_struct {
+	struct uprobes_state uprobes_state;
+};
+struct task_struct___mm {
+	struct mm_struct *mm;
+};
+#pragma clang attribute pop
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, WIRE_ALLOC_FUNCTIONS_MAX);
+	__type(key, __u32);
+	__type(value, struct wire_alloc_stats);
+} alloc_functions SEC(".maps");
+
+static __always_inline struct wire_alloc_stats *stats_of(__u64 cookie)
+{
+	__u32 index = (__u8)cookie;
+
+	return bpf_map_lookup_elem(&alloc_functions, &index);
+}
+
+/* Uprobe programs can be preempted by another thread that runs them on this CPU. */
+static __always_inline void add(__u64 *counter, __u64 n)
+{
+	__sync_fetch_and_add(counter, n);
+}
+
+/* A load of its own for each register: the verifier refuses a load from the context whose offset is computed. */
+#define LOAD(number, field)                                                                                                      \
+	case number:                                                                                                             \
+		value = regs->field;                                                                                             \
+		asm volatile("" : "+r"(value));                                                                                  \
+		break
+
+static __always_inline __u64 register_of(const struct pt_regs *regs, __u32 number)
+{
+	__u64 value = 0;
+
+	switch (number) {
+		LOAD(0, rax);
+		LOAD(1, rcx);
+		LOAD(2, rdx);
+		LOAD(3, rbx);
+		LOAD(5, rbp);
+		LOAD(6, rsi);
+		LOAD(7, rdi);
+		LOAD(8, r8);
+		LOAD(9, r9);
+		LOAD(10, r10);
+		LOAD(11, r11);
+		LOAD(12, r12);
+		LOAD(13, r13);
+		LOAD(14, r14);
+		LOAD(15, r15);
+	}
+	return value;
+}
+
+static __always_inline enum wire_alloc_kind kind_of(__u64 cookie)
+{
+	return (enum wire_alloc_kind)(cookie >> 8 & 15);
+}
+
+static __always_inline __u64 size_of(const struct pt_regs *regs, __u64 cookie)
+{
+	__u64 size = register_of(regs, cookie >> 12 & 15);
+
+	if (kind_of(cookie) == WIRE_ALLOC_FREE)
+		return 0;
+	if (kind_of(cookie) == WIRE_ALLOC_CALLOC)
+		size *= register_of(regs, cookie >> 16 & 15);
+	return size;
+}
+
+/* What the kernel puts in the place of a return address that it wants to see: uprobe_get_trampoline_vaddr(), the same since 3.15. */
+static __always_inline __u64 trampoline(void)
+{
+	struct task_struct___mm *task = (void *)bpf_get_current_task();
+
+	return BPF_CORE_READ(task, mm, uprobes_state.xol_area, vaddr);
+}
+
+/* Is the call that this thread was last seen to begin still going on? Otherwise an exception or longjmp has taken it off the stack. */
+static __always_inline bool call_is_live(const struct alloc_thread *t, const struct pt_regs *regs)
+{
+	__u64 slot = 0;
+
+	if (t->window != alloc_window || regs->rsp > t->sp)
+		return false;
+	bpf_probe_read_user(&slot, sizeof(slot), (void *)t->sp);
+	return slot && slot == trampoline();
+}
+
+/* Only of functions that call no other of the allocator: without the outer call's end, an inner call would count as one from outside. */
+static __always_inline __u32 skip_mask(__u64 cookie)
+{
+	if (kind_of(cookie) == WIRE_ALLOC_FREE)
+		return free_skip_mask;
+	return kind_of(cookie) == WIRE_ALLOC_MALLOC ? alloc_skip_mask : 0;
+}
+
+/* One return in how many is looked at. */
+static __always_inline __u32 stands_for(__u64 cookie)
+{
+	return skip_mask(cookie) + 1;
+}
+
+static __always_inline bool return_is_wanted(struct alloc_thread *t, __u64 cookie)
+{
+	__u32 mask = skip_mask(cookie);
+
+	if (cookie & WIRE_ALLOC_ENTRY_ONLY)
+		return false;
+	if (!mask)
+		return true;
+	/* a sequence of its own for each thread: a fixed step would meet malloc alone where malloc and free alternate */
+	t->random = t->random * 1664525 + 1013904223;
+	return !(t->random >> 16 & mask);
+}
+
+/* true: the call's end is wanted. */
+static __always_inline bool enter(const struct pt_regs *regs, __u64 cookie)
+{
+	struct alloc_thread *t =
+		bpf_task_storage_get(&alloc_threads, bpf_get_current_task_btf(), NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct wire_alloc_stats *s = stats_of(cookie);
+	__u64 size = size_of(regs, cookie);
+
+	if (!t)
+		count_add(WIRE_COUNT_THREADS_REFUSED, 1);
+	if (!t || !s)
+		return false;
+	if (t->enter_ns) {
+		if (call_is_live(t, regs)) {
+			/* what this hit costs is not the outer call's; the calibrated time between a probe's ends is near enough */
+			t->enter_ns += cookie >> 32;
+			add(&s->nested, 1);
+			return false;
+		}
+		t->enter_ns = 0;
+		add(&s->unfinished, 1);
+	}
+	add(&s->calls, 1);
+	if (size && size < SIZE_MAX_BYTES)
+		add(&s->bytes, size);
+	if (!return_is_wanted(t, cookie))
+		return false;
+	t->sp = regs->rsp;
+	t->size = size;
+	t->function = (__u8)cookie;
+	t->window = alloc_window;
+	t->enter_ns = bpf_ktime_get_ns();
+	return true;
+}
+
+static __always_inline __u64 bucket_of(__u64 ns)
+{
+	__u64 v = ns, top = 0;
+
+	if (ns < 16)
+		return ns;
+	if (ns >> 34)
+		return WIRE_ALLOC_BUCKETS - 1;
+	if (v >> 32) {
+		top += 32;
+		v >>= 32;
+	}
+	if (v >> 16) {
+		top += 16;
+		v >>= 16;
+	}
+	if (v >> 8) {
+		top += 8;
+		v >>= 8;
+	}
+	if (v >> 4) {
+		top += 4;
+		v >>= 4;
+	}
+	if (v >> 2) {
+		top += 2;
+		v >>= 2;
+	}
+	top += v >> 1;
+	return (top - 3) * 16 + (ns >> (top - 4)) - 16;
+}
+
+static __always_inline bool has_failed(const struct pt_regs *regs, __u64 cookie, __u64 size)
+{
+	switch (kind_of(cookie)) {
+	case WIRE_ALLOC_FREE:
+		return false;
+	case WIRE_ALLOC_POSIX_MEMALIGN:
+		return (__u32)regs->rax != 0;
+	default:
+		return !regs->rax && size; /* realloc(p, 0) frees */
+	}
+}
+
+static __always_inline void leave(const struct pt_regs *regs, __u64 cookie)
+{
+	__u64 now_ns = bpf_ktime_get_ns(), bias_ns = cookie >> 32, ns;
+	struct alloc_thread *t = bpf_task_storage_get(&alloc_threads, bpf_get_current_task_btf(), NULL, 0);
+	struct wire_alloc_stats *s;
+	__u64 bucket;
+
+	/* The return has taken its address off the stack. A function that was jumped to from the one that we are in returns to the same place. */
+	if (!t || !t->enter_ns || regs->rsp != t->sp + 8 || t->function != (__u8)cookie || t->window != alloc_window)
+		return;
+	ns = now_ns - t->enter_ns;
+	ns = ns > bias_ns ? ns - bias_ns : 0;
+	t->enter_ns = 0;
+	t->total_ns += ns * stands_for(cookie);
+	s = stats_of(cookie);
+	if (!s)
+		return;
+	add(&s->returns, 1);
+	if (has_failed(regs, cookie, t->size)) {
+		add(&s->failed, 1);
+		if (t->size < SIZE_MAX_BYTES)
+			add(&s->bytes, -t->size);
+	}
+	add(&s->sum_ns, ns);
+	bucket = bucket_of(ns);
+	asm volatile("" : "+r"(bucket)); /* so that the compared register is the one that is used: the verifier needs that */
+	if (bucket < WIRE_ALLOC_BUCKETS)
+		add(&s->bucket[bucket], 1);
+}
+
+/*
+ * Both ends in one program. At the return the instruction pointer is where the call goes back to, and bpf_get_func_ip() is still where the
+ * probe sits. A session's entry says 1 when its return is not wanted: then it costs nothing.
+ */
+SEC("?uprobe")
+int toll_alloc_session(struct pt_regs *ctx)
+{
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+
+	if (ctx->rip == bpf_get_func_ip(ctx))
+		return !enter(ctx, cookie);
+	leave(ctx, cookie);
+	return 0;
+}
+
+SEC("?uprobe")
+int toll_alloc_enter(struct pt_regs *ctx)
+{
+	enter(ctx, bpf_get_attach_cookie(ctx));
+	return 0;
+}
+
+SEC("?uretprobe")
+int toll_alloc_leave(struct pt_regs *ctx)
+{
+	leave(ctx, bpf_get_attach_cookie(ctx));
+	return 0;
+}
+
+char LICENSE[] SEC("license") __weak = "GPL";

@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// rooms: base probe tests/support/alloc_target
+/* Allocator probes on a program whose calls are known: every call, every byte, every failure, whatever the allocator and the link. */
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "probe/alloc_probe.h"
+#include "probe/calibrate.h"
+#include "tests/support/alloc_target.h"
+#include "tests/support/test.h"
+
+#define JEMALLOC "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
+#define TCMALLOC "/usr/lib/x86_64-linux-gnu/libtcmalloc_minimal.so.4"
+#define MIMALLOC "/usr/lib/x86_64-linux-gnu/libmimalloc.so.2.0"
+
+static struct alloc_probe *open_probe(enum uprobe_link_kind link)
+{
+	struct alloc_probe_config config = {.link = link, .threads_map_fd = -1};
+	struct alloc_probe *p = NULL;
+	struct err err = {0};
+
+	if (alloc_probe_open(&p, &config, &err))
+		fail_msg("%s", err.text);
+	alloc_probe_sample(p, 1, 1);
+	assert_int_equal(alloc_probe_switch(p, true), 0);
+	return p;
+}
+
+static void watch(struct alloc_probe *p, pid_t pid)
+{
+	struct err err = {0};
+
+	if (alloc_probe_add(p, (uint32_t)pid, &err))
+		fail_msg("%s", err.text);
+}
+
+/* The row of this function in the file whose name contains `file`. */
+static struct alloc_row row_of(const struct alloc_probe *p, const char *file, const char *name)
+{
+	struct alloc_row row = {.name = ""};
+
+	for (unsigned i = 0; i < alloc_probe_rows(p); i++) {
+		assert_int_equal(alloc_probe_row(p, i, &row), 0);
+		if (strstr(row.file, file) && !strncmp(row.name, name, strlen(name)))
+			return row;
+	}
+	fail_msg("no row %s of %s", name, file);
+	return row;
+}
+
+static void expect(const struct alloc_probe *p, const char *file, const char *name, uint64_t calls, uint64_t bytes,
+		   uint64_t failed)
+{
+	struct alloc_row row = row_of(p, file, name);
+	uint64_t in_buckets = 0;
+
+	if (row.stats.calls != calls || row.stats.bytes != bytes || row.stats.failed != failed)
+		print_error("%s of %s:\n", name, file);
+	assert_int_equal(row.stats.calls, calls);
+	assert_int_equal(row.stats.bytes, bytes);
+	assert_int_equal(row.stats.failed, failed);
+	assert_int_equal(row.stats.returns, calls);
+	assert_int_equal(row.stats.unfinished, 0);
+	for (unsigned i = 0; i < WIRE_ALLOC_BUCKETS; i++)
+		in_buckets += row.stats.bucket[i];
+	assert_int_equal(in_buckets, calls);
+	assert_true(row.stats.sum_ns > 0);
+}
+
+static void expect_calls(const struct alloc_probe *p, const char *file, uint64_t times)
+{
+	expect(p, file, "malloc", times * (TARGET_MALLOCS + TARGET_MALLOCS_FAILED), times * TARGET_MALLOCS * TARGET_MALLOC_BYTES,
+	       times * TARGET_MALLOCS_FAILED);
+	expect(p, file, "calloc", times * TARGET_CALLOCS, times * TARGET_CALLOCS * TARGET_CALLOC_BYTES, 0);
+	expect(p, file, "realloc", times * TARGET_REALLOCS, times * TARGET_REALLOCS * TARGET_REALLOC_BYTES, 0);
+	expect(p, file, "posix_memalign", times * (TARGET_POSIX + TARGET_POSIX_FAILED), times * TARGET_POSIX * TARGET_POSIX_BYTES,
+	       times * TARGET_POSIX_FAILED);
+	expect(p, file, "aligned_alloc", times * TARGET_ALIGNED, times * TARGET_ALIGNED * TARGET_ALIGNED_BYTES, 0);
+	expect(p, file, "free", times * TARGET_FREES, 0, 0);
+}
+
+static void every_call_with(enum uprobe_link_kind link, const char *preload, const char *file)
+{
+	struct alloc_target t;
+	struct alloc_probe *p;
+
+	if (preload && access(preload, R_OK)) {
+		print_message("skip %s is not installed\n", preload);
+		skip();
+	}
+	alloc_target_start(&t, "calls", preload);
+	p = open_probe(link);
+	watch(p, t.pid);
+	alloc_target_run(&t);
+	expect_calls(p, file, 1);
+	alloc_target_end(&t);
+	alloc_probe_close(p);
+}
+
+static void by_session_link(void **state)
+{
+	struct alloc_probe *p = open_probe(UPROBE_LINK_BEST);
+	enum uprobe_link_kind best = alloc_probe_link(p);
+
+	(void)state;
+	alloc_probe_close(p);
+	if (best != UPROBE_LINK_SESSION) {
+		print_message("skip this kernel has no session links (6.13)\n");
+		skip();
+	}
+	every_call_with(UPROBE_LINK_SESSION, NULL, "libc.so");
+}
+
+static void by_multi_links(void **state)
+{
+	struct alloc_probe *p = open_probe(UPROBE_LINK_BEST);
+	enum uprobe_link_kind best = alloc_probe_link(p);
+
+	(void)state;
+	alloc_probe_close(p);
+	if (best > UPROBE_LINK_MULTI) {
+		print_message("skip this kernel has no links of many uprobes (6.6)\n");
+		skip();
+	}
+	every_call_with(UPROBE_LINK_MULTI, NULL, "libc.so");
+}
+
+static void by_perf_events(void **state)
+{
+	(void)state;
+	every_call_with(UPROBE_LINK_PERF, NULL, "libc.so");
+}
+
+static void of_jemalloc(void **state)
+{
+	(void)state;
+	every_call_with(UPROBE_LINK_BEST, JEMALLOC, "jemalloc");
+}
+
+static void of_tcmalloc(void **state)
+{
+	(void)state;
+	every_call_with(UPROBE_LINK_BEST, TCMALLOC, "tcmalloc");
+}
+
+static void of_mimalloc(void **state)
+{
+	(void)state;
+	every_call_with(UPROBE_LINK_BEST, MIMALLOC, "mimalloc");
+}
+
+/* realloc(NULL, n) is realloc's, though glibc hands it on to malloc. */
+static void calls_inside_a_call_are_part_of_it(void **state)
+{
+	struct alloc_probe *p = open_probe(UPROBE_LINK_BEST);
+	struct alloc_target t;
+	struct alloc_row row;
+
+	(void)state;
+	alloc_target_start(&t, "calls", NULL);
+	watch(p, t.pid);
+	alloc_target_run(&t);
+	row = row_of(p, "libc.so", "malloc");
+	assert_int_equal(row.stats.nested, 1);
+	alloc_target_end(&t);
+	alloc_probe_close(p);
+}
+
+static void many_threads(void **state)
+{
+	struct alloc_probe *p = open_probe(UPROBE_LINK_BEST);
+	struct alloc_target t;
+	uint64_t calls = TARGET_THREADS * TARGET_THREAD_PAIRS;
+
+	(void)state;
+	alloc_target_start(&t, "threads", NULL);
+	watch(p, t.pid);
+	alloc_target_run(&t);
+	expect(p, "libc.so", "malloc", calls, calls * TARGET_THREAD_BYTES, 0);
+	expect(p, "libc.so", "free", calls, 0, 0);
+	alloc_target_end(&t);
+	alloc_probe_close(p);
+}
+
+/* libstdc++'s operator new is malloc's work; an allocator's own is its own. */
+static void operator_new(void **state)
+{
+	struct alloc_probe *p = open_probe(UPROBE_LINK_BEST);
+	struct alloc_target t;
+
+	(void)state;
+	alloc_target_start(&t, "new", NULL);
+	watch(p, t.pid);
+	alloc_target_run(&t);
+	expect(p, "libc.so", "malloc", TARGET_NEWS, TARGET_NEWS * TARGET_NEW_BYTES, 0);
+	expect(p, "libc.so", "free", TARGET_NEWS, 0, 0);
+	alloc_target_end(&t);
+	alloc_probe_close(p);
+}
+
+static void operator_new_of_the_allocator(void **state)
+{
+	struct alloc_probe *p = open_probe(UPROBE_LINK_BEST);
+	struct alloc_target t;
+
+	(void)state;
+	if (access(TCMALLOC, R_OK)) {
+		print_message("skip " TCMALLOC " is not installed\n");
+		skip();
+	}
+	alloc_target_start(&t, "new", TCMALLOC);
+	watch(p, t.pid);
+	alloc_target_run(&t);
+	expect(p, "tcmalloc", "operator new,", TARGET_NEWS, TARGET_NEWS * TARGET_NEW_BYTES, 0);
+	expect(p, "tcmalloc", "free", TARGET_NEWS, 0, 0);
+	alloc_target_end(&t);
+	alloc_probe_close(p);
+}
+
+static void only_whom_we_watch(void **state)
+{
+	struct alloc_probe *p = open_probe(UPROBE_LINK_BEST);
+	struct alloc_target watched, other;
+
+	(void)state;
+	alloc_target_start(&watched, "calls", NULL);
+	alloc_target_start(&other, "calls", NULL);
+	watch(p, watched.pid);
+	alloc_target_run(&other);
+	assert_int_equal(row_of(p, "libc.so", "malloc").stats.calls, 0);
+	watch(p, other.pid);
+	alloc_target_run(&other);
+	alloc_target_run(&watched);
+	expect_calls(p, "libc.so", 2);
+	alloc_probe_forget(p, (uint32_t)other.pid);
+	alloc_target_run(&other);
+	expect_calls(p, "libc.so", 2);
+	alloc_target_end(&watched);
+	alloc_target_end(&other);
+	alloc_probe_close(p);
+}
+
+static void on_and_off(void **state)
+{
+	struct alloc_probe *p = open_probe(UPROBE_LINK_BEST);
+	struct alloc_target t;
+
+	(void)state;
+	alloc_target_start(&t, "calls", NULL);
+	watch(p, t.pid);
+	for (unsigned i = 1; i <= 3; i++) {
+		alloc_target_run(&t);
+		expect_calls(p, "libc.so", i);
+		assert_int_equal(alloc_probe_switch(p, false), 0);
+		alloc_target_run(&t);
+		expect_calls(p, "libc.so", i);
+		assert_int_equal(alloc_probe_switch(p, true), 0);
+	}
+	alloc_target_end(&t);
+	assert_int_equal(alloc_probe_switch(p, false), 0);
+	assert_int_equal(alloc_probe_switch(p, true), 0); /* a process that has ended is passed over */
+	alloc_probe_close(p);
+}
+
+static void some_returns_are_enough(void **state)
+{
+	struct alloc_probe *p = open_probe(UPROBE_LINK_BEST);
+	uint64_t calls = TARGET_THREADS * TARGET_THREAD_PAIRS;
+	struct alloc_target t;
+	struct alloc_row row;
+
+	(void)state;
+	alloc_probe_sample(p, 8, 16);
+	alloc_target_start(&t, "threads", NULL);
+	watch(p, t.pid);
+	alloc_target_run(&t);
+	row = row_of(p, "libc.so", "malloc");
+	assert_int_equal(row.stats.calls, calls);
+	assert_int_equal(row.stats.bytes, calls * TARGET_THREAD_BYTES);
+	/* twelve standard deviations */
+	assert_in_range(row.stats.returns, calls / 8 - 1200, calls / 8 + 1200);
+	row = row_of(p, "libc.so", "free");
+	assert_int_equal(row.stats.calls, calls);
+	assert_in_range(row.stats.returns, calls / 16 - 850, calls / 16 + 850);
+	alloc_target_end(&t);
+	alloc_probe_close(p);
+}
+
+static void the_probes_own_time_is_taken_off(void **state)
+{
+	struct alloc_probe_config config = {.threads_map_fd = -1};
+	struct calibration c;
+	struct alloc_probe *p = NULL;
+	struct alloc_target t;
+	struct alloc_row row;
+	struct err err = {0};
+	uint64_t below = 0, median_ns = 0;
+
+	(void)state;
+	if (calibrate(UPROBE_LINK_BEST, &c, &err))
+		fail_msg("%s", err.text);
+	memcpy(config.bias_ns, c.bias_ns, sizeof(config.bias_ns));
+	assert_int_equal(alloc_probe_open(&p, &config, &err), 0);
+	alloc_target_start(&t, "calls", NULL);
+	watch(p, t.pid);
+	assert_int_equal(alloc_probe_switch(p, true), 0);
+	alloc_target_run(&t);
+	row = row_of(p, "libc.so", "malloc");
+	/* a warm malloc takes some 20 ns; uncorrected it would read as the bias and that */
+	for (unsigned i = 0; below * 2 <= row.stats.returns; i++) {
+		below += row.stats.bucket[i];
+		median_ns = alloc_bucket_low_ns(i);
+	}
+	assert_in_range(median_ns, 0, c.bias_ns[PROBE_INSN_PUSH]);
+	assert_true(row.stats.sum_ns > 0);
+	alloc_target_end(&t);
+	alloc_probe_close(p);
+}
+
+static void calibration_is_quick_and_sane(void **state)
+{
+	struct calibration c;
+	struct err err = {0};
+
+	(void)state;
+	if (calibrate(UPROBE_LINK_BEST, &c, &err))
+		fail_msg("%s", err.text);
+	for (unsigned i = PROBE_INSN_PUSH; i < PROBE_INSNS; i++) {
+		assert_true(c.entry_ns[i] > 100 && c.entry_ns[i] < 20000);
+		assert_true(c.call_ns[i] > c.entry_ns[i]);
+		assert_true(c.bias_ns[i] > 50 && c.bias_ns[i] < c.call_ns[i]);
+		/* the table that placement lives by: single-stepping is dearer by far */
+		assert_true(c.entry_ns[PROBE_INSN_STEPPED] > 3 * c.entry_ns[i]);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(by_session_link),
+		cmocka_unit_test(by_multi_links),
+		cmocka_unit_test(by_perf_events),
+		cmocka_unit_test(of_jemalloc),
+		cmocka_unit_test(of_tcmalloc),
+		cmocka_unit_test(of_mimalloc),
+		cmocka_unit_test(calls_inside_a_call_are_part_of_it),
+		cmocka_unit_test(many_threads),
+		cmocka_unit_test(operator_new),
+		cmocka_unit_test(operator_new_of_the_allocator),
+		cmocka_unit_test(only_whom_we_watch),
+		cmocka_unit_test(on_and_off),
+		cmocka_unit_test(some_returns_are_enough),
+		cmocka_unit_test(the_probes_own_time_is_taken_off),
+		cmocka_unit_test(calibration_is_quick_and_sane),
+	};
+
+	alloc_target_main(argc, argv);
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "probe/alloc_probe.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "probe/alloc_programs.h"
+#include "probe/allocator.h"
+
+#define NOTES_MAX 8
+
+struct watched {
+	uint32_t pid;
+	struct allocators found;
+	uint8_t index[ALLOCATOR_FUNCTIONS_MAX]; /* of each function among all rows; UINT8_MAX: no row was left */
+	struct uprobe_group *group[ALLOCATOR_FILES_MAX];
+};
+
+struct row {
+	struct allocator_function function;
+	struct allocator_file file;
+};
+
+struct alloc_probe {
+	struct alloc_probe_config config;
+	struct alloc_programs programs;
+	struct watched **process;
+	unsigned processes;
+	struct row row[WIRE_ALLOC_FUNCTIONS_MAX];
+	unsigned rows;
+	char note[NOTES_MAX][240];
+	unsigned notes;
+	bool on;
+};
+
+const char *uprobe_link_name(enum uprobe_link_kind kind)
+{
+	static const char *const name[UPROBE_LINKS] = {"best", "session link", "uprobe and uretprobe by multi links",
+						       "uprobe and uretprobe by perf events"};
+
+	return (unsigned)kind < UPROBE_LINKS ? name[kind] : "?";
+}
+
+int alloc_probe_open(struct alloc_probe **out, const struct alloc_probe_config *config, struct err *err)
+{
+	struct alloc_probe *p = calloc(1, sizeof(*p));
+	int rc;
+
+	if (!p)
+		return err_set(err, -ENOMEM, "no memory for the allocator probes");
+	p->config = *config;
+	rc = alloc_programs_load_best(&p->programs, config->link, config->threads_map_fd);
+	if (rc) {
+		free(p);
+		return err_set(err, rc, "cannot load the allocator probes: %s; %s", strerror(-rc), skeleton_advice(rc));
+	}
+	alloc_probe_sample(p, 1, ALLOC_FREE_SAMPLE);
+	*out = p;
+	return 0;
+}
+
+void alloc_probe_sample(struct alloc_probe *p, uint32_t one_in_allocs, uint32_t one_in_frees)
+{
+	p->programs.skel->bss->alloc_skip_mask = one_in_allocs - 1;
+	p->programs.skel->bss->free_skip_mask = one_in_frees - 1;
+}
+
+static void detach(struct watched *w)
+{
+	for (unsigned i = 0; i < ALLOCATOR_FILES_MAX; i++) {
+		uprobe_group_detach(w->group[i]);
+		w->group[i] = NULL;
+	}
+}
+
+void alloc_probe_close(struct alloc_probe *p)
+{
+	if (!p)
+		return;
+	for (unsigned i = 0; i < p->processes; i++) {
+		detach(p->process[i]);
+		free(p->process[i]);
+	}
+	free(p->process);
+	alloc_programs_unload(&p->programs);
+	free(p);
+}
+
+enum uprobe_link_kind alloc_probe_link(const struct alloc_probe *p)
+{
+	return p->programs.kind;
+}
+
+static void note_add(struct alloc_probe *p, const char *text)
+{
+	for (unsigned i = 0; i < p->notes; i++)
+		if (!strcmp(p->note[i], text))
+			return;
+	if (p->notes < NOTES_MAX)
+		snprintf(p->note[p->notes++], sizeof(p->note[0]), "%s", text);
+}
+
+/* Functions of one file have one row, whatever process they are called in. */
+static uint8_t row_of(struct alloc_probe *p, const struct allocator_function *f, const struct allocator_file *file)
+{
+	for (unsigned i = 0; i < p->rows; i++)
+		if (p->row[i].file.inode == file->inode && p->row[i].file.device == file->device &&
+		    p->row[i].function.entry == f->entry)
+			return (uint8_t)i;
+	if (p->rows == WIRE_ALLOC_FUNCTIONS_MAX) {
+		note_add(p, "more allocator functions than can be told apart: the calls of some are not counted");
+		return UINT8_MAX;
+	}
+	p->row[p->rows] = (struct row){*f, *file};
+	return (uint8_t)p->rows++;
+}
+
+static unsigned spots_of(const struct alloc_probe *p, const struct watched *w, unsigned file, struct uprobe_spot *spot)
+{
+	unsigned spots = 0;
+
+	for (unsigned i = 0; i < w->found.functions; i++) {
+		const struct allocator_function *f = &w->found.function[i];
+		const struct placement *at = &f->place;
+
+		if (f->file != file || w->index[i] == UINT8_MAX)
+			continue;
+		spot[spots].offset = f->entry + at->offset;
+		spot[spots].cookie = WIRE_ALLOC_COOKIE(w->index[i], f->kind, at->reg[0], at->reg[1], f->entry_only,
+						       p->config.bias_ns[at->insn]);
+		spots++;
+	}
+	return spots;
+}
+
+static int attach(const struct alloc_probe *p, struct watched *w)
+{
+	struct uprobe_spot spot[ALLOCATOR_FUNCTIONS_MAX];
+	int rc = 0;
+
+	for (unsigned file = 0; !rc && file < w->found.files; file++) {
+		unsigned spots = spots_of(p, w, file, spot);
+
+		if (spots && !w->group[file])
+			rc = uprobe_group_attach(&w->group[file], &p->programs, w->found.file[file].open_path, w->pid, spot,
+						 spots);
+	}
+	if (rc)
+		detach(w);
+	return rc;
+}
+
+int alloc_probe_add(struct alloc_probe *p, uint32_t pid, struct err *err)
+{
+	struct watched **grown = realloc(p->process, (p->processes + 1) * sizeof(struct watched *));
+	struct watched *w = calloc(1, sizeof(*w));
+	int rc;
+
+	if (grown)
+		p->process = grown;
+	if (!grown || !w) {
+		free(w);
+		return err_set(err, -ENOMEM, "no memory for the allocator probes of process %u", pid);
+	}
+	w->pid = pid;
+	rc = allocators_find(pid, &w->found, err);
+	for (unsigned i = 0; i < w->found.functions; i++)
+		w->index[i] = row_of(p, &w->found.function[i], &w->found.file[w->found.function[i].file]);
+	for (unsigned i = 0; i < w->found.notes; i++)
+		note_add(p, w->found.note[i]);
+	if (!rc && p->on)
+		rc = attach(p, w);
+	if (rc) {
+		free(w);
+		return err_set(err, rc, "cannot put allocator probes on process %u: %s", pid, strerror(-rc));
+	}
+	p->process[p->processes++] = w;
+	return 0;
+}
+
+void alloc_probe_forget(struct alloc_probe *p, uint32_t pid)
+{
+	for (unsigned i = 0; i < p->processes; i++) {
+		if (p->process[i]->pid != pid)
+			continue;
+		detach(p->process[i]);
+		free(p->process[i]);
+		p->process[i] = p->process[--p->processes];
+		return;
+	}
+}
+
+int alloc_probe_switch(struct alloc_probe *p, bool on)
+{
+	int rc = 0;
+
+	if (on == p->on)
+		return 0;
+	if (on)
+		p->programs.skel->bss->alloc_window++;
+	for (unsigned i = 0; i < p->processes; i++) {
+		int its = 0;
+
+		if (on)
+			its = attach(p, p->process[i]);
+		else
+			detach(p->process[i]);
+		if (its == -ESRCH || its == -ENOENT)
+			its = 0; /* it has ended; who tells us of ends will forget it */
+		rc = rc ? rc : its;
+	}
+	p->on = on;
+	return rc;
+}
+
+bool alloc_probe_is_on(const struct alloc_probe *p)
+{
+	return p->on;
+}
+
+unsigned alloc_probe_rows(const struct alloc_probe *p)
+{
+	return p->rows;
+}
+
+int alloc_probe_row(const struct alloc_probe *p, unsigned index, struct alloc_row *out)
+{
+	const struct row *r = &p->row[index];
+
+	*out = (struct alloc_row){
+		.name = r->function.name,
+		.file = r->file.shown,
+		.family = r->file.family,
+		.kind = r->function.kind,
+		.entry_only = r->function.entry_only,
+		.place = r->function.place,
+	};
+	return alloc_programs_stats(&p->programs, index, &out->stats);
+}
+
+const char *alloc_probe_note(const struct alloc_probe *p, unsigned index)
+{
+	return index < p->notes ? p->note[index] : NULL;
+}
+
+uint64_t alloc_bucket_low_ns(unsigned bucket)
+{
+	return bucket < 16 ? bucket : (uint64_t)(16 + bucket % 16) << (bucket / 16 - 1);
+}

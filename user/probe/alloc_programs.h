@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The programs on allocator functions, loaded by themselves, and the links that put them on functions of one file in one process.
+ * Private to probe/. Leak survivors and calibration use the same.
+ */
+#ifndef TOLL_PROBE_ALLOC_PROGRAMS_H
+#define TOLL_PROBE_ALLOC_PROGRAMS_H
+
+#include <stdint.h>
+
+#include "probe/alloc_probe.h"
+#include "probe/skeleton.h"
+
+struct alloc_programs {
+	struct toll_bpf *skel;
+	enum uprobe_link_kind kind;
+};
+
+/* threads_map_fd: of the alloc_threads map that socket marks read; -1: one of its own. -errno: this kernel refuses the kind. */
+int alloc_programs_load(struct alloc_programs *p, enum uprobe_link_kind kind, int threads_map_fd);
+void alloc_programs_unload(struct alloc_programs *p); /* twice is fine */
+/* Counters of one function over all CPUs. */
+int alloc_programs_stats(const struct alloc_programs *p, unsigned index, struct wire_alloc_stats *out);
+
+struct uprobe_spot {
+	uint64_t offset; /* in the file, of the probed instruction */
+	uint64_t cookie; /* WIRE_ALLOC_COOKIE */
+};
+struct uprobe_group; /* opaque: all spots of one file in one process */
+int uprobe_group_attach(struct uprobe_group **out, const struct alloc_programs *p, const char *path, uint32_t pid,
+			const struct uprobe_spot *spot, unsigned spots);
+void uprobe_group_detach(struct uprobe_group *g); /* NULL is fine */
+/* calibrate.c: UPROBE_LINK_BEST is the first kind that this kernel loads and attaches. */
+int alloc_programs_load_best(struct alloc_programs *p, enum uprobe_link_kind link, int threads_map_fd);
+
+#endif
