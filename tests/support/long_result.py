@@ -32,9 +32,10 @@ def main():
     rows = []
     for _ in range(900):
         path = [rng.choice(FRAMES) + str(rng.randrange(3)) for _ in range(rng.randint(1, 12))]
-        rows.append({"kind": rng.choice(["cpu", "cpu", "wait"]), "frames": ["main", "event_loop", *path], "ns": int(rng.expovariate(1 / 2e6)) + 1,
-                     "count": 1})
-    doc.update(series=series, stacks={"rows": rows}, duration_s=POINTS * STEP_S)
+        cause = rng.choice(["own_user", "own_user", "lock", None])
+        rows.append({"frames": ["main", "event_loop", *path], "ns": int(rng.expovariate(1 / 2e6)) + 1,
+                     **({"phase": "process_request", "cause": cause} if cause else {})})
+    doc.update(series=series, stacks={"samples": 900, "cpu_ns": 1800000000, "stacks": 900, "top": [], "folded": rows}, duration_s=POINTS * STEP_S)
     with open(sys.argv[2], "w", encoding="utf-8") as f:
         json.dump(doc, f)
 

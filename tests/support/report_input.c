@@ -211,6 +211,7 @@ static void fill_head(struct report_fixture *f)
 	in->attribution = f->attribution;
 	in->series = f->series;
 	in->warmup_s = 1;
+	in->start_ns = START_NS;
 	in->capture = &f->capture;
 }
 
@@ -339,4 +340,29 @@ void report_fixture_attach(struct report_fixture *f)
 	f->in.stages = 0;
 	f->in.capture = NULL;
 	f->in.gateway.url[0] = 0;
+}
+
+static json_t *stack_row(const char *phase, const char *cause, json_int_t ns, json_t *frames)
+{
+	json_t *row = json_pack("{s:o, s:I}", "frames", frames, "ns", ns);
+
+	if (phase) {
+		json_object_set_new(row, "phase", json_string(phase));
+		json_object_set_new(row, "cause", json_string(cause));
+	}
+	return row;
+}
+
+void report_fixture_stacks(json_t *doc)
+{
+	json_t *rows = json_array();
+
+	json_array_append_new(rows, stack_row("process_request", "own_user", 600, json_pack("[s, s]", "main", "parse")));
+	json_array_append_new(rows,
+			      stack_row("process_request", "own_user", 200, json_pack("[s, s, s]", "main", "parse", "copy")));
+	json_array_append_new(rows, stack_row("process_response", "lock", 200, json_pack("[s]", "main")));
+	json_array_append_new(rows, stack_row(NULL, NULL, 3000, json_pack("[s, s]", "main", "loop; idle")));
+	json_object_set_new(
+		doc, "stacks",
+		json_pack("{s:i, s:i, s:i, s:[], s:o}", "samples", 4, "cpu_ns", 3800, "stacks", 4, "top", "folded", rows));
 }

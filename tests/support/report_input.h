@@ -27,5 +27,7 @@ void report_fixture_fini(struct report_fixture *f);
 /* What a run has without probes, and what an attached run has without a driver. */
 void report_fixture_no_probes(struct report_fixture *f);
 void report_fixture_attach(struct report_fixture *f);
+/* Stacks as a run with samples has them: in the toll 800 ns of own work (200 in copy) and 200 of a lock, 3,000 ns of CPU in all. */
+void report_fixture_stacks(json_t *doc);
 
 #endif

@@ -186,8 +186,7 @@ static void test_nothing_escapes(void **state)
 	f.in.stage[0].name = evil;
 	snprintf(f.in.gateway.exe, sizeof(f.in.gateway.exe), "%s", evil);
 	json_t *doc = report_build(&f.in);
-	json_object_set_new(doc, "stacks",
-			    json_pack("{s:[{s:s, s:[s, s], s:i}]}", "rows", "kind", "cpu", "frames", "main", evil, "ns", 5));
+	json_object_set_new(doc, "stacks", json_pack("{s:[{s:[s, s], s:i}]}", "folded", "frames", "main", evil, "ns", 5));
 	char *page = page_of(doc);
 	assert_null(strstr(page, "alert(1)</script>"));
 	assert_null(strstr(page, "<script>alert"));
@@ -263,16 +262,14 @@ static void test_flame(void **state)
 	(void)state;
 	report_fixture_init(&f, 30);
 	json_t *doc = report_build(&f.in);
-	json_object_set_new(doc, "stacks",
-			    json_pack("{s:[{s:s, s:[s, s], s:i}, {s:s, s:[s, s, s], s:i}, {s:s, s:[s], s:i}]}", "rows", "kind",
-				      "cpu", "frames", "main", "parse", "ns", 600, "kind", "cpu", "frames", "main", "parse",
-				      "copy", "ns", 200, "kind", "wait", "frames", "main", "ns", 200));
+	report_fixture_stacks(doc);
 	char *page = page_of(doc);
-	/* all, then what lies where: main 80 %, copy a quarter of it at its left, the wait at the right */
-	assert_int_equal(count_of(page, "class=\"flame\""), 1);
-	assert_non_null(strstr(page, "data-x=\"0.00000\" data-w=\"0.80000\""));
+	/* causes by name: the lock's 200 of 1,000 at the left, own work at its right, a quarter of that in copy */
+	assert_int_equal(count_of(page, "class=\"flame\""), 2);
+	assert_int_equal(count_of(page, "class=\"wait f"), 3); /* lock, main, and the legend's */
 	assert_non_null(strstr(page, "data-x=\"0.00000\" data-w=\"0.20000\""));
-	assert_non_null(strstr(page, "data-x=\"0.80000\" data-w=\"0.20000\""));
+	assert_non_null(strstr(page, "data-x=\"0.20000\" data-w=\"0.80000\""));
+	assert_non_null(strstr(page, "data-x=\"0.20000\" data-w=\"0.20000\""));
 	assert_non_null(strstr(page, ">copy</i>"));
 	free(page);
 	assert_whole(doc);

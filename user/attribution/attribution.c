@@ -195,3 +195,11 @@ uint64_t attribution_hurried(const struct attribution *a)
 {
 	return a->jobs.hurried;
 }
+
+bool attribution_sample(const struct attribution *a, unsigned i, struct attribution_exemplar *out)
+{
+	if (i >= EXEMPLARS_SAMPLE || !a->exemplars.sample[i])
+		return false;
+	*out = *a->exemplars.sample[i];
+	return true;
+}

@@ -122,6 +122,8 @@ unsigned attribution_peers(const struct attribution *a, const struct attribution
 struct blocks *attribution_blocks(const struct attribution *a);
 /* Requests that were not cut: unmatched ones (returned), and those of the warm-up. */
 uint64_t attribution_left_out(const struct attribution *a, uint64_t *warmup);
+/* The i-th request of the sample in which each had the same chance to be; false: it has fewer. */
+bool attribution_sample(const struct attribution *a, unsigned i, struct attribution_exemplar *out);
 /* which: 50, 99 or 100. false: no request. */
 bool attribution_exemplar(const struct attribution *a, unsigned which, struct attribution_exemplar *out);
 

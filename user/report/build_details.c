@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define EXEMPLAR_SPANS_MAX 64
+#define TRACES_MAX 32
 
 void build_address(const uint8_t addr[16], uint16_t port, char *out, size_t size)
 {
@@ -132,10 +133,9 @@ static void exemplar_spans(struct build *b, json_t *row, const struct whole_requ
 	}
 }
 
-static void exemplar_one(struct build *b, json_t *exemplars, const char *key, const struct attribution_exemplar *e)
+static void exemplar_fill(struct build *b, json_t *row, const struct attribution_exemplar *e)
 {
 	const struct record_request *r = &e->request.driver;
-	json_t *row = build_object(b, exemplars, key);
 	char id[17];
 
 	if (r->id) {
@@ -146,11 +146,33 @@ static void exemplar_one(struct build *b, json_t *exemplars, const char *key, co
 			build_put(b, row, "class", report_text(b->in->class_[r->class_index].name));
 		build_put(b, row, "status", json_integer(r->http_status));
 	}
+	if (b->in->start_ns && r->due_ns >= b->in->start_ns)
+		build_put(b, row, "at_s", build_number((double)(r->due_ns - b->in->start_ns) / 1e9));
 	build_put(b, row, "total_ns", build_u64(e->cut.total_ns));
 	build_put(b, row, "toll_ns", build_u64(e->cut.toll_ns));
 	build_put(b, row, "upstream_turns", json_integer(e->request.upstreams));
-	exemplar_phases(b, row, &e->cut);
 	exemplar_spans(b, row, &e->request);
+}
+
+static void exemplar_one(struct build *b, json_t *exemplars, const char *key, const struct attribution_exemplar *e)
+{
+	json_t *row = build_object(b, exemplars, key);
+
+	exemplar_fill(b, row, e);
+	exemplar_phases(b, row, &e->cut);
+}
+
+/* A sample for the formats that hold traces. */
+static void traces_add(struct build *b)
+{
+	struct attribution_exemplar e;
+	json_t *traces = build_array(b, b->doc, "traces");
+
+	for (unsigned i = 0; i < TRACES_MAX && attribution_sample(b->in->attribution, i, &e); i++) {
+		json_t *row = json_object();
+		exemplar_fill(b, row, &e);
+		build_append(b, traces, row);
+	}
 }
 
 void build_exemplars(struct build *b)
@@ -170,4 +192,5 @@ void build_exemplars(struct build *b)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
 		if (attribution_exemplar(b->in->attribution, rows[i].which, &e))
 			exemplar_one(b, exemplars, rows[i].key, &e);
+	traces_add(b);
 }

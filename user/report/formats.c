@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "report/export.h"
 #include "report/report.h"
 
 static int print_text(const json_t *doc, FILE *out)
@@ -20,6 +21,16 @@ const struct report_format report_formats[] = {
 	{"text", "the report that the run printed (default)", false, print_text},
 	{"json", "the result document, checked", false, report_print_json},
 	{"html", "one page with charts, needs no network", false, report_print_html},
+	{"junit", "criteria as JUnit XML test cases", false, export_junit},
+	{"prometheus", "metrics for node_exporter's textfile collector", false, export_prometheus},
+	{"influx", "InfluxDB line protocol: figures and time series", false, export_influx},
+	{"csv", "every figure, a row each", false, export_csv},
+	{"csv-series", "the time series, a row for each point", false, export_csv_series},
+	{"hdr", "HdrHistogram log (V2 compressed), a tag for each distribution", false, export_hdr},
+	{"otlp", "OpenTelemetry traces of a sample of requests, for a collector's /v1/traces", false, export_otlp},
+	{"pprof", "stacks, for `go tool pprof` and others", true, export_pprof},
+	{"folded", "stacks, for flamegraph.pl and others", false, export_folded},
+	{"speedscope", "stacks, for speedscope.app", false, export_speedscope},
 	{NULL, NULL, false, NULL},
 };
 
@@ -38,9 +49,28 @@ int report_format_find(const char *name, const struct report_format **out, struc
 	return err_set(err, -EINVAL, "--format %.40s: expected %s", name, names);
 }
 
+/* Made in memory first: a write that fails then has its errno, however many pieces there were. */
+static int print_whole(const struct report_format *format, const json_t *doc, FILE *out)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *memory = open_memstream(&text, &size);
+
+	if (!memory)
+		return -ENOMEM;
+	int r = format->print(doc, memory);
+	if (fclose(memory) && !r)
+		r = -ENOMEM;
+	errno = 0;
+	if (!r && (fwrite(text, 1, size, out) != size || fflush(out)))
+		r = errno ? -errno : -EIO;
+	free(text);
+	return r;
+}
+
 int report_format_print(const struct report_format *format, const json_t *doc, FILE *out, struct err *err)
 {
-	int r = format->print(doc, out);
+	int r = print_whole(format, doc, out);
 
 	if (r == -ENODATA)
 		return err_set(err, r,

@@ -94,6 +94,7 @@ struct report_input {
 	const struct series *series; /* NULL: not kept */
 	const struct sockets *sockets; /* NULL: no probes */
 	double warmup_s; /* as planned */
+	uint64_t start_ns; /* CLOCK_MONOTONIC of the load's start, 0: not known */
 	const char *const *criterion; /* texts */
 	unsigned criteria;
 	struct report_plant plant[16]; /* by side */

@@ -209,6 +209,7 @@ static const char schema_text[] =
 	"    },\n"
 	SCHEMA_SERIES
 	SCHEMA_FINDINGS
+	SCHEMA_TRACES
 	"    \"not_measured\": {\n"
 	"      \"description\": \"path of every figure that is absent, with the reason\",\n"
 	"      \"type\": \"object\",\n"
@@ -445,7 +446,7 @@ static const char schema_text[] =
 	"    },\n"
 	"    \"exemplar\": {\n"
 	"      \"type\": \"object\",\n"
-	"      \"required\": [\"total_ns\", \"toll_ns\", \"phases\"],\n"
+	"      \"required\": [\"total_ns\", \"toll_ns\"],\n"
 	"      \"properties\": {\n"
 	"        \"id\": {\"description\": \"hexadecimal, as in the tag\", \"type\": \"string\"},\n"
 	"        \"class\": {\"type\": \"string\"},\n"

@@ -47,7 +47,15 @@
 	"      }\n" \
 	"    },\n"
 
+#define SCHEMA_TRACES \
+	"    \"traces\": {\n" \
+	"      \"description\": \"a sample of the joined requests, each with the same chance to be in it\",\n" \
+	"      \"type\": \"array\",\n" \
+	"      \"items\": {\"$ref\": \"#/$defs/exemplar\"}\n" \
+	"    },\n"
+
 #define SCHEMA_SPANS \
+	"        \"at_s\": {\"description\": \"when it was due, since the load's start\", \"type\": \"number\", \"minimum\": 0},\n" \
 	"        \"spans\": {\n" \
 	"          \"description\": \"the phases as stretches of time since the request was due, in order, without gaps\",\n" \
 	"          \"type\": \"array\",\n" \

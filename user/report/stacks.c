@@ -47,18 +47,35 @@ static int child_of(struct stack_tree *t, uint32_t parent, const char *name, uin
 	return 0;
 }
 
-static int row_add(struct stack_tree *t, const json_t *row)
+/* What a thread does on a CPU; every other cause is a wait. */
+static bool is_work(const char *cause)
 {
-	const char *kind = strcmp(text_string(row, "kind"), "wait") ? "on CPU" : "waiting";
+	static const char *const names[] = {"own_user", "own_kernel", "own_cpu", "allocator", "other_work"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!strcmp(cause, names[i]))
+			return true;
+	return false;
+}
+
+static int row_add(struct stack_tree *t, const json_t *row, enum stacks_which which)
+{
+	const char *cause = text_string(row, "cause");
+	bool waits = which == STACKS_OF_TOLL && !is_work(cause);
 	uint64_t ns = text_u64(row, "ns");
-	uint32_t at;
+	uint32_t at = 0;
 	json_t *frame;
 	size_t i;
-	int rc = child_of(t, 0, kind, &at);
+	int rc = which == STACKS_OF_TOLL ? child_of(t, 0, cause, &at) : 0;
 
+	if (!rc)
+		t->node[at].waits = waits;
 	json_array_foreach (json_object_get(row, "frames"), i, frame) {
-		if (!rc && json_is_string(frame))
-			rc = child_of(t, at, json_string_value(frame), &at);
+		if (rc || !json_is_string(frame))
+			continue;
+		rc = child_of(t, at, json_string_value(frame), &at);
+		if (!rc)
+			t->node[at].waits = waits;
 	}
 	if (rc)
 		return rc;
@@ -70,20 +87,18 @@ static int row_add(struct stack_tree *t, const json_t *row)
 	}
 }
 
-int stacks_read(struct stack_tree *t, const json_t *doc)
+int stacks_read(struct stack_tree *t, const json_t *doc, enum stacks_which which)
 {
-	const json_t *rows = json_object_get(json_object_get(doc, "stacks"), "rows");
+	const json_t *rows = json_object_get(json_object_get(doc, "stacks"), "folded");
 	uint32_t root;
 	json_t *row;
 	size_t i;
 
 	*t = (struct stack_tree){0};
-	if (!json_array_size(rows))
-		return -ENOENT;
 	int rc = node_new(t, "", 0, &root);
 	json_array_foreach (rows, i, row) {
-		if (!rc)
-			rc = row_add(t, row);
+		if (!rc && (json_object_get(row, "phase") != NULL) == (which == STACKS_OF_TOLL))
+			rc = row_add(t, row, which);
 	}
 	return rc ? rc : t->node[0].ns ? 0 : -ENOENT;
 }

@@ -476,6 +476,7 @@ void pipeline_fill_report(struct pipeline *p, struct report_input *in)
 	in->attribution = p->attribution;
 	in->series = p->series;
 	in->sockets = p->sockets;
+	in->start_ns = p->meta.start_ns;
 	in->warmup_s = (double)p->meta.warmup_ns / (double)NS_PER_S;
 	memcpy(in->counters, p->counters, sizeof(in->counters));
 	in->warmup_requests = p->warmup_requests;
