@@ -88,6 +88,7 @@ static int explain(struct attribution *a, const struct cause_job *job)
 	cause_split(a->config.threads, &job->question, &witness, &causes);
 	for (unsigned i = 0; i < sets; i++)
 		rc |= set_explain(set[i], &causes);
+	rc |= blocks_causes(a->blocks, job->at_ns, &causes);
 	if (job->exemplar)
 		rc |= exemplars_explain(&a->exemplars, job->exemplar, &causes);
 	return rc ? -ENOMEM : 0;

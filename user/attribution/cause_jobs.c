@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attribution/blocks.h"
+
 #include "base/clock.h"
 
 /* The kernel side flushes open turns once a second. */
@@ -43,6 +45,7 @@ int cause_jobs_push(struct cause_jobs *j, const struct whole_request *w, const s
 				.exemplar = exemplar,
 				.class_index = w->driver.class_index,
 				.stage_index = w->driver.stage_index,
+				.at_ns = blocks_time_ns(w),
 				.question = {segment, s->count, custody, owned, owns}};
 	*(j->last ? &j->last->next : &j->first) = q;
 	j->last = q;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Private to user/report: the terminal report. Lines are made of cells and never wider than TEXT_COLUMNS, whatever is put in. */
+/* For user/report and user/compare: reports on a terminal. Lines are made of cells and never wider than TEXT_COLUMNS, whatever is put in. */
 #ifndef TOLL_REPORT_TEXT_H
 #define TOLL_REPORT_TEXT_H
 
