@@ -86,6 +86,8 @@ static int explain(struct attribution *a, const struct cause_job *job)
 	int rc = 0;
 
 	cause_split(a->config.threads, &job->question, &witness, &causes);
+	if (a->config.causes)
+		a->config.causes(a->config.ctx, job->id, &causes);
 	for (unsigned i = 0; i < sets; i++)
 		rc |= set_explain(set[i], &causes);
 	rc |= blocks_causes(a->blocks, job->at_ns, &causes);

@@ -104,6 +104,9 @@ uint64_t attribution_hurried(const struct attribution *a);
 struct blocks; /* attribution/blocks.h */
 struct attribution_config {
 	uint32_t classes, stages;
+	/* The causes of a request, once they are looked for; NULL: nobody asks. */
+	void (*causes)(void *ctx, uint64_t id, const struct cause_cut *causes);
+	void *ctx;
 	const struct threads *threads; /* what the gateway's threads did; NULL: causes are not looked for */
 };
 struct attribution *attribution_new(const struct attribution_config *config);

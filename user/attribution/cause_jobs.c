@@ -42,6 +42,7 @@ int cause_jobs_push(struct cause_jobs *j, const struct whole_request *w, const s
 	memcpy(custody, s->custody, custody_bytes);
 	memcpy(owned, own, own_bytes);
 	*q = (struct cause_job){.ready_ns = w->t9 + WAIT_NS,
+				.id = w->driver.id,
 				.exemplar = exemplar,
 				.class_index = w->driver.class_index,
 				.stage_index = w->driver.stage_index,

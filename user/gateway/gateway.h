@@ -65,9 +65,11 @@ struct gateway_truth {
 	uint64_t tag; /* request id from the prompt, 0 = none */
 	uint64_t side_ns[GATEWAY_SIDES]; /* wall time around the plants of the side, summed */
 	uint64_t side_cpu_ns[GATEWAY_SIDES];
-	uint64_t plant_ns[GATEWAY_PLANTS_MAX]; /* of each plant, what lies in its cause; 0: the request did not carry it */
+	uint64_t plant_ns[GATEWAY_PLANTS_MAX]; /* of each plant, what lies in its cause */
+	uint32_t carried; /* bit: the plant of this index */
 	uint32_t chunks;
 	uint32_t upstream_turns;
+	uint32_t reserved;
 };
 
 struct gateway_config {

@@ -80,10 +80,17 @@ static void on_whole(void *ctx, const struct whole_request *w)
 	truth_add(&s->truth, w);
 }
 
+static void on_causes(void *ctx, uint64_t id, const struct cause_cut *causes)
+{
+	struct session *s = ctx;
+
+	truth_causes(&s->truth, id, causes);
+}
+
 static int pipeline_open(struct session *s)
 {
 	struct run_meta meta = {0};
-	struct pipeline_config config = {.meta = &meta, .capture = s->capture, .whole = on_whole, .ctx = s};
+	struct pipeline_config config = {.meta = &meta, .capture = s->capture, .whole = on_whole, .causes = on_causes, .ctx = s};
 	int rc = run_meta_from_plan(&meta, s->config->plan);
 
 	if (rc)

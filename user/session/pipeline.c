@@ -88,7 +88,8 @@ static int pipeline_open(struct pipeline *p)
 		.whole = on_whole,
 		.ctx = p,
 	};
-	struct attribution_config attribution = {.classes = p->meta.classes, .stages = p->meta.stages};
+	struct attribution_config attribution = {
+		.classes = p->meta.classes, .stages = p->meta.stages, .causes = p->config.causes, .ctx = p->config.ctx};
 
 	p->open = true;
 	p->timeline = timeline_new(&timeline);
