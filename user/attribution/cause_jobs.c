@@ -45,6 +45,7 @@ int cause_jobs_push(struct cause_jobs *j, const struct whole_request *w, const s
 				.id = w->driver.id,
 				.exemplar = exemplar,
 				.class_index = w->driver.class_index,
+				.tenant = w->driver.tenant,
 				.stage_index = w->driver.stage_index,
 				.at_ns = blocks_time_ns(w),
 				.question = {segment, s->count, custody, owned, owns}};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "report/report.h"
 #include "report/schema_causes.h"
+#include "report/schema_peers.h"
 #include "report/schema_planted.h"
 #include "report/schema_series.h"
 #include "report/schema_sockets.h"
@@ -169,6 +170,7 @@ static const char schema_text[] =
 	"      }\n"
 	"    },\n"
 	"    \"classes\": {\"type\": \"object\", \"additionalProperties\": {\"$ref\": \"#/$defs/class\"}},\n"
+	SCHEMA_PEERS
 	"    \"stages\": {\"type\": \"array\", \"items\": {\"$ref\": \"#/$defs/stage\"}},\n"
 	"    \"blocks\": {\"$ref\": \"#/$defs/blocks\"},\n"
 	"    \"upstreams\": {\n"

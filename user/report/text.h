@@ -86,6 +86,7 @@ void text_sets(struct text *t, const json_t *doc); /* classes and stages */
 void text_streams(struct text *t, const json_t *doc);
 void text_upstreams(struct text *t, const json_t *doc);
 void text_sockets(struct text *t, const json_t *doc);
+void text_resilience(struct text *t, const json_t *doc);
 void text_planted(struct text *t, const json_t *doc);
 void text_exemplars(struct text *t, const json_t *doc);
 void text_gateway(struct text *t, const json_t *doc);
