@@ -42,8 +42,8 @@ check_prometheus() {
 # The dashboard asks for no metric that is not there; promtool knows PromQL.
 check_dashboard() {
 	local used unknown
-	used=$(jq -r '[.panels[].targets[].expr] | join("\n")' examples/grafana/toll.json | grep -oE 'toll_[a-z_]+' | sed -E 's/_(bucket|sum|count)$//' | sort -u)
-	unknown=$(comm -23 <(echo "$used") <(sed -n 's/^# TYPE \([a-z_]*\) .*/\1/p' "$work/prometheus" | sort -u))
+	used=$(jq -r '[.panels[].targets[].expr] | join("\n")' examples/grafana/toll.json | grep -oE 'toll_[a-z0-9_]+' | sed -E 's/_(bucket|sum|count)$//' | sort -u)
+	unknown=$(comm -23 <(echo "$used") <(sed -n 's/^# TYPE \([a-z0-9_]*\) .*/\1/p' "$work/prometheus" | sort -u))
 	is "grafana: every metric of the dashboard is exported" "$unknown" ""
 	jq '{groups: [{name: "dashboard", rules: ([.panels[].targets[].expr] | to_entries |
 		map({record: "toll:q\(.key)", expr: (.value | gsub("\\$scenario"; ".*"))}))}]}' examples/grafana/toll.json >"$work/rules.json"
@@ -125,8 +125,10 @@ check_stacks() {
 		"$(jq '[.stacks.folded[] | select(.cause == "own_user") | .ns] | add' "$stacks")"
 }
 
-run_toll exports demo --with reference --quick
+run_toll exports demo --with reference --quick --export "prometheus=$work/live.prom" --export "csv=$work/live.csv"
 for format in junit prometheus influx csv csv-series hdr otlp; do export_as "$format"; done
+if cmp -s "$work/live.prom" "$work/prometheus" && cmp -s "$work/live.csv" "$work/csv"; then pass "run --export writes what report does"; else
+	fail "run --export writes what report does" "$(diff "$work/live.prom" "$work/prometheus" | head -n 3)"; fi
 check_junit
 check_prometheus
 check_dashboard

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "attribution/blocks.h"
 #include "base/clock.h"
 
 #define START_NS (UINT64_C(1000) * NS_PER_S)
@@ -98,13 +97,12 @@ static void fill_whole(struct whole_request *w, struct whole_chunk *chunk, unsig
 		fill_chunks(chunk, w);
 }
 
-static void fill_requests(struct report_fixture *f, unsigned n, unsigned part, unsigned parts)
+static void fill_requests(struct report_fixture *f, unsigned n)
 {
 	struct whole_chunk chunk[CHUNKS];
 	struct whole_request w;
 
-	blocks_start(attribution_blocks(f->attribution), START_NS);
-	for (unsigned i = part; i < n; i += parts) {
+	for (unsigned i = 0; i < n; i++) {
 		fill_whole(&w, chunk, i);
 		attribution_add(f->attribution, &w);
 		series_whole(f->series, &w);
@@ -115,7 +113,6 @@ static void fill_requests(struct report_fixture *f, unsigned n, unsigned part, u
 		struct record_request r;
 		fill_driver(&r, i);
 		series_request(f->series, &r);
-		blocks_request(attribution_blocks(f->attribution), &r);
 		struct request_stats *sets[] = {&f->total, &f->class_[r.class_index], &f->stage[r.stage_index]};
 		for (unsigned k = 0; k < 3; k++) {
 			request_stats_add(sets[k], &r);
@@ -137,7 +134,6 @@ static void fill_gauges(struct report_fixture *f)
 			.fds = 70 + i % 3,
 		};
 		series_gauges(f->series, &g);
-		blocks_gauges(attribution_blocks(f->attribution), &g);
 	}
 }
 
@@ -265,7 +261,7 @@ static void fill_threads(struct report_fixture *f, unsigned n)
 	f->timeline.threads = f->threads.stats;
 }
 
-static void fixture_init(struct report_fixture *f, unsigned n, bool threads, unsigned part, unsigned parts)
+static void fixture_init(struct report_fixture *f, unsigned n, bool threads)
 {
 	struct attribution_config config = {.classes = FIXTURE_CLASSES, .stages = FIXTURE_STAGES, .threads = &f->threads};
 
@@ -283,7 +279,7 @@ static void fixture_init(struct report_fixture *f, unsigned n, bool threads, uns
 	f->series = series_new();
 	series_start(f->series, START_NS);
 	f->configuration = json_pack("{s:i, s:b, s:{s:s}}", "rate", 2000, "tag", 1, "provider", "service_time", "20ms");
-	fill_requests(f, n, part, parts);
+	fill_requests(f, n);
 	fill_gauges(f);
 	f->capture =
 		(struct capture_end){.frames_seen = n * 8, .frames_written = n * 8, .requests_seen = n, .requests_written = n};
@@ -294,19 +290,14 @@ static void fixture_init(struct report_fixture *f, unsigned n, bool threads, uns
 	attribution_finish(f->attribution);
 }
 
-void report_fixture_init_part(struct report_fixture *f, unsigned n, unsigned part, unsigned parts)
-{
-	fixture_init(f, n, false, part, parts);
-}
-
 void report_fixture_init(struct report_fixture *f, unsigned n)
 {
-	fixture_init(f, n, false, 0, 1);
+	fixture_init(f, n, false);
 }
 
 void report_fixture_init_threads(struct report_fixture *f, unsigned n)
 {
-	fixture_init(f, n, true, 0, 1);
+	fixture_init(f, n, true);
 }
 
 void report_fixture_fini(struct report_fixture *f)

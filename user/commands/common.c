@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "probe/groups.h"
+#include "report/formats.h"
 
 int common_fail(const struct err *err)
 {
@@ -41,6 +42,18 @@ static const char *api_key_find(void)
 	return key && key[0] ? key : NULL;
 }
 
+/* Before anything runs: a form that does not exist would be found an hour too late. */
+static int exports_check(const struct option_list *exports, struct err *err)
+{
+	const struct report_format *format;
+	const char *path;
+	int rc = 0;
+
+	for (unsigned i = 0; i < exports->count && !rc; i++)
+		rc = report_export_parse(exports->value[i], &format, &path, err);
+	return rc;
+}
+
 int common_finish(const struct common_options *common, struct session_config *session, struct err *err)
 {
 	const char *no_color = getenv("NO_COLOR");
@@ -51,6 +64,8 @@ int common_finish(const struct common_options *common, struct session_config *se
 	    (session->ring_bytes < 4096 || session->ring_bytes > (1u << 30) || (session->ring_bytes & (session->ring_bytes - 1))))
 		return err_set(err, -EINVAL, "--ring-bytes: expected a power of two from 4KiB to 1GiB");
 	if (groups_parse(common->probes, &session->groups, err))
+		return -EINVAL;
+	if (exports_check(&session->export, err))
 		return -EINVAL;
 	session->json = common->format && !strcmp(common->format, "json");
 	session->no_probes = common->no_probes;

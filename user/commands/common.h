@@ -27,6 +27,8 @@ struct common_options {
 		{OPTION_BYTES, "capture-max", 0, "BYTES", "largest sampled capture (default 1GB)", &(common).capture_max_bytes}, \
 		{OPTION_STRING, "out", 'o', "DIR", "where the result goes", &(s)->out_dir},                                      \
 		{OPTION_STRING, "format", 0, "FORMAT", "text (default) or json on the screen", &(common).format},                \
+		{OPTION_LIST, "export", 0, "FORMAT=FILE", "write this form too: prometheus=toll.prom; more than once",           \
+		 &(s)->export},                                                                                                  \
 		{OPTION_FLAG, "color", 0, NULL, "--no-color: plain text (also $NO_COLOR)", &(common).color},                     \
 		{OPTION_FLAG, "quiet", 'q', NULL, "no progress lines", &(s)->quiet},                                             \
 		{OPTION_FLAG, "verbose", 'v', NULL, "libbpf's messages too", &(common).verbose},                                 \

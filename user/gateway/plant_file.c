@@ -9,6 +9,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "gateway/plant_tool.h"
 
 struct plant_file {
@@ -73,7 +74,6 @@ static int open_fsync(const struct gateway_plant *p, const struct plant_site *si
 static uint64_t run_fsync(void *ctx, const struct gateway_plant *p)
 {
 	struct plant_file *f = ctx;
-	struct plant_watch watch;
 	size_t done = 0;
 
 	(void)p;
@@ -83,8 +83,11 @@ static uint64_t run_fsync(void *ctx, const struct gateway_plant *p)
 			return 0; /* a full disk: nothing was planted */
 		done += (size_t)n;
 	}
-	plant_watch_start(&watch);
-	return fsync(f->fd) ? 0 : plant_watch_blocked_ns(&watch);
+	uint64_t began_ns = clock_now_ns(), cpu_ns = clock_thread_cpu_ns();
+	if (fsync(f->fd))
+		return 0;
+	cpu_ns = clock_thread_cpu_ns() - cpu_ns;
+	return clock_now_ns() - began_ns - cpu_ns;
 }
 const struct plant_tool plant_fsync = {open_fsync, run_fsync, close_written};
 
@@ -141,13 +144,13 @@ static uint64_t run_file_faults(void *ctx, const struct gateway_plant *p)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	struct plant_file *f = ctx;
-	struct plant_watch watch;
 
 	madvise(f->data, f->bytes, MADV_DONTNEED); /* the page cache lets go only of pages that nobody maps */
 	posix_fadvise(f->fd, 0, 0, POSIX_FADV_DONTNEED);
-	plant_watch_start(&watch);
+	uint64_t began_ns = clock_now_ns(), cpu_ns = clock_thread_cpu_ns();
 	for (uint64_t i = 0; i < p->amount; i++)
 		(void)*(volatile char *)(f->data + i * page);
-	return plant_watch_blocked_ns(&watch);
+	cpu_ns = clock_thread_cpu_ns() - cpu_ns;
+	return clock_now_ns() - began_ns - cpu_ns;
 }
 const struct plant_tool plant_file_faults = {open_file_faults, run_file_faults, close_mapped};

@@ -46,7 +46,7 @@ int report_format_find(const char *name, const struct report_format **out, struc
 		size_t used = strlen(names);
 		snprintf(names + used, sizeof(names) - used, "%s%s", !used ? "" : f[1].name ? ", " : " or ", f->name);
 	}
-	return err_set(err, -EINVAL, "--format %.40s: expected %s", name, names);
+	return err_set(err, -EINVAL, "\"%.40s\" is no format: expected %s", name, names);
 }
 
 /* Made in memory first: a write that fails then has its errno, however many pieces there were. */

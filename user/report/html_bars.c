@@ -8,39 +8,46 @@
 
 #define COLOURS 12
 
-/* Colours that mean the same wherever a phase or a cause stands. */
+/* A name's own colour, the same wherever it stands. */
 static unsigned colour_of(const char *name, unsigned fallback)
 {
-	static const char *const names[] = {
-		"pick_up_request",
-		"process_request",
-		"pick_up_response",
-		"process_response",
-		"accept_queue",
-		"between_attempts",
-		"local_answer",
-		"upstream_connect",
-		"upstream_tls",
-		"upstream_dns",
-		"client_tls",
-		"chunk_lag",
-		"own_user",
-		"own_kernel",
-		"run_queue",
-		"lock",
-		"other_work",
-		"throttled",
-		"allocator",
-		"disk",
-		"page_fault",
-		"hand_off",
-		"idle",
-		"unknown",
+	static const struct {
+		const char *name;
+		unsigned colour;
+	} rows[] = {
+		{"pick_up_request", 0},
+		{"process_request", 1},
+		{"pick_up_response", 2},
+		{"process_response", 3},
+		{"accept_queue", 4},
+		{"between_attempts", 5},
+		{"local_answer", 6},
+		{"upstream_connect", 7},
+		{"upstream_tls", 8},
+		{"upstream_dns", 9},
+		{"client_tls", 10},
+		{"own_user", 1},
+		{"own_kernel", 0},
+		{"own_cpu", 1},
+		{"allocator", 5},
+		{"other_work", 3},
+		{"run_queue", 2},
+		{"throttled", 7},
+		{"steal", 9},
+		{"lock", 4},
+		{"disk", 6},
+		{"page_fault", 8},
+		{"swap", 10},
+		{"socket", 6},
+		{"other_blocked", 5},
+		{"hand_off", 10},
+		{"idle", 11},
+		{"unknown", 9},
 	};
 
-	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (!strcmp(names[i], name))
-			return i % COLOURS;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (!strcmp(rows[i].name, name))
+			return rows[i].colour;
 	return fallback % COLOURS;
 }
 

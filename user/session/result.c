@@ -167,6 +167,23 @@ static void capture_end(struct session *s, struct report_input *in)
 	in->capture = &s->captured;
 }
 
+/* What --export asked for; a form that this run cannot have is told and left out. */
+static int exports_write(struct session *s, const json_t *doc)
+{
+	const struct option_list *exports = &s->config->export;
+	const struct report_format *format;
+	const char *path;
+	int rc = 0;
+
+	for (unsigned i = 0; i < exports->count && !rc; i++) {
+		struct err err = {0};
+		rc = report_export_parse(exports->value[i], &format, &path, &s->err);
+		if (!rc && report_format_write(format, doc, path, &err))
+			log_line(LOG_WARN, "%s", err.text);
+	}
+	return rc;
+}
+
 int session_result(struct session *s)
 {
 	static const char doc_failed[] = "no memory for the result";
@@ -189,7 +206,7 @@ int session_result(struct session *s)
 		report_print_json(doc, stdout);
 	else
 		report_print_text(doc, stdout, s->config->colour);
-	if (report_write_all(doc, s->config->out_dir, &s->err)) {
+	if (report_write_all(doc, s->config->out_dir, &s->err) || exports_write(s, doc)) {
 		log_line(LOG_ERROR, "%s", s->err.text);
 		code = EXIT_CODE_CUT_SHORT;
 	} else {

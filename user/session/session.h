@@ -45,6 +45,7 @@ struct session_config {
 	bool quiet; /* no progress lines */
 	bool json; /* print the document instead of the text */
 	bool colour;
+	struct option_list export; /* "html=report.html", checked: written beside the result's own files */
 };
 
 /* Runs it all; prints the report; returns an exit code. */
