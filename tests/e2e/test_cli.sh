@@ -29,7 +29,14 @@ expect "version" 0 '^toll [0-9]' "$toll" --version
 expect "no command is a usage error" 2 '^usage: toll' "$toll"
 expect "mistyped command names the nearest" 2 "did you mean 'report'" "$toll" reprot
 expect "strange command names the help" 2 'toll --help' "$toll" xyzzyplugh
-for command in run attach replay report doctor provider gateway schema scenarios; do
+for command in run attach replay report compare merge redact doctor provider gateway schema scenarios; do
 	expect "$command --help" 0 "^usage: toll $command" "$toll" "$command" --help
 	expect "$command refuses an unknown option" 2 '--no-such-option' "$toll" "$command" --no-such-option
 done
+
+# two results, here of a recorded kind: the blocks of a run are all that compare draws from
+expect "compare wants two results" 2 'needs two results' "$toll" compare nothing.json
+expect "compare names the file" 2 'nothing.json: No such file' "$toll" compare nothing.json nothing.json
+expect "compare refuses a gate it cannot read" 2 "expected a metric and what it may change by" "$toll" compare nothing.json nothing.json --gate 'toll.p99 10'
+expect "merge wants two results" 2 'needs two results' "$toll" merge nothing.json
+expect "schema of comparisons" 0 'toll.compare/1' "$toll" schema compare

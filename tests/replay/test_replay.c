@@ -1,4 +1,4 @@
-// rooms: base record scenario/criteria scenario/metrics timeline attribution report session/gaps session/pipeline session/replay
+// rooms: base record scenario/criteria scenario/metrics timeline attribution report session/gaps session/pipeline session/pipeline_fill session/replay
 // rooms: session/run_meta session/run_meta_json
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "report/build.h"
+#include "report/merge.h"
 #include "session/pipeline.h"
 #include "session/replay.h"
 #include "tests/support/test.h"
@@ -407,6 +408,67 @@ static void test_sample_says_so(void **state)
 	json_decref(live);
 }
 
+/* What one of two drivers would have recorded: the kernel's records are everybody's, requests are one's own. */
+static void write_half(const char *from, const char *to, uint64_t parity)
+{
+	struct capture_reader *r;
+	struct capture_writer *w;
+	struct capture_end totals;
+	enum capture_frame type;
+	const void *data;
+	uint32_t bytes;
+	struct err err = {0};
+
+	assert_int_equal(capture_reader_open(&r, from, &err), 0);
+	assert_int_equal(capture_writer_open(&w, to, CAPTURE_FULL, 0, &err), 0);
+	while (capture_read(r, &type, &data, &bytes, &err) == 1) {
+		uint64_t id = 0; /* of requests and of events it is the first member */
+
+		if (type == CAPTURE_REQUEST || type == CAPTURE_EVENTS)
+			memcpy(&id, data, sizeof(id));
+		if (type != CAPTURE_END && !(id && id % 2 != parity))
+			assert_int_equal(capture_write(w, type, data, bytes), 0);
+	}
+	assert_int_equal(capture_writer_close(w, &totals, &err), 0);
+	capture_reader_free(r);
+}
+
+static void test_joined_halves_are_the_whole(void **state)
+{
+	static const char *const names[] = {"odd", "even"}, *const same[] = {"latency", "service", "toll",    "joined_latency",
+									     "phases",  "streams", "requests"};
+	char whole_path[128], path[2][128];
+	struct merge_options options = {0};
+	json_t *half[2], *joined;
+	struct err err = {0};
+
+	(void)state;
+	json_decref(make_capture(path_of(whole_path, "whole.toll"), CAPTURE_FULL, 0));
+	for (unsigned i = 0; i < 2; i++) {
+		write_half(whole_path, path_of(path[i], i ? "even.toll" : "odd.toll"), !i);
+		half[i] = replay_ok(path[i]);
+		assert_int_equal(at(half[i], "toll", "count"), (REQUESTS - WARMUP) / 2);
+	}
+	json_t *whole = replay_ok(whole_path);
+	assert_int_equal(report_merge((const json_t *const *)half, names, 2, &options, &joined, &err), 0);
+	/* the halves' last answers, and so their rates, are a millisecond apart */
+	json_object_del(json_object_get(joined, "requests"), "rate_per_s");
+	json_object_del(json_object_get(joined, "requests"), "tokens_per_s");
+	for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++) {
+		json_t *value;
+		const char *key;
+
+		json_object_foreach (json_object_get(joined, same[i]), key, value) {
+			if (!json_equal(value, json_object_get(json_object_get(whole, same[i]), key)))
+				fail_msg("%s.%s of the halves is not that of the whole", same[i], key);
+		}
+	}
+	json_decref(joined);
+	json_decref(whole);
+	json_decref(half[0]);
+	json_decref(half[1]);
+}
+
 static void assert_refused(const char *path, const char *words)
 {
 	struct err err = {0};
@@ -466,7 +528,8 @@ static int make_directory(void **state)
 
 static int remove_directory(void **state)
 {
-	static const char *const names[] = {"capture.toll", "cut.toll", "sample.toll", "bad.toll"};
+	static const char *const names[] = {"capture.toll", "cut.toll", "sample.toll", "bad.toll",
+					    "whole.toll",   "odd.toll", "even.toll"};
 	char path[128];
 
 	(void)state;
@@ -482,6 +545,7 @@ int main(void)
 		cmocka_unit_test(test_what_the_replay_says),
 		cmocka_unit_test(test_cut_capture_says_so),
 		cmocka_unit_test(test_sample_says_so),
+		cmocka_unit_test(test_joined_halves_are_the_whole),
 		cmocka_unit_test(test_defects_are_named),
 	};
 

@@ -63,8 +63,8 @@ struct rig *rig_new(const char *service_time)
 {
 	struct rig *r = calloc(1, sizeof(*r));
 	r->event = calloc(RIG_EVENTS_MAX, sizeof(*r->event));
-	r->config =
-		(struct provider_config){.listen = "127.0.0.1:0", .seed = 1, .upstream_index = 3, .log_fd = -1, .stop = &r->stop};
+	r->config = (struct provider_config){
+		.listen = "127.0.0.1:0", .seed = 1, .upstream_index = 3, .log_fd = -1, .start_fd = -1, .stop = &r->stop};
 	r->config.sink = (struct record_sink){.ctx = r, .provider = sink_provider, .events = sink_events};
 	r->config.listening = rig_listening;
 	r->config.ctx = r;

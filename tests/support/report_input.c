@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "attribution/blocks.h"
 #include "base/clock.h"
 
 #define START_NS (UINT64_C(1000) * NS_PER_S)
@@ -97,12 +98,13 @@ static void fill_whole(struct whole_request *w, struct whole_chunk *chunk, unsig
 		fill_chunks(chunk, w);
 }
 
-static void fill_requests(struct report_fixture *f, unsigned n)
+static void fill_requests(struct report_fixture *f, unsigned n, unsigned part, unsigned parts)
 {
 	struct whole_chunk chunk[CHUNKS];
 	struct whole_request w;
 
-	for (unsigned i = 0; i < n; i++) {
+	blocks_start(attribution_blocks(f->attribution), START_NS);
+	for (unsigned i = part; i < n; i += parts) {
 		fill_whole(&w, chunk, i);
 		attribution_add(f->attribution, &w);
 		series_whole(f->series, &w);
@@ -113,6 +115,7 @@ static void fill_requests(struct report_fixture *f, unsigned n)
 		struct record_request r;
 		fill_driver(&r, i);
 		series_request(f->series, &r);
+		blocks_request(attribution_blocks(f->attribution), &r);
 		struct request_stats *sets[] = {&f->total, &f->class_[r.class_index], &f->stage[r.stage_index]};
 		for (unsigned k = 0; k < 3; k++) {
 			request_stats_add(sets[k], &r);
@@ -134,6 +137,7 @@ static void fill_gauges(struct report_fixture *f)
 			.fds = 70 + i % 3,
 		};
 		series_gauges(f->series, &g);
+		blocks_gauges(attribution_blocks(f->attribution), &g);
 	}
 }
 
@@ -261,7 +265,7 @@ static void fill_threads(struct report_fixture *f, unsigned n)
 	f->timeline.threads = f->threads.stats;
 }
 
-static void fixture_init(struct report_fixture *f, unsigned n, bool threads)
+static void fixture_init(struct report_fixture *f, unsigned n, bool threads, unsigned part, unsigned parts)
 {
 	struct attribution_config config = {.classes = FIXTURE_CLASSES, .stages = FIXTURE_STAGES, .threads = &f->threads};
 
@@ -279,7 +283,7 @@ static void fixture_init(struct report_fixture *f, unsigned n, bool threads)
 	f->series = series_new();
 	series_start(f->series, START_NS);
 	f->configuration = json_pack("{s:i, s:b, s:{s:s}}", "rate", 2000, "tag", 1, "provider", "service_time", "20ms");
-	fill_requests(f, n);
+	fill_requests(f, n, part, parts);
 	fill_gauges(f);
 	f->capture =
 		(struct capture_end){.frames_seen = n * 8, .frames_written = n * 8, .requests_seen = n, .requests_written = n};
@@ -290,14 +294,19 @@ static void fixture_init(struct report_fixture *f, unsigned n, bool threads)
 	attribution_finish(f->attribution);
 }
 
+void report_fixture_init_part(struct report_fixture *f, unsigned n, unsigned part, unsigned parts)
+{
+	fixture_init(f, n, false, part, parts);
+}
+
 void report_fixture_init(struct report_fixture *f, unsigned n)
 {
-	fixture_init(f, n, false);
+	fixture_init(f, n, false, 0, 1);
 }
 
 void report_fixture_init_threads(struct report_fixture *f, unsigned n)
 {
-	fixture_init(f, n, true);
+	fixture_init(f, n, true, 0, 1);
 }
 
 void report_fixture_fini(struct report_fixture *f)

@@ -23,6 +23,8 @@ struct report_fixture {
 void report_fixture_init(struct report_fixture *f, unsigned n);
 /* The same, with an account of the gateway's thread: it waits for a lock, for a CPU and is busy with other requests. */
 void report_fixture_init_threads(struct report_fixture *f, unsigned n);
+/* Of the same n requests only every parts-th, from the part-th on: what one of several drivers would have seen. */
+void report_fixture_init_part(struct report_fixture *f, unsigned n, unsigned part, unsigned parts);
 void report_fixture_fini(struct report_fixture *f);
 /* What a run has without probes, and what an attached run has without a driver. */
 void report_fixture_no_probes(struct report_fixture *f);

@@ -9,7 +9,7 @@
 #include "scenario/criteria.h"
 #include "tests/support/test.h"
 
-static const char *const prefixes[] = {"chat", "chat_stream", "stage.ramp", NULL};
+static const char *const prefixes[] = {"chat", "chat_stream", "stage.ramp", "upstream.LABEL", NULL};
 
 static void assert_micro(double value, double expected)
 {
@@ -83,8 +83,9 @@ static void test_bad(void **state)
 		{"latency.p96 < 5s", "did you mean latency.p9"},
 		{"chat.latncy.p95 < 5s", "no metric chat.latncy.p95, did you mean latency.p95"},
 		{"latency < 5s", "latency alone is no metric; expected one of its figures (min, mean, p50"},
-		{"caht.latency.p95 < 5s", "no class or stage caht here, did you mean chat; expected the name of a class"},
-		{"stage.rmap.latency.p95 < 5s", "no class or stage stage.rmap here, did you mean stage.ramp"},
+		{"caht.latency.p95 < 5s",
+		 "no class, stage, tenant or upstream caht here, did you mean chat; expected the name of a class"},
+		{"stage.rmap.latency.p95 < 5s", "no class, stage, tenant or upstream stage.rmap here, did you mean stage.ramp"},
 		{"chat.gateway.cpu.mean < 5%", "gateway.cpu.mean is a figure of the whole run; expected it without \"chat.\""},
 		{"check.a.b == 100%", "no metric check.a.b"},
 		{"check. == 100%", "no metric check."},

@@ -54,13 +54,13 @@ static void test_every_key(void **state)
 	assert_int_equal(p->criteria, 3);
 	assert_string_equal(p->criterion[0], "plain.latency.p95  <= 1.5s");
 	assert_string_equal(p->abort_when, "error_rate > 50%");
-	assert_string_equal(p->provider.service_time, "lognormal(20ms, 80ms)");
-	assert_string_equal(p->provider.first_token_time, "5ms");
-	assert_string_equal(p->provider.inter_token_time, "exponential( 1ms )");
-	assert_int_equal(p->provider.tokens, 20);
-	assert_int_equal(p->provider.pause_ns, 30 * MS);
-	assert_int_equal(p->provider.head_pause_ns, 10 * MS);
-	assert_int_equal(p->provider.head_early, true);
+	assert_string_equal(p->provider[0].service_time, "lognormal(20ms, 80ms)");
+	assert_string_equal(p->provider[0].first_token_time, "5ms");
+	assert_string_equal(p->provider[0].inter_token_time, "exponential( 1ms )");
+	assert_int_equal(p->provider[0].tokens, 20);
+	assert_int_equal(p->provider[0].pause_ns, 30 * MS);
+	assert_int_equal(p->provider[0].head_pause_ns, 10 * MS);
+	assert_int_equal(p->provider[0].head_early, true);
 	plan_free(p);
 }
 
@@ -262,7 +262,8 @@ static const struct bad {
 	 "7: criteria[1]: ", "latency.p95 is a time; expected a limit with a unit of time"},
 	{GOOD_CLASSES GOOD_STAGES "criteria: [{a: b}]\n", "5: criteria[0]: ", "expected a criterion such as"},
 	{GOOD_CLASSES GOOD_STAGES "criteria: [caht.latency.p95 < 1s]\n", "5: criteria[0]: ", "did you mean chat"},
-	{GOOD_CLASSES GOOD_STAGES "criteria: [stage.2.latency.p95 < 1s]\n", "5: criteria[0]: ", "no class or stage stage.2"},
+	{GOOD_CLASSES GOOD_STAGES "criteria: [stage.2.latency.p95 < 1s]\n",
+	 "5: criteria[0]: ", "no class, stage, tenant or upstream stage.2"},
 	{GOOD_CLASSES GOOD_STAGES "criteria: [check.ok == 100%]\n", "5: criteria[0]: ", "a check that no class makes"},
 	{GOOD_CLASSES GOOD_STAGES "abort_when: error_rate > 50\n", "5: abort_when: ", "a ratio; expected a limit such as 99.5%"},
 	{GOOD_CLASSES GOOD_STAGES "provider: {service_time: 20}\n",

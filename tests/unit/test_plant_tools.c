@@ -211,6 +211,7 @@ static void test_all_in_one_gateway(void **state)
 	for (unsigned i = 0; i < 10; i++)
 		assert_true(truth.plant_ns[i] > 0);
 	assert_int_equal(truth.plant_ns[10], 0);
+	assert_int_equal(truth.carried, 0x3ff);
 	assert_true(truth.side_ns[GATEWAY_REQUEST] >= 7 * NS_PER_MS);
 }
 

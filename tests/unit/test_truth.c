@@ -51,7 +51,7 @@ static void logged_open(struct logged *l, const char *plants)
 static void logged_request(struct logged *l, uint64_t id, bool planted, bool causes)
 {
 	uint64_t took_ns = planted ? NS_PER_MS + id * 100 : 0;
-	struct gateway_truth truth = {.tag = id, .side_ns = {took_ns, 0, 0}, .plant_ns = {took_ns}};
+	struct gateway_truth truth = {.tag = id, .side_ns = {took_ns, 0, 0}, .plant_ns = {took_ns}, .carried = planted};
 	struct whole_request *w = malloc(sizeof(*w));
 	struct cause_cut cut = {.calls_known = true};
 
@@ -118,7 +118,7 @@ static void test_own_work_without_calls(void **state)
 	(void)state;
 	struct cause_cut cut = {.calls_known = false};
 	struct whole_request *w = malloc(sizeof(*w));
-	struct gateway_truth truth = {.tag = 1, .side_ns = {NS_PER_MS, 0, 0}, .plant_ns = {NS_PER_MS}};
+	struct gateway_truth truth = {.tag = 1, .side_ns = {NS_PER_MS, 0, 0}, .plant_ns = {NS_PER_MS}, .carried = 1};
 	struct logged l;
 
 	assert_non_null(w);
@@ -143,7 +143,8 @@ static void test_resolver(void **state)
 	(void)state;
 	struct cause_cut cut = {.calls_known = true};
 	struct whole_request *w = malloc(sizeof(*w));
-	struct gateway_truth truth = {.tag = 1, .side_ns = {3 * NS_PER_MS, 0, 0}, .plant_ns = {NS_PER_MS, 2 * NS_PER_MS}};
+	struct gateway_truth truth = {
+		.tag = 1, .side_ns = {3 * NS_PER_MS, 0, 0}, .plant_ns = {NS_PER_MS, 2 * NS_PER_MS}, .carried = 3};
 	struct logged l;
 
 	assert_non_null(w);

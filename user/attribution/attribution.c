@@ -13,7 +13,7 @@
 struct attribution {
 	struct attribution_config config;
 	struct attribution_set total;
-	struct attribution_set *set; /* classes, then stages */
+	struct attribution_set *set; /* classes, then stages, then tenants */
 	struct peers peers;
 	struct exemplars exemplars;
 	struct blocks *blocks;
@@ -26,7 +26,7 @@ struct attribution {
 struct attribution *attribution_new(const struct attribution_config *config)
 {
 	struct attribution *a = calloc(1, sizeof(*a));
-	uint32_t sets = config->classes + config->stages;
+	uint32_t sets = config->classes + config->stages + config->tenants;
 	int rc;
 
 	if (!a)
@@ -52,7 +52,7 @@ void attribution_free(struct attribution *a)
 	if (!a)
 		return;
 	set_fini(&a->total);
-	for (uint32_t i = 0; a->set && i < a->config.classes + a->config.stages; i++)
+	for (uint32_t i = 0; a->set && i < a->config.classes + a->config.stages + a->config.tenants; i++)
 		set_fini(&a->set[i]);
 	free(a->set);
 	peers_fini(&a->peers);
@@ -64,9 +64,13 @@ void attribution_free(struct attribution *a)
 	free(a);
 }
 
-/* The sets that a request belongs to, at most three; returns how many. */
-static unsigned sets_of(struct attribution *a, uint32_t class_index, uint32_t stage_index, struct attribution_set *set[3])
+#define SETS_MAX 4
+
+/* The sets that a request belongs to; returns how many. tenant: index + 1, 0: none. */
+static unsigned sets_of(struct attribution *a, uint32_t class_index, uint32_t stage_index, uint32_t tenant,
+			struct attribution_set *set[SETS_MAX])
 {
+	bool alone = stage_index < 64 && (a->config.stages_alone >> stage_index & 1);
 	unsigned n = 0;
 
 	set[n++] = &a->total;
@@ -74,20 +78,25 @@ static unsigned sets_of(struct attribution *a, uint32_t class_index, uint32_t st
 		set[n++] = &a->set[class_index];
 	if (stage_index < a->config.stages)
 		set[n++] = &a->set[a->config.classes + stage_index];
+	if (tenant && tenant <= a->config.tenants && !alone)
+		set[n++] = &a->set[a->config.classes + a->config.stages + tenant - 1];
 	return n;
 }
 
 static int explain(struct attribution *a, const struct cause_job *job)
 {
 	const struct cause_witness witness = cause_threads_witness(&a->threads);
-	struct attribution_set *set[3];
-	unsigned sets = sets_of(a, job->class_index, job->stage_index, set);
+	struct attribution_set *set[SETS_MAX];
+	unsigned sets = sets_of(a, job->class_index, job->stage_index, job->tenant, set);
 	struct cause_cut causes;
 	int rc = 0;
 
 	cause_split(a->config.threads, &job->question, &witness, &causes);
+	if (a->config.causes)
+		a->config.causes(a->config.ctx, job->id, &causes);
 	for (unsigned i = 0; i < sets; i++)
 		rc |= set_explain(set[i], &causes);
+	rc |= blocks_causes(a->blocks, job->at_ns, &causes);
 	if (job->exemplar)
 		rc |= exemplars_explain(&a->exemplars, job->exemplar, &causes);
 	return rc ? -ENOMEM : 0;
@@ -110,7 +119,7 @@ int attribution_finish(struct attribution *a)
 
 	if (a->total.causes)
 		rc |= cause_stats_settle(a->total.causes);
-	for (uint32_t i = 0; i < a->config.classes + a->config.stages; i++)
+	for (uint32_t i = 0; i < a->config.classes + a->config.stages + a->config.tenants; i++)
 		if (a->set[i].causes)
 			rc |= cause_stats_settle(a->set[i].causes);
 	return rc ? -ENOMEM : 0;
@@ -119,7 +128,7 @@ int attribution_finish(struct attribution *a)
 int attribution_add(struct attribution *a, const struct whole_request *w)
 {
 	bool threads = a->config.threads && a->config.threads->stats.threads;
-	struct attribution_set *set[3];
+	struct attribution_set *set[SETS_MAX];
 	struct phase_cut cut;
 	int rc = 0;
 
@@ -132,7 +141,7 @@ int attribution_add(struct attribution *a, const struct whole_request *w)
 		a->unmatched++;
 		return 0;
 	}
-	unsigned sets = sets_of(a, w->driver.class_index, w->driver.stage_index, set);
+	unsigned sets = sets_of(a, w->driver.class_index, w->driver.stage_index, w->driver.tenant, set);
 	for (unsigned i = 0; i < sets; i++)
 		rc |= set_add(set[i], w, &cut);
 	rc |= peers_add(&a->peers, w);
@@ -156,6 +165,11 @@ const struct attribution_set *attribution_class(const struct attribution *a, uin
 const struct attribution_set *attribution_stage(const struct attribution *a, uint32_t stage_index)
 {
 	return stage_index < a->config.stages ? &a->set[a->config.classes + stage_index] : NULL;
+}
+
+const struct attribution_set *attribution_tenant(const struct attribution *a, uint32_t tenant_index)
+{
+	return tenant_index < a->config.tenants ? &a->set[a->config.classes + a->config.stages + tenant_index] : NULL;
 }
 
 unsigned attribution_peers(const struct attribution *a, const struct attribution_peer **out)

@@ -103,7 +103,11 @@ const struct cause_threads *attribution_cause_threads(const struct attribution *
 uint64_t attribution_hurried(const struct attribution *a);
 struct blocks; /* attribution/blocks.h */
 struct attribution_config {
-	uint32_t classes, stages;
+	uint32_t classes, stages, tenants;
+	uint64_t stages_alone; /* bit i: in stage i one tenant is alone; it is in no tenant's set */
+	/* The causes of a request, once they are looked for; NULL: nobody asks. */
+	void (*causes)(void *ctx, uint64_t id, const struct cause_cut *causes);
+	void *ctx;
 	const struct threads *threads; /* what the gateway's threads did; NULL: causes are not looked for */
 };
 struct attribution *attribution_new(const struct attribution_config *config);
@@ -117,6 +121,7 @@ int attribution_add(struct attribution *a, const struct whole_request *w);
 const struct attribution_set *attribution_total(const struct attribution *a);
 const struct attribution_set *attribution_class(const struct attribution *a, uint32_t class_index);
 const struct attribution_set *attribution_stage(const struct attribution *a, uint32_t stage_index);
+const struct attribution_set *attribution_tenant(const struct attribution *a, uint32_t tenant_index);
 unsigned attribution_peers(const struct attribution *a, const struct attribution_peer **out);
 /* The run over time. The caller feeds it what is no whole request: driver records, gauges, where the measured part begins. */
 struct blocks *attribution_blocks(const struct attribution *a);

@@ -69,6 +69,8 @@ static int block_move(struct block *into, struct block *from)
 	into->cpu_ns += from->cpu_ns;
 	for (unsigned i = 0; i < PHASES; i++)
 		into->phase_sum_ns[i] += from->phase_sum_ns[i];
+	for (unsigned i = 0; i < CAUSES; i++)
+		into->cause_sum_ns[i] += from->cause_sum_ns[i];
 	*from = (struct block){0};
 	return rc;
 }
@@ -128,10 +130,26 @@ int blocks_request(struct blocks *b, const struct record_request *r)
 	return record(&block->latency, latency_ns, at_least);
 }
 
+uint64_t blocks_time_ns(const struct whole_request *w)
+{
+	return w->driver.due_ns ? w->driver.due_ns : w->t2;
+}
+
+int blocks_causes(struct blocks *b, uint64_t at_ns, const struct cause_cut *causes)
+{
+	struct block *block;
+	int rc = block_find(b, at_ns, &block);
+
+	for (unsigned phase = 0; phase < PHASES && !rc; phase++)
+		for (unsigned i = 0; phase_is_toll((enum phase)phase) && i < CAUSES; i++)
+			block->cause_sum_ns[i] += causes->ns[phase][i];
+	return rc;
+}
+
 int blocks_whole(struct blocks *b, const struct whole_request *w, const struct phase_cut *cut)
 {
 	struct block *block;
-	int rc = block_find(b, w->driver.due_ns ? w->driver.due_ns : w->t2, &block);
+	int rc = block_find(b, blocks_time_ns(w), &block);
 
 	if (rc)
 		return rc;

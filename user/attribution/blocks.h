@@ -10,6 +10,7 @@
 #define TOLL_ATTRIBUTION_BLOCKS_H
 
 #include "attribution/attribution.h"
+#include "attribution/cause.h"
 #include "base/clock.h"
 #include "base/hist.h"
 #include "record/request.h"
@@ -21,6 +22,7 @@ struct block {
 	uint64_t sent, ok, failed; /* as the driver saw it; attach: 0 */
 	uint64_t joined; /* whole requests */
 	uint64_t phase_sum_ns[PHASES]; /* of joined requests */
+	uint64_t cause_sum_ns[CAUSES]; /* of the toll of joined requests whose causes were looked for */
 	uint64_t cpu_ns; /* the gateway's; what one sample tells is spread evenly over the time since the one before */
 	struct hist *latency; /* due -> end; requests without an end as lower bounds */
 	struct hist *toll;
@@ -35,6 +37,9 @@ void blocks_start(struct blocks *b, uint64_t start_ns);
 /* Requests of the warm-up are the caller's to leave out. -ENOMEM. */
 int blocks_request(struct blocks *b, const struct record_request *r);
 int blocks_whole(struct blocks *b, const struct whole_request *w, const struct phase_cut *cut);
+/* Found some time after the request: at_ns says in which block it was counted (blocks_time_ns). */
+int blocks_causes(struct blocks *b, uint64_t at_ns, const struct cause_cut *causes);
+uint64_t blocks_time_ns(const struct whole_request *w);
 int blocks_gauges(struct blocks *b, const struct record_gauges *g);
 
 /* Blocks from the first to the last that holds anything; those between may be empty. */

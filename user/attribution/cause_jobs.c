@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attribution/blocks.h"
+
 #include "base/clock.h"
 
 /* The kernel side flushes open turns once a second. */
@@ -40,9 +42,12 @@ int cause_jobs_push(struct cause_jobs *j, const struct whole_request *w, const s
 	memcpy(custody, s->custody, custody_bytes);
 	memcpy(owned, own, own_bytes);
 	*q = (struct cause_job){.ready_ns = w->t9 + WAIT_NS,
+				.id = w->driver.id,
 				.exemplar = exemplar,
 				.class_index = w->driver.class_index,
+				.tenant = w->driver.tenant,
 				.stage_index = w->driver.stage_index,
+				.at_ns = blocks_time_ns(w),
 				.question = {segment, s->count, custody, owned, owns}};
 	*(j->last ? &j->last->next : &j->first) = q;
 	j->last = q;

@@ -11,8 +11,11 @@
 struct cause_job {
 	struct cause_job *next;
 	uint64_t ready_ns;
+	uint64_t id; /* of the request */
 	uint64_t exemplar; /* serial of the exemplar that waits for it; 0: none */
 	uint32_t class_index, stage_index;
+	uint64_t at_ns; /* the request's place in the run's blocks of time */
+	uint32_t tenant; /* index + 1; 0: none */
 	struct cause_question question; /* into the memory behind this struct */
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "commands/commands.h"
@@ -13,13 +14,14 @@
 
 struct gateway_options {
 	const char *listen, *upstream, *plant, *tls_cert, *tls_key, *truth, *ready_fd;
-	uint64_t threads, retries, backlog;
+	const char *keys, *defect;
+	uint64_t threads, retries, backlog, backoff_ns, attempt_ns, breaker_failures, breaker_open_ns, cache_bytes, cache_ttl_ns;
 	bool cache, upstream_insecure;
 };
 
 static const struct command_help help = {
 	.usage = "toll gateway --upstream URL [options]",
-	.text = "The reference gateway: a small honest reverse proxy that passes everything on to one upstream, with costs "
+	.text = "The reference gateway: a small honest reverse proxy that passes everything on to its upstreams, with costs "
 		"planted by flag, so that "
 		"what toll measures can be compared with what is known. A plant is COST@SIDE; SIDE is request, response or "
 		"chunk; /N behind it plants one request in N. Costs: "
@@ -35,18 +37,36 @@ static const struct command_help help = {
 		    "  toll gateway --listen 127.0.0.1:8080 --upstream http://127.0.0.1:9000 --threads 2 --retries 2 --cache\n",
 };
 
-#define ROWS 13
+#define ROWS 21
 static void options_fill(struct option rows[ROWS], struct gateway_options *o)
 {
 	const struct option table[ROWS] = {
 		{OPTION_STRING, "listen", 0, "HOST:PORT", "where to listen (default 127.0.0.1:8080; port 0: any free one)",
 		 &o->listen},
-		{OPTION_STRING, "upstream", 0, "URL", "where requests go: http://HOST:PORT or https://HOST:PORT", &o->upstream},
+		{OPTION_STRING, "upstream", 0, "URL",
+		 "where requests go: http://HOST:PORT or https://HOST:PORT; several in order of priority: a=URL,b=URL",
+		 &o->upstream},
 		{OPTION_U64, "threads", 0, "N", "worker threads (default 1)", &o->threads},
 		{OPTION_STRING, "plant", 0, "PLANTS", "costs to plant (default none)", &o->plant},
-		{OPTION_U64, "retries", 0, "N", "further attempts after a 5xx, 429, reset or refused connect (default 0)",
-		 &o->retries},
-		{OPTION_FLAG, "cache", 0, NULL, "answer equal requests from memory (64 MiB)", &o->cache},
+		{OPTION_U64, "retries", 0, "N",
+		 "further rounds of attempts after a 5xx, 429, reset or refused connect (default 0)", &o->retries},
+		{OPTION_DURATION, "backoff", 0, "TIME", "before the first of them, doubled before each later one (default 0)",
+		 &o->backoff_ns},
+		{OPTION_DURATION, "attempt-timeout", 0, "TIME", "give an attempt up that has no answer by then (default: never)",
+		 &o->attempt_ns},
+		{OPTION_U64, "breaker", 0, "N", "failures in a row that open an upstream's circuit breaker (default: no breaker)",
+		 &o->breaker_failures},
+		{OPTION_DURATION, "breaker-open", 0, "TIME", "how long it stays open before one call may try (default 5s)",
+		 &o->breaker_open_ns},
+		{OPTION_STRING, "keys", 0, "KEY=RATE,...", "only these API keys may call, each at most at its rate", &o->keys},
+		{OPTION_FLAG, "cache", 0, NULL, "answer equal requests from memory", &o->cache},
+		{OPTION_BYTES, "cache-size", 0, "BYTES", "... of this size (default 64MiB)", &o->cache_bytes},
+		{OPTION_DURATION, "cache-ttl", 0, "TIME", "... for this long (default: until others need the room)",
+		 &o->cache_ttl_ns},
+		{OPTION_STRING, "defect", 0, "DEFECTS",
+		 "plant defects: breaker_never_opens, unlimited_retries, unfair_limiter, stream_crosstalk, pool_leak (default "
+		 "none)",
+		 &o->defect},
 		{OPTION_U64, "backlog", 0, "N", "listen backlog (default 1024)", &o->backlog},
 		{OPTION_STRING, "tls-cert", 0, "PEM", "serve TLS with this certificate", &o->tls_cert},
 		{OPTION_STRING, "tls-key", 0, "PEM", "... and this key", &o->tls_key},
@@ -83,6 +103,12 @@ static int config_fill(struct gateway_config *c, const struct gateway_options *o
 	c->listen = o->listen;
 	c->upstream = o->upstream;
 	c->cache = o->cache;
+	c->cache_bytes = o->cache_bytes;
+	c->cache_ttl_ns = o->cache_ttl_ns;
+	c->keys = o->keys && o->keys[0] ? o->keys : NULL;
+	c->backoff_ns = o->backoff_ns;
+	c->attempt_ns = o->attempt_ns;
+	c->breaker_open_ns = o->breaker_open_ns;
 	c->tls_cert = o->tls_cert;
 	c->tls_key = o->tls_key;
 	c->upstream_insecure = o->upstream_insecure;
@@ -92,6 +118,10 @@ static int config_fill(struct gateway_config *c, const struct gateway_options *o
 		ret = number(o->retries, 100, "retries", &c->retries, err);
 	if (!ret)
 		ret = number(o->backlog, 65535, "backlog", &c->backlog, err);
+	if (!ret)
+		ret = number(o->breaker_failures, 1000000, "breaker", &c->breaker_failures, err);
+	if (!ret)
+		ret = gateway_defects_parse(o->defect, &c->defects, err);
 	return ret ? ret : gateway_plants_parse(o->plant, &c->plants, err);
 }
 
@@ -109,7 +139,8 @@ static int gateway_command(const struct gateway_options *o, struct err *err)
 
 int command_gateway(int argc, char **argv)
 {
-	struct gateway_options o = {.listen = "127.0.0.1:8080", .plant = "none"};
+	struct gateway_options o = {
+		.listen = "127.0.0.1:8080", .plant = "none", .defect = "none", .breaker_open_ns = 5 * NS_PER_S};
 	struct option rows[ROWS];
 	struct err err = {0};
 	unsigned count = 0;

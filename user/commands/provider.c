@@ -19,6 +19,8 @@ struct provider_options {
 	const char *listen, *service_time, *first_token_time, *inter_token_time, *tls_cert, *tls_key, *log_fd, *ready_fd;
 	uint64_t threads, tokens, pause_ns, head_pause_ns, seed, upstream_index;
 	bool head_early, exact_hold;
+	struct option_list fault;
+	const char *start_fd;
 };
 
 static const struct command_help help = {
@@ -33,10 +35,10 @@ static const struct command_help help = {
 		    "--tokens 50\n",
 };
 
-/* rows: room for 17 */
-static void options_fill(struct option *rows, struct provider_options *o)
+#define ROWS 19
+static void options_fill(struct option rows[ROWS], struct provider_options *o)
 {
-	const struct option table[] = {
+	const struct option table[ROWS] = {
 		{OPTION_STRING, "listen", 0, "HOST:PORT", "where to listen (default 127.0.0.1:9000; port 0: any free one)",
 		 &o->listen},
 		{OPTION_U64, "threads", 0, "N", "threads (default 1)", &o->threads},
@@ -60,6 +62,12 @@ static void options_fill(struct option *rows, struct provider_options *o)
 		{OPTION_STRING, "ready-fd", 0, "FD", "write \"PORT\\n\" to this open descriptor once it listens", &o->ready_fd},
 		{OPTION_U64, "upstream-index", 0, "N", "number of this upstream in the arrival log (default 0)",
 		 &o->upstream_index},
+		{OPTION_LIST, "fault", 0, "FAULT",
+		 "what goes wrong, e.g. error=503,share=50%,from=10s,until=40s or limit=100/s,burst=20; may come several times",
+		 &o->fault},
+		{OPTION_STRING, "start-fd", 0, "FD",
+		 "read the run's time 0 (8 bytes, CLOCK_MONOTONIC ns) from this descriptor (default: when it listens)",
+		 &o->start_fd},
 		{OPTION_END, NULL, 0, NULL, NULL, NULL},
 	};
 	memcpy(rows, table, sizeof(table));
@@ -85,6 +93,20 @@ static int descriptor_parse(const char *text, const char *option, int *out, stru
 	return 0;
 }
 
+static int faults_fill(struct plan_provider *b, const struct option_list *list, struct err *err)
+{
+	for (unsigned i = 0; i < list->count; i++) {
+		int ret;
+		if (i == PLAN_FAULTS_MAX)
+			return err_set(err, -E2BIG, "--fault: more than %d of them", PLAN_FAULTS_MAX);
+		ret = fault_parse(list->value[i], &b->fault[i], err);
+		if (ret)
+			return ret;
+		b->faults = i + 1;
+	}
+	return 0;
+}
+
 static int config_fill(struct provider_config *c, const struct provider_options *o, int *ready_fd, struct err *err)
 {
 	struct plan_provider *b = &c->behaviour;
@@ -104,6 +126,10 @@ static int config_fill(struct provider_config *c, const struct provider_options 
 		ret = text_copy(b->first_token_time, sizeof(b->first_token_time), o->first_token_time, "first-token-time", err);
 	if (!ret)
 		ret = text_copy(b->inter_token_time, sizeof(b->inter_token_time), o->inter_token_time, "inter-token-time", err);
+	if (!ret)
+		ret = faults_fill(b, &o->fault, err);
+	if (!ret)
+		ret = descriptor_parse(o->start_fd, "start-fd", &c->start_fd, err);
 	if (!ret)
 		ret = descriptor_parse(o->log_fd, "log-fd", &c->log_fd, err);
 	return ret ? ret : descriptor_parse(o->ready_fd, "ready-fd", ready_fd, err);
@@ -126,7 +152,7 @@ int command_provider(int argc, char **argv)
 {
 	struct provider_options o = {
 		.listen = "127.0.0.1:9000", .service_time = "0", .first_token_time = "", .inter_token_time = "", .seed = 1};
-	struct option rows[17];
+	struct option rows[ROWS];
 	struct err err = {0};
 	unsigned count = 0;
 	options_fill(rows, &o);

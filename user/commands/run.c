@@ -10,14 +10,18 @@
 #include "base/units.h"
 #include "commands/commands.h"
 #include "commands/common.h"
+#include "commands/run_family.h"
 #include "scenario/plan_print.h"
 #include "session/session.h"
 
 static const struct command_help help = {
-	.usage = "toll run SCENARIO (--gateway URL | --with RECIPE) [options]",
+	.usage = "toll run SCENARIO... (--gateway URL | --with RECIPE) [options]",
 	.text = "Loads a gateway as the scenario tells and reports what it charged each request, phase by phase, as the kernel "
 		"saw it. SCENARIO is "
-		"a file, a built-in name (`toll scenarios` lists them) or - for standard input. The gateway's processes are "
+		"a file, a built-in name (`toll scenarios` lists them), a family of them (service/) or - for standard input. "
+		"Several "
+		"run one after the other and end with the worst exit code; OUT/junit.xml holds all their verdicts. The gateway's "
+		"processes are "
 		"found from its listening "
 		"port. Writes result.json, report.txt, report.html and capture.toll.",
 	.examples = "  toll run gateway/smoke --gateway http://127.0.0.1:8080\n"
@@ -34,8 +38,10 @@ struct run_options {
 	const char *time_scale, *rate;
 	const char *capture;
 	uint64_t vus, workers, threads, provider_threads;
-	bool dry_run, tag;
+	bool dry_run, tag, all, skip_passed;
 };
+
+#define SOURCES_MAX 64
 
 static int number_parse(const char *name, const char *text, double *out, struct err *err)
 {
@@ -106,6 +112,31 @@ static int run_plan(struct run_options *o, const char *source, struct err *err)
 	return code;
 }
 
+static int run_in(void *ctx, const char *source, const char *out_dir)
+{
+	struct run_options o = *(const struct run_options *)ctx;
+	struct err err = {0};
+
+	o.session.out_dir = out_dir;
+	return run_plan(&o, source, &err);
+}
+
+static int run_several(struct run_options *o, const char *const *source, unsigned sources, struct err *err)
+{
+	const struct run_family family = {
+		.source = source,
+		.sources = sources,
+		.all = o->all,
+		.skip_passed = o->skip_passed,
+		.out_dir = o->session.out_dir,
+		.run = run_in,
+		.ctx = o,
+	};
+	int rc = run_family(&family, err);
+
+	return rc < 0 ? common_fail(err) : rc;
+}
+
 int command_run(int argc, char **argv)
 {
 	struct run_options o = {.tag = true, .common = COMMON_OPTIONS_DEFAULT, .session = {.out_dir = "out/run"}};
@@ -141,21 +172,27 @@ int command_run(int argc, char **argv)
 		{OPTION_STRING, "ca-file", 0, "FILE", "certificates to check it with", &s->ca_file},
 		{OPTION_FLAG, "http2", 0, NULL, "HTTP/2 by TLS and ALPN", &s->http2},
 		{OPTION_STRING, "capture", 0, "MODE", "full, sample (default, at most --capture-max) or off", &o.capture},
+		{OPTION_FLAG, "all", 0, NULL, "every built-in scenario", &o.all},
+		{OPTION_FLAG, "skip-passed", 0, NULL, "with several scenarios: not those whose result in --out is met already",
+		 &o.skip_passed},
 		{OPTION_FLAG, "dry-run", 0, NULL, "print the timeline and the number of requests, send nothing", &o.dry_run},
 		COMMON_OPTION_ROWS(o.common, s),
 	};
-	const char *scenario = NULL;
+	const char *scenario[SOURCES_MAX] = {NULL};
 	struct err err = {0};
 	unsigned positionals = 0;
-	int rc = options_parse(rows, &help, argc, argv, &scenario, 1, &positionals, &err);
+	int rc = options_parse(rows, &help, argc, argv, scenario, SOURCES_MAX, &positionals, &err);
 
 	if (rc > 0)
 		return EXIT_CODE_OK;
-	if (!rc && !positionals)
+	if (!rc && !positionals && !o.all)
 		rc = err_set(&err, -EINVAL, "which scenario? `toll scenarios` lists them; e.g. toll run gateway/smoke");
 	if (!rc)
 		rc = options_finish(&o, &err);
 	if (!rc)
 		rc = gateway_choose(s, &err);
-	return rc ? common_fail(&err) : run_plan(&o, scenario, &err);
+	if (rc)
+		return common_fail(&err);
+	return run_family_wanted(scenario, positionals, o.all) ? run_several(&o, scenario, positionals, &err)
+							       : run_plan(&o, scenario[0], &err);
 }

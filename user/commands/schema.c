@@ -7,14 +7,16 @@
 #include "base/log.h"
 #include "base/options.h"
 #include "commands/commands.h"
+#include "compare/compare.h"
 #include "report/report.h"
 #include "scenario/criteria.h"
 
 static const struct command_help help = {
-	.usage = "toll schema [criteria]",
+	.usage = "toll schema [criteria|compare]",
 	.text = "Prints the JSON Schema (draft 2020-12) of result.json. With \"criteria\": the metrics that criteria may name, "
 		"with their "
-		"units. A metric may have a class (chat.latency.p95) or a stage (stage.hold.success_rate) before it.",
+		"units; with \"compare\": the schema of toll compare --format json. A metric may have a class (chat.latency.p95) "
+		"or a stage (stage.hold.success_rate) before it.",
 	.examples = "  toll schema >result.schema.json\n  toll schema criteria\n",
 };
 
@@ -43,15 +45,15 @@ int command_schema(int argc, char **argv)
 
 	if (ret > 0)
 		return EXIT_CODE_OK;
-	if (!ret && count && strcmp(what, "criteria"))
-		ret = err_set(&err, -EINVAL, "toll schema %.40s: expected nothing, or criteria", what);
+	if (!ret && count && strcmp(what, "criteria") && strcmp(what, "compare"))
+		ret = err_set(&err, -EINVAL, "toll schema %.40s: expected nothing, criteria or compare", what);
 	if (ret) {
 		log_line(LOG_ERROR, "%s", err.text);
 		return EXIT_CODE_CANNOT_RUN;
 	}
-	if (count)
+	if (count && !strcmp(what, "criteria"))
 		criterion_metrics(metric_print, NULL);
 	else
-		fputs(report_schema(), stdout);
+		fputs(count ? compare_schema() : report_schema(), stdout);
 	return fflush(stdout) ? EXIT_CODE_CANNOT_RUN : EXIT_CODE_OK;
 }

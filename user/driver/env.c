@@ -92,7 +92,7 @@ static void add_key(struct header_list *list, const char *api_key, enum plan_end
 		add_header(list, "x-api-key", api_key);
 }
 
-struct curl_slist *env_headers(const struct driver_config *config, enum plan_endpoint endpoint)
+struct curl_slist *env_headers(const struct driver_config *config, const char *api_key, enum plan_endpoint endpoint)
 {
 	struct header_list list = {0};
 
@@ -102,8 +102,8 @@ struct curl_slist *env_headers(const struct driver_config *config, enum plan_end
 		add_header(&list, "Content-Type", "application/json");
 	if (endpoint == PLAN_MESSAGES)
 		add_header(&list, "anthropic-version", "2023-06-01");
-	if (config->api_key)
-		add_key(&list, config->api_key, endpoint);
+	if (api_key)
+		add_key(&list, api_key, endpoint);
 	for (unsigned i = 0; i < config->headers && !list.failed; i++) {
 		struct curl_slist *head = curl_slist_append(list.head, config->header[i]);
 
@@ -159,8 +159,14 @@ static int class_init(struct env *env, uint32_t index)
 
 	c->plan = plan;
 	c->url = env_url(env->config.url, body_path(plan->endpoint));
-	c->headers = env_headers(&env->config, plan->endpoint);
-	if (!c->url || !c->headers)
+	for (uint32_t i = env->plan->tenants ? 1 : 0; i <= env->plan->tenants; i++) {
+		const char *key = i ? env->plan->tenant[i - 1].key : env->config.api_key;
+
+		c->headers[i] = env_headers(&env->config, key, plan->endpoint);
+		if (!c->headers[i])
+			return -ENOMEM;
+	}
+	if (!c->url)
 		return -ENOMEM;
 	return body_build(&c->body, env->plan, index, env->config.tag);
 }
@@ -197,7 +203,8 @@ void env_fini(struct env *env)
 {
 	for (uint32_t i = 0; i < PLAN_CLASSES_MAX; i++) {
 		free(env->class_[i].url);
-		curl_slist_free_all(env->class_[i].headers);
+		for (uint32_t k = 0; k <= PLAN_TENANTS_MAX; k++)
+			curl_slist_free_all(env->class_[i].headers[k]);
 		body_fini(&env->class_[i].body);
 	}
 	free(env->authority);

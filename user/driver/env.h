@@ -11,7 +11,7 @@
 struct env_class {
 	const struct plan_class *plan;
 	char *url;
-	struct curl_slist *headers;
+	struct curl_slist *headers[PLAN_TENANTS_MAX + 1]; /* by tenant; [0]: of a plan without tenants */
 	struct body body;
 };
 
@@ -32,7 +32,7 @@ char *env_url(const char *base, const char *path);
 /* Options that every request of ours has (TLS, protocols, no proxy, no signals). false: libcurl refused one. */
 bool env_apply(CURL *easy, const struct driver_config *config);
 /* Request headers of an endpoint; NULL: no memory. */
-struct curl_slist *env_headers(const struct driver_config *config, enum plan_endpoint endpoint);
+struct curl_slist *env_headers(const struct driver_config *config, const char *api_key, enum plan_endpoint endpoint);
 /* "127.0.0.1:8080" and whether it is https; -EINVAL with a sentence when it is not a http(s) URL. */
 int env_parse_url(const char *url, char **authority, bool *tls, struct err *err);
 

@@ -107,7 +107,7 @@ int driver_preflight(const struct driver_config *config, const char *path, unsig
 		goto out;
 	p.easy = curl_easy_init();
 	p.url = env_url(config->url, path);
-	p.headers = env_headers(config, PLAN_HEALTH);
+	p.headers = env_headers(config, config->api_key, PLAN_HEALTH);
 	if (p.easy && p.url && p.headers && preflight_apply(&p, config))
 		r = preflight_run(&p, status, err);
 	else

@@ -11,6 +11,7 @@
 /* A virtual user whose connection was refused tries again after this long: without it a dead gateway makes a busy loop. */
 #define BACKOFF_NS (100 * NS_PER_MS)
 #define USER_STREAM (UINT64_C(1) << 32) /* random streams of virtual users: clear of those of the arrivals */
+#define TENANT_STREAM (UINT64_C(1) << 33) /* ... and of the tenants, one for each thread */
 
 /* --- rings of orders --------------------------------------------------------------------------------------------------------- */
 
@@ -50,8 +51,9 @@ static bool ring_pop(struct order_ring *ring, struct order *out)
 	return true;
 }
 
-static void make_due(struct schedule *s, struct order_ring *ring, const struct order *order)
+static void make_due(struct schedule *s, struct order_ring *ring, struct order *order)
 {
+	order->tenant = s->plan->tenants ? arrival_tenant(s->plan, order->stage, &s->tenants) + 1 : 0;
 	if (ring_push(ring, order)) {
 		s->error = -ENOMEM;
 		return;
@@ -437,6 +439,7 @@ int schedule_init(struct schedule *s, const struct schedule_config *config)
 	s->lag = hist_new();
 	if (!s->user || !s->lag)
 		return -ENOMEM;
+	rng_init(&s->tenants, s->plan->seed, TENANT_STREAM | s->shard);
 	for (uint32_t i = 0; i < s->users; i++)
 		rng_init(&s->user[i].mix, s->plan->seed, USER_STREAM | user_number(s, i));
 	return 0;

@@ -24,6 +24,7 @@ struct order {
 	uint32_t class_index;
 	uint32_t stage;
 	uint32_t user; /* virtual user of this thread; ORDER_NO_USER: open loop */
+	uint32_t tenant; /* index + 1; 0: the plan has none */
 };
 
 /* When stages start; those after a stage that ends with its requests are known only then. All threads. */
@@ -65,6 +66,7 @@ struct schedule {
 	struct deadline_list backoff;
 	struct order_ring ready; /* virtual users' requests: never limited */
 	struct order_ring queue; /* open loop: wait for a free place */
+	struct rng tenants;
 	uint64_t outstanding[PLAN_STAGES_MAX]; /* due and not done */
 	uint64_t outstanding_all;
 	uint64_t due, queue_max; /* due: after the warm-up */

@@ -118,6 +118,7 @@ static void finish_unsent(struct thread *t, const struct order *order, enum reco
 		.id = next_id(t),
 		.class_index = order->class_index,
 		.stage_index = order->stage,
+		.tenant = order->tenant,
 		.outcome = (uint16_t)outcome,
 		.due_ns = order->due_ns,
 		.end_ns = end_ns,

@@ -187,14 +187,14 @@ static int body_reserve(struct transfer *t, size_t bytes)
 }
 
 /* Sets the handle up for a class; it stays so until a request of another class comes. */
-static int set_class(struct transfer *t, const struct env_class *c)
+static int set_class(struct transfer *t, const struct env_class *c, uint32_t tenant)
 {
 	bool buffered = body_fits_buffer(c);
 	int bad = 0;
 
 	t->class_ = NULL;
 	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_URL, c->url);
-	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, c->headers);
+	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, c->headers[tenant]);
 	if (!c->body.data) {
 		bad |= (int)curl_easy_setopt(t->easy, CURLOPT_HTTPGET, 1L);
 	} else {
@@ -207,6 +207,7 @@ static int set_class(struct transfer *t, const struct env_class *c)
 	if (bad)
 		return -EINVAL;
 	t->class_ = c;
+	t->tenant = tenant;
 	return 0;
 }
 
@@ -218,6 +219,7 @@ static void begin_record(struct transfer *t, uint64_t id, uint32_t flags)
 		.id = id,
 		.class_index = t->order.class_index,
 		.stage_index = t->order.stage,
+		.tenant = t->order.tenant,
 		.due_ns = t->order.due_ns,
 		.flags = flags | (t->env->tls ? (uint32_t)RECORD_TLS : 0) | (c->plan->stream ? (uint32_t)RECORD_STREAM : 0) |
 			 (c->body.digits_at != BODY_NO_TAG ? (uint32_t)RECORD_TAGGED : 0),
@@ -239,8 +241,8 @@ int transfer_start(struct transfer *t, const struct order *order, uint64_t id, u
 	t->body_sent = 0;
 	t->pause_done = false;
 	t->curl_error[0] = '\0';
-	if (t->class_ != c)
-		r = set_class(t, c);
+	if (t->class_ != c || t->tenant != order->tenant)
+		r = set_class(t, c, order->tenant);
 	if (!r && c->body.data && body_fits_buffer(c))
 		body_copy(&c->body, id, 0, t->body, c->body.bytes);
 	if (!r)

@@ -18,7 +18,8 @@ struct transfer {
 	/* the request in hand */
 	struct order order;
 	struct record_request r;
-	const struct env_class *class_; /* also: what easy is set up for */
+	const struct env_class *class_; /* also: what easy is set up for ... */
+	uint32_t tenant; /* ... and whose key it carries */
 	struct answer answer;
 	char *body; /* small bodies: sent from here */
 	size_t body_size;

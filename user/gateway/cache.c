@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/map.h"
 
 /* One allocation: key, body and texts stand behind the struct. */
@@ -15,6 +16,7 @@ struct cache_entry {
 	_Atomic unsigned refs; /* one of the cache's, one for each user */
 	struct cache_entry *next; /* in order of age */
 	uint64_t hash;
+	uint64_t stale_ns; /* not given out from here on */
 	size_t bytes;
 	const char *key;
 	size_t key_bytes;
@@ -26,6 +28,7 @@ struct cache {
 	struct map *by_hash;
 	struct cache_entry *oldest, *newest;
 	size_t bytes, max_bytes;
+	uint64_t ttl_ns;
 };
 
 /* FNV-1a; what it confuses is told apart by the key. */
@@ -39,7 +42,7 @@ static uint64_t key_hash(const void *key, size_t bytes)
 	return h;
 }
 
-struct cache *cache_new(size_t max_bytes)
+struct cache *cache_new(size_t max_bytes, uint64_t ttl_ns)
 {
 	struct cache *c = calloc(1, sizeof(*c));
 
@@ -51,6 +54,7 @@ struct cache *cache_new(size_t max_bytes)
 		return NULL;
 	}
 	c->max_bytes = max_bytes;
+	c->ttl_ns = ttl_ns;
 	pthread_mutex_init(&c->lock, NULL);
 	return c;
 }
@@ -89,10 +93,12 @@ void cache_free(struct cache *c)
 
 const struct cache_entry *cache_find(struct cache *c, const void *key, size_t key_bytes)
 {
-	uint64_t hash = key_hash(key, key_bytes);
+	uint64_t hash = key_hash(key, key_bytes), now_ns = c->ttl_ns ? clock_now_ns() : 0;
 
 	pthread_mutex_lock(&c->lock);
 	struct cache_entry *e = map_get(c->by_hash, hash);
+	if (e && e->stale_ns <= now_ns)
+		e = NULL;
 	if (e && (e->key_bytes != key_bytes || memcmp(e->key, key, key_bytes) != 0))
 		e = NULL;
 	if (e)
@@ -142,6 +148,7 @@ void cache_put(struct cache *c, const void *key, size_t key_bytes, const struct 
 
 	if (!e)
 		return;
+	e->stale_ns = c->ttl_ns ? clock_now_ns() + c->ttl_ns : UINT64_MAX;
 	pthread_mutex_lock(&c->lock);
 	if (e->bytes <= c->max_bytes / 4 && !map_put(c->by_hash, e->hash, e)) {
 		if (c->newest)

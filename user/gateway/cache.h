@@ -4,6 +4,7 @@
 #define TOLL_GATEWAY_CACHE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct cache;
 
@@ -15,7 +16,7 @@ struct cache_answer {
 	size_t body_bytes;
 };
 
-struct cache *cache_new(size_t max_bytes); /* NULL: no memory */
+struct cache *cache_new(size_t max_bytes, uint64_t ttl_ns); /* ttl 0: kept until others need the room. NULL: no memory */
 void cache_free(struct cache *c);
 
 struct cache_entry;

@@ -2,9 +2,11 @@
 #include "gateway/forward.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "record/tag.h"
 
 #define CACHED_BODY_MAX ((size_t)4 << 20)
@@ -21,7 +23,8 @@ struct forward {
 	struct buf copy; /* of the answer, for the cache */
 	const char *body;
 	size_t body_bytes;
-	unsigned attempts; /* that failed */
+	struct route_walk walk;
+	struct loop_timer timer; /* of the back-off before an attempt, or of the attempt's limit */
 	bool answering; /* an answer that is forwarded has begun to arrive */
 	bool head_sent;
 	bool full; /* waits for drained() */
@@ -38,6 +41,8 @@ static void forward_free(struct forward *f)
 	if (f->next)
 		f->next->prev = f->prev;
 	truth_log_add(&s->truth, &f->truth);
+	loop_timer_cancel(s->place.loop, &f->timer);
+	route_forget(&s->route, &f->walk);
 	buf_fini(&f->head);
 	buf_fini(&f->key);
 	buf_fini(&f->copy);
@@ -51,6 +56,11 @@ static void upstream_release(struct forward *f)
 	f->up = NULL;
 }
 
+static const char *authority(const struct forward *f)
+{
+	return route_current(&f->shared->route, &f->walk)->target->authority;
+}
+
 /* f may be gone after it. */
 static void answer_error(struct forward *f, unsigned status, const char *what, const char *why)
 {
@@ -58,8 +68,8 @@ static void answer_error(struct forward *f, unsigned status, const char *what, c
 	struct buf body = {0};
 
 	upstream_release(f);
-	int ret = buf_printf(&body, "{\"error\":{\"message\":\"upstream %s %s: %s\",\"type\":\"bad_gateway\"}}\n",
-			     f->shared->authority, what, why);
+	int ret = buf_printf(&body, "{\"error\":{\"message\":\"upstream %s %s: %s\",\"type\":\"bad_gateway\"}}\n", authority(f),
+			     what, why);
 	head.body_bytes = ret ? 0 : (int64_t)body.used;
 	http_answer(f->x, &head, body.data, ret ? 0 : body.used);
 	buf_fini(&body);
@@ -70,12 +80,20 @@ static void answer_error(struct forward *f, unsigned status, const char *what, c
 static void on_data(void *ctx);
 static void on_failed(void *ctx, enum upstream_failure failure, int code);
 
+static void on_timer(struct loop_timer *timer);
+
+static void timer_set(struct forward *f, uint64_t after_ns)
+{
+	f->timer = (struct loop_timer){.fire = on_timer, .ctx = f};
+	if (loop_timer_set(f->shared->place.loop, &f->timer, clock_now_ns() + after_ns))
+		answer_error(f, 503, "was not called", strerror(ENOMEM));
+}
+
 static void attempt_start(struct forward *f, bool fresh)
 {
 	static const struct upstream_callbacks callbacks = {.data = on_data, .failed = on_failed};
-	const struct upstream_request request = {
-		.head = f->head.data,
-		.head_bytes = f->head.used,
+	struct forward_shared *s = f->shared;
+	struct upstream_request request = {
 		.body = f->body,
 		.body_bytes = f->body_bytes,
 		.is_head = !strcmp(http_request_method(f->x), "HEAD"),
@@ -83,21 +101,45 @@ static void attempt_start(struct forward *f, bool fresh)
 	};
 
 	upstream_release(f);
+	loop_timer_cancel(s->place.loop, &f->timer);
 	f->truth.upstream_turns++;
-	int ret = upstream_start(f->shared->pool, &request, &callbacks, f, &f->up);
+	int ret = forward_head_build(f->x, authority(f), f->body_bytes, &f->head);
+	request.head = f->head.data;
+	request.head_bytes = f->head.used;
+	if (!ret)
+		ret = upstream_start(route_current(&s->route, &f->walk)->pool, &request, &callbacks, f, &f->up);
 	if (ret)
 		answer_error(f, 502, "cannot be called", strerror(-ret));
+	else if (s->route.attempt_ns)
+		timer_set(f, s->route.attempt_ns);
 }
 
-static bool may_retry(const struct forward *f)
+/* True: another attempt is on its way, now or after its back-off. */
+static bool attempt_again(struct forward *f, uint64_t retry_after_ns)
 {
-	return !f->answering && f->attempts < f->shared->retries;
+	uint64_t wait_ns;
+
+	if (f->answering || !route_next(&f->shared->route, &f->walk, retry_after_ns, clock_now_ns(), &wait_ns))
+		return false;
+	upstream_release(f);
+	if (wait_ns)
+		timer_set(f, wait_ns);
+	else
+		attempt_start(f, false);
+	return true;
 }
 
-static void retry(struct forward *f)
+static void on_timer(struct loop_timer *timer)
 {
-	f->attempts++;
-	attempt_start(f, false);
+	struct forward *f = timer->ctx;
+
+	if (!f->up) {
+		attempt_start(f, false);
+		return;
+	}
+	route_tell(&f->shared->route, &f->walk, false, clock_now_ns());
+	if (!attempt_again(f, 0))
+		answer_error(f, 504, "did not answer in time", strerror(ETIMEDOUT));
 }
 
 static void on_failed(void *ctx, enum upstream_failure failure, int code)
@@ -108,9 +150,13 @@ static void on_failed(void *ctx, enum upstream_failure failure, int code)
 	/* the upstream ended a kept connection just as the request went out: nothing was processed, so this is no retry */
 	if (failure == UPSTREAM_RESET && upstream_was_kept(f->up) && !upstream_answered(f->up)) {
 		attempt_start(f, true);
-	} else if (failure != UPSTREAM_MALFORMED && may_retry(f)) {
-		retry(f);
-	} else if (f->head_sent) {
+		return;
+	}
+	route_tell(&f->shared->route, &f->walk, false, clock_now_ns());
+	if (failure != UPSTREAM_MALFORMED && attempt_again(f, 0))
+		return;
+	loop_timer_cancel(f->shared->place.loop, &f->timer);
+	if (f->head_sent) {
 		upstream_release(f);
 		http_answer_break(f->x);
 	} else {
@@ -153,6 +199,20 @@ static void cache_keep(struct forward *f)
 		cache_put(f->shared->cache, f->key.data, f->key.used, &answer);
 }
 
+/* Whose client gets this piece: with the planted defect, one stream's piece in 32 goes into another's. */
+static struct http_exchange *receiver(struct forward *f)
+{
+	struct forward_shared *s = f->shared;
+
+	if (!(s->defects & GATEWAY_STREAM_CROSSTALK) || upstream_body_bytes(f->up) >= 0 || rng_below(&s->rng, 32))
+		return f->x;
+	for (struct forward *other = s->live; other; other = other->next)
+		if (other != f && other->x && other->up && other->head_sent && upstream_body_bytes(other->up) < 0 &&
+		    !upstream_complete(other->up))
+			return other->x;
+	return f->x;
+}
+
 /* What the last read brought goes out. f may be gone after it. */
 static void answer_go(struct forward *f)
 {
@@ -169,7 +229,7 @@ static void answer_go(struct forward *f)
 		f->truth.chunks++;
 		cache_copy(f, body);
 		if (!ret)
-			ret = http_answer_body(f->x, body->data, body->used, complete ? HTTP_MORE : 0, HTTP_NO_MARK);
+			ret = http_answer_body(receiver(f), body->data, body->used, complete ? HTTP_MORE : 0, HTTP_NO_MARK);
 		body->used = 0;
 	}
 	if (ret)
@@ -190,14 +250,24 @@ static bool is_retried(unsigned status)
 	return status >= 500 || status == 429;
 }
 
+/* In whole seconds; a date (RFC 9110 knows both) reads as none. */
+static uint64_t retry_after_ns(const struct upstream_turn *up)
+{
+	const char *fields = upstream_fields(up), *at = fields ? strcasestr(fields, "retry-after:") : NULL;
+
+	return at ? strtoull(at + strlen("retry-after:"), NULL, 10) * NS_PER_S : 0;
+}
+
 static void on_data(void *ctx)
 {
 	struct forward *f = ctx;
 	enum gateway_side side = f->answering ? GATEWAY_CHUNK : GATEWAY_RESPONSE;
 
-	if (is_retried(upstream_status(f->up)) && may_retry(f)) {
-		retry(f);
-		return;
+	if (!f->answering) {
+		route_tell(&f->shared->route, &f->walk, upstream_status(f->up) < 500, clock_now_ns());
+		if (is_retried(upstream_status(f->up)) && attempt_again(f, retry_after_ns(f->up)))
+			return;
+		loop_timer_cancel(f->shared->place.loop, &f->timer);
 	}
 	f->answering = true;
 	/* a read that brings only the end of the answer is no chunk */
@@ -229,15 +299,52 @@ static bool answer_cached(struct forward *f)
 	return true;
 }
 
+/* An answer without any upstream. f may be gone after it. */
+static void answer_own(struct forward *f, unsigned status, const char *why, uint64_t retry_after_s)
+{
+	char body[200], fields[48] = "";
+	struct http_head head = {.status = status, .content_type = "application/json", .fields = fields};
+
+	if (retry_after_s)
+		snprintf(fields, sizeof(fields), "Retry-After: %llu\r\n", (unsigned long long)retry_after_s);
+	head.body_bytes = snprintf(body, sizeof(body), "{\"error\":{\"message\":\"%s\",\"type\":\"%s\"}}\n", why,
+				   status == 429   ? "rate_limit_exceeded"
+				   : status == 401 ? "invalid_api_key"
+						   : "overloaded");
+	http_answer(f->x, &head, body, (size_t)head.body_bytes);
+}
+
+/* True: it may not call, or not now, and has been told so. */
+static bool refused(struct forward *f)
+{
+	struct limiter *limiter = f->shared->limiter;
+	uint64_t wait_ns = 0;
+
+	if (!limiter || !strcmp(http_request_method(f->x), "GET"))
+		return false;
+	switch (limiter_take(limiter, http_request_field(f->x, "authorization"), clock_now_ns(), &wait_ns)) {
+	case LIMITER_GO:
+		return false;
+	case LIMITER_UNKNOWN:
+		answer_own(f, 401, "this API key is not known", 0);
+		return true;
+	case LIMITER_WAIT:
+		answer_own(f, 429, "this API key's rate limit is reached", (wait_ns + NS_PER_S - 1) / NS_PER_S);
+		return true;
+	}
+	return false;
+}
+
 static void request_go(struct forward *f)
 {
+	uint64_t wait_ns;
+
 	if (answer_cached(f))
 		return;
-	int ret = forward_head_build(f->x, f->shared->authority, f->body_bytes, &f->head);
-	if (ret)
-		answer_error(f, 500, "was not called", strerror(-ret));
-	else
+	if (route_next(&f->shared->route, &f->walk, 0, clock_now_ns(), &wait_ns))
 		attempt_start(f, f->plants.resolved);
+	else
+		answer_own(f, 503, "no upstream is available: every breaker is open", 1);
 }
 
 static void plants_done(struct plant_run *run, uint64_t wall_ns, uint64_t cpu_ns)
@@ -276,7 +383,7 @@ void forward_request(void *ctx, struct http_exchange *x)
 		f->truth.tag = f->body ? tag_find(f->body, f->body_bytes) : 0;
 	f->plants = (struct plant_run){
 		.place = &s->place, .truth = &f->truth, .chance = rng_u64(&s->rng), .done = plants_done, .ctx = f};
-	if (!plant_run_start(&f->plants, GATEWAY_REQUEST))
+	if (!refused(f) && !plant_run_start(&f->plants, GATEWAY_REQUEST))
 		request_go(f);
 }
 
@@ -290,6 +397,7 @@ void forward_done(void *ctx, struct http_exchange *x, enum http_end end)
 		return;
 	f->x = NULL;
 	upstream_release(f);
+	loop_timer_cancel(f->shared->place.loop, &f->timer);
 	if (plant_run_cancel(&f->plants))
 		forward_free(f);
 }

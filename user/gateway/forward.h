@@ -5,18 +5,19 @@
 
 #include "base/rng.h"
 #include "gateway/cache.h"
+#include "gateway/limiter.h"
 #include "gateway/plant_run.h"
+#include "gateway/route.h"
 #include "gateway/truth_log.h"
-#include "gateway/upstream.h"
 #include "http/server.h"
 
 struct forward;
 
 /* What the requests of one worker share; only its thread touches it (the cache has a lock of its own). */
 struct forward_shared {
-	unsigned retries;
-	const char *authority; /* of the upstream */
-	struct upstream_pool *pool;
+	struct route route;
+	struct limiter *limiter; /* NULL: everybody may call */
+	unsigned defects; /* enum gateway_defect */
 	struct cache *cache; /* NULL: off */
 	struct plant_place place;
 	struct truth_log truth;

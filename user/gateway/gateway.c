@@ -22,7 +22,10 @@
 struct gateway {
 	const struct gateway_config *config;
 	struct http_listener *listener;
-	struct upstream_target target;
+	struct upstream_target target[GATEWAY_UPSTREAMS_MAX];
+	struct breaker breaker[GATEWAY_UPSTREAMS_MAX];
+	unsigned upstreams;
+	struct limiter limiter;
 	struct cache *cache;
 	int truth_fd;
 	struct cpu_quota quota;
@@ -96,6 +99,28 @@ static void plants_close(struct plant_place *place)
 	plant_tools_close(&place->helper_tools);
 }
 
+static int route_open(struct worker *w, struct gateway *g, uint64_t index)
+{
+	struct route *r = &w->shared.route;
+	int ret = 0;
+
+	r->retries = g->config->retries;
+	r->backoff_ns = g->config->backoff_ns;
+	r->attempt_ns = g->config->attempt_ns;
+	r->unlimited = g->config->defects & GATEWAY_UNLIMITED_RETRIES;
+	rng_init(&r->rng, 2, index);
+	for (; r->count < g->upstreams && !ret; r->count += !ret) {
+		struct route_upstream *u = &r->at[r->count];
+
+		u->target = &g->target[r->count];
+		u->breaker = &g->breaker[r->count];
+		ret = upstream_pool_new(&u->pool, w->loop, u->target);
+		if (!ret && (g->config->defects & GATEWAY_POOL_LEAK))
+			upstream_pool_set_leaking(u->pool);
+	}
+	return ret;
+}
+
 static int worker_open(struct worker *w, struct gateway *g, unsigned index, struct err *err)
 {
 	const struct http_server_config server = {
@@ -109,11 +134,11 @@ static int worker_open(struct worker *w, struct gateway *g, unsigned index, stru
 	if (ret)
 		return ret;
 	truth_log_init(&w->shared.truth, g->truth_fd, w->loop);
-	w->shared.retries = g->config->retries;
-	w->shared.authority = g->target.authority;
+	w->shared.limiter = g->config->keys ? &g->limiter : NULL;
+	w->shared.defects = g->config->defects;
 	w->shared.cache = g->cache;
 	rng_init(&w->shared.rng, 1, index);
-	ret = upstream_pool_new(&w->shared.pool, w->loop, &g->target);
+	ret = route_open(w, g, index);
 	if (ret)
 		return ret;
 	ret = plants_open(w, index, err);
@@ -145,7 +170,8 @@ static void worker_close(struct worker *w)
 		pthread_join(w->helper, NULL);
 	}
 	forward_free_all(&w->shared);
-	upstream_pool_free(w->shared.pool);
+	for (unsigned i = 0; i < w->shared.route.count; i++)
+		upstream_pool_free(w->shared.route.at[i].pool);
 	truth_log_fini(&w->shared.truth);
 	mailbox_close(&w->box);
 	mailbox_close(&w->helper_box);
@@ -177,6 +203,37 @@ static int quota_open(struct gateway *g, struct err *err)
 	return 0;
 }
 
+/* A label ("a=") is the operator's word for it: nothing here needs it. */
+static const char *url_of(const char *word)
+{
+	const char *equals = strchr(word, '='), *colon = strchr(word, ':');
+
+	return equals && colon && equals < colon ? equals + 1 : word;
+}
+
+static int upstreams_open(struct gateway *g, struct err *err)
+{
+	const struct gateway_config *config = g->config;
+	unsigned failures = config->defects & GATEWAY_BREAKER_NEVER_OPENS ? 0 : config->breaker_failures;
+	char word[512];
+
+	for (const char *at = config->upstream;; at++) {
+		size_t n = strcspn(at, ",");
+		int ret;
+
+		snprintf(word, sizeof(word), "%.*s", (int)(n < sizeof(word) ? n : sizeof(word) - 1), at);
+		if (g->upstreams == GATEWAY_UPSTREAMS_MAX)
+			return err_set(err, -E2BIG, "--upstream: more than %d upstreams", GATEWAY_UPSTREAMS_MAX);
+		ret = upstream_target_open(&g->target[g->upstreams], url_of(word), config->upstream_insecure, err);
+		if (ret)
+			return ret;
+		breaker_init(&g->breaker[g->upstreams++], failures, config->breaker_open_ns);
+		at += n;
+		if (!*at)
+			return 0;
+	}
+}
+
 static int gateway_open(struct gateway *g, const struct gateway_config *config, struct err *err)
 {
 	const struct http_listen_config listen = {
@@ -184,7 +241,9 @@ static int gateway_open(struct gateway *g, const struct gateway_config *config, 
 
 	*g = (struct gateway){.config = config, .truth_fd = -1};
 	directory_choose(g);
-	int ret = upstream_target_open(&g->target, config->upstream, config->upstream_insecure, err);
+	int ret = upstreams_open(g, err);
+	if (!ret && config->keys)
+		ret = limiter_init(&g->limiter, config->keys, config->defects & GATEWAY_UNFAIR_LIMITER, err);
 	if (ret)
 		return ret;
 	if (config->truth_path) {
@@ -195,7 +254,7 @@ static int gateway_open(struct gateway *g, const struct gateway_config *config, 
 		}
 	}
 	if (config->cache) {
-		g->cache = cache_new(CACHE_BYTES);
+		g->cache = cache_new(config->cache_bytes ? config->cache_bytes : CACHE_BYTES, config->cache_ttl_ns);
 		if (!g->cache)
 			return err_set(err, -ENOMEM, "out of memory for the gateway's cache");
 	}
@@ -209,7 +268,11 @@ static void gateway_close(struct gateway *g)
 	cache_free(g->cache);
 	if (g->truth_fd >= 0)
 		close(g->truth_fd);
-	upstream_target_close(&g->target);
+	limiter_fini(&g->limiter);
+	for (unsigned i = 0; i < g->upstreams; i++) {
+		breaker_fini(&g->breaker[i]);
+		upstream_target_close(&g->target[i]);
+	}
 }
 
 /* Signals are the calling thread's: it sleeps, the workers do not. */

@@ -65,18 +65,41 @@ struct gateway_truth {
 	uint64_t tag; /* request id from the prompt, 0 = none */
 	uint64_t side_ns[GATEWAY_SIDES]; /* wall time around the plants of the side, summed */
 	uint64_t side_cpu_ns[GATEWAY_SIDES];
-	uint64_t plant_ns[GATEWAY_PLANTS_MAX]; /* of each plant, what lies in its cause; 0: the request did not carry it */
+	uint64_t plant_ns[GATEWAY_PLANTS_MAX]; /* of each plant, what lies in its cause */
+	uint32_t carried; /* bit: the plant of this index */
 	uint32_t chunks;
 	uint32_t upstream_turns;
+	uint32_t reserved;
 };
+
+#define GATEWAY_UPSTREAMS_MAX 8
+
+/* Defects that load tests should find. */
+enum gateway_defect {
+	GATEWAY_BREAKER_NEVER_OPENS = 1,
+	GATEWAY_UNLIMITED_RETRIES = 2, /* at once, for ever, whatever Retry-After says */
+	GATEWAY_UNFAIR_LIMITER = 4, /* one bucket for all keys */
+	GATEWAY_STREAM_CROSSTALK = 8, /* now and then a piece of one stream goes into another */
+	GATEWAY_POOL_LEAK = 16, /* every eighth upstream connection is neither used again nor closed */
+};
+/* "pool_leak,unfair_limiter", "none". Err names the word and what is possible. */
+int gateway_defects_parse(const char *text, unsigned *out, struct err *err);
 
 struct gateway_config {
 	const char *listen; /* "127.0.0.1:8080" */
-	const char *upstream; /* "http://127.0.0.1:9000" */
+	const char *upstream; /* "http://127.0.0.1:9000", or several in order of priority: "a=http://...,b=http://..." */
 	unsigned threads; /* worker threads, each with its own epoll; 0: 1 */
 	struct gateway_plants plants;
-	unsigned retries; /* attempts after a 5xx, 429, reset or refused connect (0: none) */
+	unsigned retries; /* rounds of attempts after a 5xx, 429, reset or refused connect (0: none) */
+	uint64_t backoff_ns; /* before the first of them, doubled before each later one */
+	uint64_t attempt_ns; /* an attempt without an answer is given up after it; 0: never */
+	unsigned breaker_failures; /* in a row that open an upstream's breaker; 0: no breaker */
+	uint64_t breaker_open_ns;
+	const char *keys; /* "KEY=RATE,KEY": only these may call, each at most at its rate; NULL: everybody */
 	bool cache; /* answers an equal request body from memory */
+	uint64_t cache_bytes; /* 0: 64 MiB */
+	uint64_t cache_ttl_ns; /* 0: until others need the room */
+	unsigned defects; /* enum gateway_defect */
 	unsigned backlog; /* listen backlog; 0: default 1024 */
 	const char *tls_cert, *tls_key; /* inbound TLS */
 	bool upstream_insecure; /* https:// upstream without checking its certificate */

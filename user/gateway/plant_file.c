@@ -9,7 +9,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "gateway/plant_tool.h"
 
 struct plant_file {
@@ -74,6 +73,7 @@ static int open_fsync(const struct gateway_plant *p, const struct plant_site *si
 static uint64_t run_fsync(void *ctx, const struct gateway_plant *p)
 {
 	struct plant_file *f = ctx;
+	struct plant_watch watch;
 	size_t done = 0;
 
 	(void)p;
@@ -83,11 +83,8 @@ static uint64_t run_fsync(void *ctx, const struct gateway_plant *p)
 			return 0; /* a full disk: nothing was planted */
 		done += (size_t)n;
 	}
-	uint64_t began_ns = clock_now_ns(), cpu_ns = clock_thread_cpu_ns();
-	if (fsync(f->fd))
-		return 0;
-	cpu_ns = clock_thread_cpu_ns() - cpu_ns;
-	return clock_now_ns() - began_ns - cpu_ns;
+	plant_watch_start(&watch);
+	return fsync(f->fd) ? 0 : plant_watch_blocked_ns(&watch);
 }
 const struct plant_tool plant_fsync = {open_fsync, run_fsync, close_written};
 
@@ -144,13 +141,13 @@ static uint64_t run_file_faults(void *ctx, const struct gateway_plant *p)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	struct plant_file *f = ctx;
+	struct plant_watch watch;
 
 	madvise(f->data, f->bytes, MADV_DONTNEED); /* the page cache lets go only of pages that nobody maps */
 	posix_fadvise(f->fd, 0, 0, POSIX_FADV_DONTNEED);
-	uint64_t began_ns = clock_now_ns(), cpu_ns = clock_thread_cpu_ns();
+	plant_watch_start(&watch);
 	for (uint64_t i = 0; i < p->amount; i++)
 		(void)*(volatile char *)(f->data + i * page);
-	cpu_ns = clock_thread_cpu_ns() - cpu_ns;
-	return clock_now_ns() - began_ns - cpu_ns;
+	return plant_watch_blocked_ns(&watch);
 }
 const struct plant_tool plant_file_faults = {open_file_faults, run_file_faults, close_mapped};

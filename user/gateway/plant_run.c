@@ -15,8 +15,10 @@ static const struct gateway_plant *plant_next(struct plant_run *run)
 
 	while (run->next < plants->count) {
 		run->now = run->next++;
-		if (is_carried(run, &plants->plant[run->now]))
-			return &plants->plant[run->now];
+		if (!is_carried(run, &plants->plant[run->now]))
+			continue;
+		run->truth->carried |= 1u << run->now;
+		return &plants->plant[run->now];
 	}
 	return NULL;
 }

@@ -38,6 +38,13 @@ void plant_tools_close(struct plant_tools *t); /* zero-initialised: nothing */
 /* NULL: the kind waits in the event loop and is not run by a tool. */
 const struct plant_tool *plant_tool_of(enum gateway_plant_kind kind);
 
+/* How long the calling thread was neither on a CPU nor waiting for one, by the kernel's account of it. */
+struct plant_watch {
+	uint64_t wall_ns, cpu_ns, delay_ns;
+};
+void plant_watch_start(struct plant_watch *w);
+uint64_t plant_watch_blocked_ns(const struct plant_watch *w);
+
 /* Burns CPU in user mode. */
 void plant_burn_cpu(uint64_t amount_ns);
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Plants that keep a CPU busy: in user mode, in system calls, in the allocator, with first touches of memory. */
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -8,7 +10,7 @@
 #include "base/clock.h"
 #include "gateway/plant_tool.h"
 
-#define RANDOM_BYTES 1024 /* a µs or two of work in the kernel that nothing blocks */
+#define RANDOM_BYTES 4096 /* some µs of work in the kernel that nothing blocks: what else a call costs is small beside it */
 #define BURN_STEP_NS (20 * NS_PER_US)
 #define THROTTLED_NS (500 * NS_PER_US)
 #define HELD_MAX 64 /* blocks held at once, so that not every malloc() gets back what was just freed */
@@ -23,6 +25,36 @@ void plant_burn_cpu(uint64_t amount_ns)
 		while (clock_now_ns() < look_ns)
 			;
 	}
+}
+
+/* The kernel's own count for this thread: ns on a CPU, ns that it waited for one, times that it got one. 0: it keeps none. */
+static uint64_t run_delay_ns(void)
+{
+	unsigned long long delay_ns = 0;
+	char text[96] = "";
+
+	int fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	if (read(fd, text, sizeof(text) - 1) < 0 || sscanf(text, "%*u %llu", &delay_ns) != 1)
+		delay_ns = 0;
+	close(fd);
+	return delay_ns;
+}
+
+void plant_watch_start(struct plant_watch *w)
+{
+	w->delay_ns = run_delay_ns();
+	w->cpu_ns = clock_thread_cpu_ns();
+	w->wall_ns = clock_now_ns();
+}
+
+uint64_t plant_watch_blocked_ns(const struct plant_watch *w)
+{
+	uint64_t wall_ns = clock_now_ns() - w->wall_ns, cpu_ns = clock_thread_cpu_ns() - w->cpu_ns,
+		 delay_ns = run_delay_ns() - w->delay_ns;
+
+	return wall_ns > cpu_ns + delay_ns ? wall_ns - cpu_ns - delay_ns : 0;
 }
 
 static uint64_t run_cpu(void *ctx, const struct gateway_plant *p)

@@ -13,6 +13,7 @@
 
 #define READ_BYTES ((size_t)64 << 10)
 #define IDLE_MAX 1024
+#define LEAK_EVERY 8
 
 /* A connection, which is also its one turn. */
 struct upstream_turn {
@@ -27,7 +28,7 @@ struct upstream_turn {
 	void *ctx;
 	struct upstream_answer answer;
 	size_t sent; /* of head and body together */
-	bool connecting, kept, busy, closing;
+	bool connecting, kept, busy, closing, leaked;
 	bool readable; /* the socket may hold unread data: epoll is edge-triggered and tells once */
 	bool hung_up; /* the peer has ended its side, or the socket is in error */
 	bool paused, pumping;
@@ -42,6 +43,8 @@ struct upstream_pool {
 	struct upstream_turn *idle; /* the one used last comes first */
 	unsigned idles;
 	struct upstream_turn *all;
+	bool leaking;
+	unsigned ended; /* connections that could be kept, for the leak */
 	char scratch[READ_BYTES];
 };
 
@@ -241,7 +244,7 @@ static void on_ready(struct loop_watch *w, uint32_t events)
 {
 	struct upstream_turn *t = w->ctx;
 
-	if (t->closing)
+	if (t->closing || t->leaked)
 		return;
 	if (!t->busy) {
 		idle_ready(t);
@@ -377,6 +380,9 @@ void upstream_end(struct upstream_turn *t)
 
 	t->busy = false;
 	loop_task_cancel(t->pool->loop, &t->task);
+	t->leaked = keep && t->pool->leaking && t->pool->ended++ % LEAK_EVERY == 0;
+	if (t->leaked)
+		return;
 	if (keep)
 		idle_add(t);
 	else
@@ -393,6 +399,11 @@ int upstream_pool_new(struct upstream_pool **out, struct loop *loop, const struc
 	p->target = target;
 	*out = p;
 	return 0;
+}
+
+void upstream_pool_set_leaking(struct upstream_pool *p)
+{
+	p->leaking = true;
 }
 
 void upstream_pool_free(struct upstream_pool *p)

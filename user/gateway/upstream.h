@@ -31,6 +31,8 @@ void upstream_target_close(struct upstream_target *t);
 
 struct upstream_pool;
 int upstream_pool_new(struct upstream_pool **out, struct loop *loop, const struct upstream_target *target);
+/* Planted: every eighth connection that could be kept is lost, neither used again nor closed. */
+void upstream_pool_set_leaking(struct upstream_pool *p);
 void upstream_pool_free(struct upstream_pool *p); /* all turns have ended */
 
 enum upstream_failure {

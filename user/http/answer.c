@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "http/conn.h"
@@ -325,6 +326,14 @@ bool http_answer_full(const struct http_exchange *x)
 
 void http_answer_break(struct http_exchange *x)
 {
+	conn_break(x);
+}
+
+void http_answer_reset(struct http_exchange *x)
+{
+	const struct linger none = {.l_onoff = 1, .l_linger = 0};
+
+	setsockopt(x->stream.fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
 	conn_break(x);
 }
 

@@ -137,5 +137,7 @@ int http_answer_end(struct http_exchange *x);
 bool http_answer_full(const struct http_exchange *x);
 /* Breaks the connection off in the middle of an answer (a faulty upstream, a dead one behind a gateway); done() follows from the loop. */
 void http_answer_break(struct http_exchange *x);
+/* The same with a reset: the peer's read fails instead of ending. */
+void http_answer_reset(struct http_exchange *x);
 
 #endif

@@ -6,12 +6,15 @@
 #include "provider/job.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "provider/ask.h"
+#include "provider/faults.h"
 #include "provider/text.h"
 
 #define EVENTS_BATCH 64
@@ -30,9 +33,11 @@ struct job {
 	struct loop_timer timer;
 	enum job_step step;
 	unsigned status;
+	const char *fields; /* of the head; NULL: none. Set only where the answer is given at once */
 	uint64_t due_ns; /* of the next step */
 	uint64_t planned_hold_ns;
 	struct ask ask;
+	struct faults_effect fault;
 	struct text_answer answer;
 	struct buf body; /* plain: made before the hold, so that the write comes at once */
 	uint32_t token; /* next one of a stream */
@@ -122,7 +127,18 @@ static void job_wait(struct job *j, uint64_t due_ns)
 
 static struct http_head plain_head(const struct job *j)
 {
-	return (struct http_head){.status = j->status, .content_type = "application/json", .body_bytes = (int64_t)j->body.used};
+	return (struct http_head){.status = j->status,
+				  .content_type = "application/json",
+				  .fields = j->fields,
+				  .body_bytes = (int64_t)j->body.used};
+}
+
+/* The head promises the whole body. */
+static void plain_truncated(struct job *j, size_t half)
+{
+	struct http_head head = plain_head(j);
+	if (!http_answer_head(j->x, &head, HTTP_MORE) && !http_answer_body(j->x, j->body.data, half, 0, HTTP_NO_MARK))
+		http_answer_break(j->x);
 }
 
 /* Only a pause takes an answer apart; without one it is a single write. The exchange may be gone after the last call of each. */
@@ -131,6 +147,10 @@ static void plain_step(struct job *j)
 	const struct plan_provider *plan = j->worker->behaviour->plan;
 	struct http_head head = plain_head(j);
 	size_t half = j->body.used / 2;
+	if (j->fault.truncate) {
+		plain_truncated(j, half);
+		return;
+	}
 	if (j->step == JOB_HEAD && !plan->head_pause_ns && !plan->pause_ns) {
 		http_answer(j->x, &head, j->body.data, j->body.used);
 		return;
@@ -202,15 +222,31 @@ static uint64_t stream_next_due(struct job *j)
 {
 	const struct behaviour *b = j->worker->behaviour;
 	uint64_t gap_ns = b->inter_token ? distribution_draw(b->inter_token, &j->worker->rng) : 0;
+	gap_ns += j->fault.token_delay_ns;
 	if (j->token + 1 == (j->answer.tokens + 1) / 2)
 		gap_ns += b->plan->pause_ns;
 	return j->due_ns + gap_ns;
+}
+
+/* Half of the tokens are out: the stream ends here without its end, or goes on with what is no event. */
+static bool stream_breaks(struct job *j)
+{
+	static const char garbage[] = "data: {\"choices\":[{\"delta\":{\"content\":\"\0\xff\xfe\n\n\r\nnot: an event\0\n\n";
+	if ((!j->fault.truncate && !j->fault.malformed) || j->token < j->answer.tokens / 2)
+		return false;
+	if (j->fault.truncate)
+		http_answer_break(j->x);
+	else if (!http_answer_body(j->x, garbage, sizeof(garbage) - 1, HTTP_MORE, HTTP_NO_MARK))
+		http_answer_end(j->x);
+	return true;
 }
 
 /* Sends the tokens that are due; those that are due together leave in one write. */
 static void stream_tokens(struct job *j)
 {
 	for (unsigned budget = TOKENS_PER_TURN; budget; budget--) {
+		if (stream_breaks(j))
+			return;
 		bool last = j->token + 1 == j->answer.tokens;
 		uint64_t next_ns = last ? 0 : stream_next_due(j);
 		bool more = last || (budget > 1 && next_ns <= clock_now_ns());
@@ -296,12 +332,16 @@ static uint64_t hold_draw(struct worker *w, const struct ask *ask)
 static int job_prepare(struct job *j)
 {
 	struct worker *w = j->worker;
-	j->planned_hold_ns = hold_draw(w, &j->ask);
+	j->planned_hold_ns = hold_draw(w, &j->ask) + j->fault.start_delay_ns;
 	j->answer = (struct text_answer){.id = j->ask.tag ? j->ask.tag : ++w->answers,
 					 .created_s = (uint64_t)time(NULL),
 					 .tokens = tokens_of(&j->ask, w->behaviour->plan)};
-	if (!j->ask.stream)
-		return text_plain(&j->body, &j->ask, &j->answer);
+	if (!j->ask.stream) {
+		int made = text_plain(&j->body, &j->ask, &j->answer);
+		if (j->fault.malformed)
+			j->body.used /= 2; /* half a JSON document, of the length that it says */
+		return made;
+	}
 	j->event = malloc(EVENTS_BATCH * sizeof(*j->event));
 	return j->event ? 0 : -ENOMEM;
 }
@@ -316,6 +356,30 @@ static void job_refuse(struct job *j, unsigned status, const char *why)
 	}
 	struct http_head head = plain_head(j);
 	http_answer(j->x, &head, j->body.data, j->body.used);
+}
+
+/* Whole seconds, as RFC 9110 wants it: rounded up, so that who obeys it does not come too early. */
+static void job_refuse_for_now(struct job *j)
+{
+	char fields[48] = "";
+	if (j->fault.retry_after_ns)
+		snprintf(fields, sizeof(fields), "Retry-After: %" PRIu64 "\r\n",
+			 (j->fault.retry_after_ns + NS_PER_S - 1) / NS_PER_S);
+	j->fields = fields;
+	job_refuse(j, j->fault.status, j->fault.status == 429 ? "rate limit reached" : "the model is not available");
+}
+
+/* False: the request went on as if nothing were wrong. */
+static bool job_struck(struct job *j)
+{
+	if (j->ask.kind == ASK_HEALTH)
+		return false;
+	faults_draw(j->worker->faults, &j->worker->rng, clock_now_ns(), &j->fault);
+	if (j->fault.reset)
+		http_answer_reset(j->x);
+	else if (j->fault.status)
+		job_refuse_for_now(j);
+	return j->fault.reset || j->fault.status || j->fault.hang; /* a hang ends when the client leaves */
 }
 
 static void job_begin(struct job *j)
@@ -349,7 +413,7 @@ static void job_request(void *ctx, struct http_exchange *x)
 	http_request_drop(x); /* thousands of these wait at once */
 	if (refused)
 		job_refuse(j, refused, why);
-	else
+	else if (!job_struck(j))
 		job_begin(j);
 }
 

@@ -10,6 +10,7 @@
 #include "http/server.h"
 #include "provider/arrivals.h"
 #include "provider/distribution.h"
+#include "provider/faults.h"
 #include "scenario/plan.h"
 
 /* How all threads answer: parsed once, then only read. */
@@ -25,6 +26,7 @@ struct behaviour {
 struct worker {
 	struct loop *loop;
 	const struct behaviour *behaviour;
+	struct faults *faults; /* of all threads */
 	struct arrivals arrivals;
 	struct rng rng;
 	struct buf text; /* scratch for what is being said */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -28,6 +29,7 @@ struct thread {
 struct provider {
 	const struct provider_config *config;
 	struct behaviour behaviour;
+	struct faults faults;
 	struct http_listener *listener;
 	struct thread *thread;
 	unsigned threads;
@@ -72,6 +74,7 @@ static int thread_init(struct provider *p, unsigned i)
 	if (p->config->exact_hold)
 		loop_set_exact(w->loop, SPIN_MAX_NS);
 	w->behaviour = &p->behaviour;
+	w->faults = &p->faults;
 	w->answers = (uint64_t)i << 48; /* ids of the threads' answers do not meet */
 	rng_init(&w->rng, p->config->seed, i);
 	arrivals_init(&w->arrivals, w->loop, p->config->log_fd, &p->config->sink);
@@ -156,10 +159,24 @@ static void raise_file_limit(void)
 	}
 }
 
-static void wait_for_stop(const volatile int *stop)
+/* The run's time 0 comes as eight bytes; without a descriptor it is now. */
+static bool start_read(struct provider *p)
 {
-	while (!*stop)
+	uint64_t start_ns = clock_now_ns();
+	if (p->config->start_fd >= 0 && read(p->config->start_fd, &start_ns, sizeof(start_ns)) != (ssize_t)sizeof(start_ns))
+		return false;
+	faults_start(&p->faults, start_ns);
+	return true;
+}
+
+static void wait_for_stop(struct provider *p)
+{
+	const volatile int *stop = p->config->stop;
+	bool started = false;
+	while (!*stop) {
+		started = started || start_read(p);
 		clock_sleep_until(clock_now_ns() + STOP_POLL_NS, stop);
+	}
 }
 
 static int provider_open(struct provider *p, struct err *err)
@@ -185,7 +202,7 @@ static int provider_serve(struct provider *p, struct err *err)
 		return err_set(err, ret, "cannot start the provider's threads: %s", strerror(-ret));
 	if (p->config->listening)
 		p->config->listening(p->config->ctx, http_listener_port(p->listener));
-	wait_for_stop(p->config->stop);
+	wait_for_stop(p);
 	return 0;
 }
 
@@ -193,6 +210,7 @@ int provider_run(const struct provider_config *config, struct err *err)
 {
 	struct provider p = {.config = config};
 	uint64_t lost = 0;
+	faults_init(&p.faults, &config->behaviour);
 	int ret = provider_open(&p, err);
 	if (!ret)
 		ret = provider_serve(&p, err);
@@ -203,5 +221,6 @@ int provider_run(const struct provider_config *config, struct err *err)
 		log_line(LOG_WARN, "the arrival log lost %" PRIu64 " records: its reader was gone or too slow", lost);
 	http_listener_close(p.listener);
 	behaviour_fini(&p.behaviour);
+	faults_fini(&p.faults);
 	return ret;
 }

@@ -22,6 +22,7 @@ struct provider_config {
 	uint64_t seed;
 	uint32_t upstream_index;
 	bool exact_hold; /* spin for the last microseconds of a hold (takes CPU that the gateway may want) */
+	int start_fd; /* non-blocking: gives the run's time 0 (uint64_t, CLOCK_MONOTONIC ns), faults wait for it; -1: it is when we listen */
 	int log_fd; /* arrival log (see below); -1: none */
 	struct record_sink sink; /* in-process use (tests): called from provider threads; all NULL: none */
 	const volatile int *stop; /* becomes true: stop accepting, finish, return */

@@ -61,7 +61,7 @@ struct record_request {
 	uint64_t inter_token_max_ns; /* longest gap between two events with tokens */
 	uint16_t checks_passed; /* bit i: check i of the class */
 	uint16_t checks_failed;
-	uint32_t reserved0;
+	uint32_t tenant; /* index into the plan's tenants + 1; 0: it has none */
 };
 
 /* A turn as the provider saw it. */

@@ -118,7 +118,7 @@ static void build_warmup(struct build *b)
 /* Parts of the result that no run of this version can have. */
 static void build_not_yet(struct build *b)
 {
-	static const char *const paths[] = {"leak", "tenants"};
+	static const char *const paths[] = {"leak"};
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
 		build_absent(b, "", paths[i], "toll does not measure this yet");
@@ -139,9 +139,11 @@ json_t *report_build(const struct report_input *in)
 	build_warmup(&b);
 	build_classes(&b);
 	build_stages(&b);
+	build_tenants(&b);
 	build_blocks(&b);
 	build_upstreams(&b);
 	build_sockets(&b);
+	build_resilience(&b);
 	build_planted(&b);
 	build_compositions(&b);
 	build_findings(&b);

@@ -64,6 +64,10 @@ void build_mixes(const struct attribution_set *a, struct cause_mix *typical, str
 /* build_findings.c */
 void build_findings(struct build *b);
 
+/* build_peers.c */
+void build_tenants(struct build *b);
+void build_resilience(struct build *b);
+
 /* build_details.c */
 /* "127.0.0.1:9000", "[::1]:9000" */
 void build_address(const uint8_t addr[16], uint16_t port, char *out, size_t size);

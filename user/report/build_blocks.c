@@ -67,20 +67,34 @@ static void put_hists(struct build *b, json_t *object, const char *key, const st
 	}
 }
 
-static void put_phases(struct build *b, json_t *object, const struct block *at, unsigned n)
-{
-	json_t *phases = build_object(b, object, "phase_sum_ns");
+_Static_assert(sizeof(struct block) % sizeof(uint64_t) == 0, "columns are walked in steps of whole blocks");
 
-	for (unsigned phase = 0; phase < PHASES; phase++) {
+static const char *cause_of(unsigned k)
+{
+	return cause_name((enum cause)k);
+}
+
+static const char *phase_of(unsigned k)
+{
+	return phase_name((enum phase)k);
+}
+
+/* sums: of block 0; parts without any time in any block are left out. */
+static void put_parts(struct build *b, json_t *parts, const uint64_t *sums, unsigned kinds, unsigned blocks,
+		      const char *(*name)(unsigned))
+{
+	const size_t stride = sizeof(struct block) / sizeof(*sums);
+
+	for (unsigned kind = 0; kind < kinds; kind++) {
 		uint64_t sum_ns = 0;
 
-		for (unsigned i = 0; i < n; i++)
-			sum_ns += at[i].phase_sum_ns[phase];
+		for (unsigned i = 0; i < blocks; i++)
+			sum_ns += sums[i * stride + kind];
 		if (!sum_ns)
 			continue;
-		json_t *column = build_array(b, phases, phase_name((enum phase)phase));
-		for (unsigned i = 0; i < n; i++)
-			build_append(b, column, build_u64(at[i].phase_sum_ns[phase]));
+		json_t *column = build_array(b, parts, name(kind));
+		for (unsigned i = 0; i < blocks; i++)
+			build_append(b, column, build_u64(sums[i * stride + kind]));
 	}
 }
 
@@ -106,7 +120,9 @@ void build_blocks(struct build *b)
 	if (!build_no_probes(b->in)) {
 		put_u64(b, object, "joined", at, n, joined_of);
 		put_hists(b, object, "toll", at, n, toll_of);
-		put_phases(b, object, at, n);
+		put_parts(b, build_object(b, object, "phase_sum_ns"), at[0].phase_sum_ns, PHASES, n, phase_of);
+		if (b->in->total.attribution->causes)
+			put_parts(b, build_object(b, object, "cause_sum_ns"), at[0].cause_sum_ns, CAUSES, n, cause_of);
 	}
 	if (blocks_has_cpu(blocks))
 		put_u64(b, object, "gateway_cpu_ns", at, n, cpu_of);

@@ -23,10 +23,13 @@ void build_address(const uint8_t addr[16], uint16_t port, char *out, size_t size
 }
 
 /* A provider of ours by its index, others by address; a second address of one provider by both. */
-static void peer_name(const json_t *upstreams, const struct attribution_peer *peer, const char *address, char *out, size_t size)
+static void peer_name(const struct report_input *in, const json_t *upstreams, const struct attribution_peer *peer,
+		      const char *address, char *out, size_t size)
 {
 	if (peer->index == UINT32_MAX)
 		snprintf(out, size, "%s", address);
+	else if (peer->index < in->upstreams)
+		snprintf(out, size, "%s", in->upstream_label[peer->index]);
 	else if (!peer->index)
 		snprintf(out, size, "provider");
 	else
@@ -42,7 +45,7 @@ static void upstream_one(struct build *b, json_t *upstreams, const struct attrib
 	char address[64], name[96];
 
 	build_address(peer->addr, peer->port, address, sizeof(address));
-	peer_name(upstreams, peer, address, name, sizeof(name));
+	peer_name(b->in, upstreams, peer, address, name, sizeof(name));
 	json_t *row = build_object(b, upstreams, name);
 	build_put(b, row, "address", json_string(address));
 	build_put(b, row, "ours", json_boolean(peer->index != UINT32_MAX));

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "attribution/attribution.h"
+#include "attribution/resilience.h"
 #include "attribution/series.h"
 #include "attribution/sockets.h"
 #include "base/err.h"
@@ -88,6 +89,11 @@ struct report_input {
 	unsigned classes;
 	struct report_set stage[64];
 	unsigned stages;
+	struct report_set tenant[16], tenant_alone[16]; /* where several take part; where it is the only one */
+	unsigned tenants;
+	const struct resilience_stats *resilience; /* NULL: no probes, or no upstream of ours */
+	const char *upstream_label[RESILIENCE_UPSTREAMS_MAX];
+	unsigned upstreams;
 	uint64_t warmup_requests;
 	const struct request_stats *warmup_stats; /* NULL: no driver of ours */
 	const struct attribution *attribution; /* NULL: no probes */

@@ -20,6 +20,7 @@ const struct text_part text_parts[] = {
 	{"streams", "Streams", text_streams},
 	{"upstreams", "Upstreams", text_upstreams},
 	{"sockets", "Sockets", text_sockets},
+	{"breakers", "Breakers, failovers, retries", text_resilience},
 	{"planted", "Planted costs", text_planted},
 	{"exemplars", "Requests one by one", text_exemplars},
 	{"gateway", "The gateway", text_gateway},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Private to user/report: the terminal report. Lines are made of cells and never wider than TEXT_COLUMNS, whatever is put in. */
+/* For user/report and user/compare: reports on a terminal. Lines are made of cells and never wider than TEXT_COLUMNS, whatever is put in. */
 #ifndef TOLL_REPORT_TEXT_H
 #define TOLL_REPORT_TEXT_H
 
@@ -86,6 +86,7 @@ void text_sets(struct text *t, const json_t *doc); /* classes and stages */
 void text_streams(struct text *t, const json_t *doc);
 void text_upstreams(struct text *t, const json_t *doc);
 void text_sockets(struct text *t, const json_t *doc);
+void text_resilience(struct text *t, const json_t *doc);
 void text_planted(struct text *t, const json_t *doc);
 void text_exemplars(struct text *t, const json_t *doc);
 void text_gateway(struct text *t, const json_t *doc);

@@ -108,6 +108,7 @@ static void set_checks(struct text *t, const json_t *set)
 void text_sets(struct text *t, const json_t *doc)
 {
 	const json_t *classes = json_object_get(doc, "classes"), *stages = json_object_get(doc, "stages");
+	const json_t *tenants = json_object_get(doc, "tenants");
 	json_t *stage;
 	size_t i;
 
@@ -119,6 +120,12 @@ void text_sets(struct text *t, const json_t *doc)
 			set_row(t, json_object_iter_key(it), json_object_iter_value(it));
 			set_checks(t, json_object_iter_value(it));
 		}
+		text_blank(t);
+	}
+	if (json_object_size(tenants)) {
+		set_header(t, "TENANTS");
+		for (void *it = json_object_iter((json_t *)tenants); it; it = json_object_iter_next((json_t *)tenants, it))
+			set_row(t, json_object_iter_key(it), json_object_iter_value(it));
 		text_blank(t);
 	}
 	/* one stage is the run itself */

@@ -138,6 +138,26 @@ uint32_t arrival_class(const struct plan *plan, uint32_t stage, struct rng *mix)
 	return last;
 }
 
+uint32_t arrival_tenant(const struct plan *plan, uint32_t stage, struct rng *rng)
+{
+	uint32_t mask = plan->stage[stage].tenants, last = 0;
+	double total = 0.0, at;
+
+	for (uint32_t i = 0; i < plan->tenants; i++)
+		if (mask == 0 || (mask & (1u << i)))
+			total += plan->tenant[i].weight;
+	at = rng_unit(rng) * total;
+	for (uint32_t i = 0; i < plan->tenants; i++) {
+		if (mask != 0 && !(mask & (1u << i)))
+			continue;
+		last = i;
+		if (at < plan->tenant[i].weight)
+			break;
+		at -= plan->tenant[i].weight;
+	}
+	return last;
+}
+
 uint32_t arrival_users(const struct plan_stage *stage, uint64_t since_stage_start_ns)
 {
 	double part;

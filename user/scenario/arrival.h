@@ -43,6 +43,8 @@ uint64_t arrival_count(const struct plan *plan, uint32_t stage);
 
 /* Draws a class by weight among those of the stage. */
 uint32_t arrival_class(const struct plan *plan, uint32_t stage, struct rng *mix);
+/* Draws a tenant by weight among those of the stage; the plan has tenants. */
+uint32_t arrival_tenant(const struct plan *plan, uint32_t stage, struct rng *rng);
 /* Closed loop: how many virtual users run at this time of the stage (linear, rounded to nearest). */
 uint32_t arrival_users(const struct plan_stage *stage, uint64_t since_stage_start_ns);
 

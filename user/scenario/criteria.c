@@ -53,29 +53,37 @@ static void suggest_metric(struct suggestion *s, const char *wanted)
 	}
 }
 
+/* Prefixes of two words: "stage.NAME". */
+static bool has_name(const char *name)
+{
+	return strncmp(name, "stage.", 6) == 0 || strncmp(name, "tenant.", 7) == 0 || strncmp(name, "upstream.", 9) == 0;
+}
+
 /* Length of any prefix with its dot; 0: none. */
 static size_t any_prefix(const char *name)
 {
 	const char *dot = strchr(name, '.');
 
-	if (dot && strncmp(name, "stage.", 6) == 0)
+	if (dot && has_name(name))
 		dot = strchr(dot + 1, '.');
+	if (dot && strncmp(name, "tenant.", 7) == 0 && strncmp(dot, ".alone.", 7) == 0)
+		dot += 6;
 	return dot ? (size_t)(dot + 1 - name) : 0;
 }
 
 /* Length of the prefix with its dot, if it is one of prefixes; 0: none. */
 static size_t known_prefix(const char *name, const char *const *prefixes)
 {
-	bool stages = false;
+	bool named = false;
 
 	for (const char *const *p = prefixes; p && *p; p++) {
 		size_t n = strlen(*p);
 
 		if (strncmp(name, *p, n) == 0 && name[n] == '.')
 			return n + 1;
-		stages = stages || strncmp(*p, "stage.", 6) == 0;
+		named = named || has_name(*p);
 	}
-	return !prefixes || (!stages && strncmp(name, "stage.", 6) == 0) ? any_prefix(name) : 0;
+	return !prefixes || (!named && has_name(name)) ? any_prefix(name) : 0;
 }
 
 static void unknown_prefix(const char *name, size_t prefix, const char *const *prefixes, struct err *err)
@@ -86,8 +94,11 @@ static void unknown_prefix(const char *name, size_t prefix, const char *const *p
 	snprintf(wanted, sizeof(wanted), "%.*s", (int)prefix - 1, name);
 	for (const char *const *p = prefixes; *p; p++)
 		nearest_offer(&nearest, *p);
-	err_fill(err, -EINVAL, "\"%s\": no class or stage %s here%s%s; expected the name of a class, or stage.NAME", name, wanted,
-		 nearest.name ? ", did you mean " : "", nearest.name ? nearest.name : "");
+	err_fill(err, -EINVAL,
+		 "\"%s\": no class, stage, tenant or upstream %s here%s%s; expected the name of a class, stage.NAME, tenant.NAME "
+		 "or "
+		 "upstream.LABEL",
+		 name, wanted, nearest.name ? ", did you mean " : "", nearest.name ? nearest.name : "");
 }
 
 static void unknown_metric(const char *name, const char *const *prefixes, struct err *err)
@@ -103,13 +114,19 @@ static void unknown_metric(const char *name, const char *const *prefixes, struct
 			 name);
 		return;
 	}
-	if (prefix && prefixes && metric_find(name + prefix)) {
+	if (prefix && prefixes && !known_prefix(name, prefixes) &&
+	    (metric_find(name + prefix) || metric_find_upstream(name + prefix))) {
 		unknown_prefix(name, prefix, prefixes, err);
 		return;
 	}
 	suggest_metric(&s, name + (prefixes ? known_prefix(name, prefixes) : 0));
 	err_fill(err, -EINVAL, "no metric %s%s%s; expected a metric that `toll schema criteria` lists", name,
 		 s.best[0] ? ", did you mean " : "", s.best);
+}
+
+static const struct metric *metric_behind(const char *name, size_t prefix)
+{
+	return strncmp(name, "upstream.", 9) == 0 ? metric_find_upstream(name + prefix) : metric_find(name + prefix);
 }
 
 /* NULL: err says why. */
@@ -121,7 +138,7 @@ static const struct metric *metric_parse(const char *name, const char *const *pr
 	if (m)
 		return m;
 	prefix = known_prefix(name, prefixes);
-	m = prefix ? metric_find(name + prefix) : NULL;
+	m = prefix ? metric_behind(name, prefix) : NULL;
 	if (!m) {
 		unknown_metric(name, prefixes, err);
 		return NULL;

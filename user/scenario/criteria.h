@@ -28,8 +28,8 @@ struct criterion {
  * Limits: times with a unit (15s, 300us); ratios as 99.5% or as a fraction from 0 to 1 (0.995); bytes as 64MiB; rates as 20/s, 20 RPS,
  * 1000rpm; counts as plain numbers. "a / b" is a plain number too (1.2, 120%); a and b must be of the same unit.
  *
- * prefixes: what may stand before a metric of a set of requests: class names, then stages as "stage.NAME", NULL-terminated. Without
- * any stage among them every stage name may; NULL: every class and stage name may.
+ * prefixes: what may stand before a metric: class names, "stage.NAME", "tenant.NAME.alone", "tenant.NAME", "upstream.LABEL", the longer
+ * of two first, NULL-terminated. With only class names every name of the others may; NULL: every name may.
  * Err names the metric or the unit, what was expected, and the nearest known name.
  */
 int criterion_parse(const char *text, const char *const *prefixes, struct criterion *out, struct err *err);

@@ -70,6 +70,17 @@ const struct metric metric_rows[] = {
 	{"upstream.connect", CRITERION_NS, METRIC_STATS, true, "each upstream connect, from SYN to established"},
 	{"upstream.unread", CRITERION_NS, METRIC_STATS, true, "each upstream turn: the longest that a byte of it lay unread"},
 	{"cache_hit_rate", CRITERION_RATIO, METRIC_PLAIN, true, "requests answered without any upstream turn"},
+	{"failover.count", CRITERION_COUNT, METRIC_PLAIN, true,
+	 "requests whose first attempt failed and that went on to another upstream"},
+	{"failover.success_rate", CRITERION_RATIO, METRIC_PLAIN, true, "those of them that ended well"},
+	{"failover.time", CRITERION_NS, METRIC_STATS, true,
+	 "first failed attempt leaves -> first byte from the upstream that answered"},
+	{"retry.requests", CRITERION_COUNT, METRIC_PLAIN, true, "requests with more than one upstream turn"},
+	{"retry.attempts_max", CRITERION_COUNT, METRIC_PLAIN, true, "most upstream turns of one request"},
+	{"retry.backoff", CRITERION_NS, METRIC_STATS, true, "a failed attempt is over -> the next one leaves"},
+	{"tenants.fairness", CRITERION_RATIO, METRIC_PLAIN, true,
+	 "Jain's index over the tenants' success rates: 1 is fair, 1/n: one has it all"},
+	{"tenants.starved", CRITERION_COUNT, METRIC_PLAIN, true, "tenants of whose requests none ended well"},
 	{"gateway.cpu.mean", CRITERION_RATIO, METRIC_PLAIN, true, "the gateway's CPU, of the cores that it may use"},
 	{"gateway.cpu.max", CRITERION_RATIO, METRIC_PLAIN, true, "the same, in its busiest second"},
 	{"gateway.memory.initial", CRITERION_BYTES, METRIC_PLAIN, true, "the gateway's memory before the load"},
@@ -80,6 +91,17 @@ const struct metric metric_rows[] = {
 	{"trust.coverage", CRITERION_RATIO, METRIC_PLAIN, true, "requests whose whole timeline was seen"},
 	{"trust.order_violations", CRITERION_COUNT, METRIC_PLAIN, true, "timelines against causality"},
 	{"trust.lost", CRITERION_COUNT, METRIC_PLAIN, true, "kernel records lost, of any cause"},
+	{NULL, CRITERION_COUNT, METRIC_PLAIN, false, NULL},
+};
+
+/* Behind "upstream.LABEL.". */
+static const struct metric upstream_rows[] = {
+	{"turns", CRITERION_COUNT, METRIC_PLAIN, false, "calls of this upstream"},
+	{"answered", CRITERION_COUNT, METRIC_PLAIN, false, "requests that this upstream's answer ended"},
+	{"failed", CRITERION_COUNT, METRIC_PLAIN, false, "calls without an answer, or with a 5xx"},
+	{"breaker.opened", CRITERION_COUNT, METRIC_PLAIN, false, "times that its breaker opened, as seen from outside"},
+	{"breaker.half_opened", CRITERION_COUNT, METRIC_PLAIN, false, "times that one call tried it again"},
+	{"breaker.closed", CRITERION_COUNT, METRIC_PLAIN, false, "times that it was in use again"},
 	{NULL, CRITERION_COUNT, METRIC_PLAIN, false, NULL},
 };
 
@@ -97,9 +119,9 @@ static bool tail_fits(const struct metric *m, const char *tail)
 	return false;
 }
 
-const struct metric *metric_find(const char *name)
+static const struct metric *find(const struct metric *rows, const char *name)
 {
-	for (const struct metric *m = metric_rows; m->name; m++) {
+	for (const struct metric *m = rows; m->name; m++) {
 		size_t n = strlen(m->name);
 
 		if (strncmp(m->name, name, n) == 0 && tail_fits(m, name + n))
@@ -108,11 +130,21 @@ const struct metric *metric_find(const char *name)
 	return NULL;
 }
 
+const struct metric *metric_find(const char *name)
+{
+	return find(metric_rows, name);
+}
+
+const struct metric *metric_find_upstream(const char *name)
+{
+	return find(upstream_rows, name);
+}
+
 bool criterion_name_taken(const char *name)
 {
 	size_t n = strlen(name);
 
-	if (strcmp(name, "stage") == 0)
+	if (strcmp(name, "stage") == 0 || strcmp(name, "tenant") == 0 || strcmp(name, "upstream") == 0)
 		return true;
 	for (const struct metric *m = metric_rows; m->name; m++)
 		if (strncmp(m->name, name, n) == 0 && (m->name[n] == '\0' || m->name[n] == '.'))
@@ -120,14 +152,22 @@ bool criterion_name_taken(const char *name)
 	return false;
 }
 
-void criterion_metrics(void (*fn)(void *ctx, const char *name, enum criterion_unit unit, const char *meaning), void *ctx)
+typedef void (*metric_fn)(void *ctx, const char *name, enum criterion_unit unit, const char *meaning);
+
+static void list(const struct metric *rows, const char *prefix, metric_fn fn, void *ctx)
 {
-	for (const struct metric *m = metric_rows; m->name; m++) {
+	for (const struct metric *m = rows; m->name; m++) {
 		static const char *const tail[] = {
 			[METRIC_PLAIN] = "", [METRIC_STATS] = ".{" METRIC_STATS_TEXT "}", [METRIC_NAMED] = ".NAME"};
 		char name[96];
 
-		snprintf(name, sizeof(name), "%s%s", m->name, tail[m->form]);
+		snprintf(name, sizeof(name), "%s%s%s", prefix, m->name, tail[m->form]);
 		fn(ctx, name, m->unit, m->meaning);
 	}
+}
+
+void criterion_metrics(metric_fn fn, void *ctx)
+{
+	list(metric_rows, "", fn, ctx);
+	list(upstream_rows, "upstream.LABEL.", fn, ctx);
 }

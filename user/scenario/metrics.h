@@ -25,5 +25,7 @@ extern const char *const metric_stats[]; /* "min", ...; NULL-terminated */
 
 /* The row of a metric without prefix ("latency.p95", "check.ok"); NULL: none. */
 const struct metric *metric_find(const char *name);
+/* The same behind "upstream.LABEL.": "breaker.opened". */
+const struct metric *metric_find_upstream(const char *name);
 
 #endif

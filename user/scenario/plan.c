@@ -99,7 +99,19 @@ static uint64_t scaled(uint64_t ns, double factor)
 	return ns > 0 && x < 1.0 ? 1 : (uint64_t)(x + 0.5);
 }
 
-/* Durations and the warm-up; never think, service and time-out times: the shape stays. */
+/* Their times are the run's; how long a fault makes an answer wait is not. */
+static void scale_faults(struct plan_provider *provider, double factor)
+{
+	for (uint32_t i = 0; i < provider->faults; i++) {
+		struct fault *fault = &provider->fault[i];
+
+		fault->from_ns = scaled(fault->from_ns, factor);
+		if (fault->until_ns != UINT64_MAX)
+			fault->until_ns = scaled(fault->until_ns, factor);
+	}
+}
+
+/* Durations, the times of faults and the warm-up; never think, service and time-out times: the shape stays. */
 static int scale_time(struct plan *plan, const struct plan_overrides *over, struct err *err)
 {
 	uint64_t before = plan_duration_ns(plan);
@@ -121,6 +133,8 @@ static int scale_time(struct plan *plan, const struct plan_overrides *over, stru
 	for (uint32_t i = 0; i < plan->stages; i++)
 		plan->stage[i].duration_ns = scaled(plan->stage[i].duration_ns, factor);
 	plan->warmup_ns = scaled(plan->warmup_ns, factor);
+	for (uint32_t i = 0; i < plan->providers; i++)
+		scale_faults(&plan->provider[i], factor);
 	return 0;
 }
 
@@ -245,6 +259,26 @@ uint64_t plan_request_count(const struct plan *plan)
 			return 0; /* as many as the users get through */
 	}
 	return sum;
+}
+
+int plan_family(const char *family, int (*fn)(void *ctx, const char *name), void *ctx, struct err *err)
+{
+	struct plan_names names;
+	unsigned found = 0;
+	int ret = plan_names_read(&names, err);
+
+	if (ret)
+		return ret;
+	for (size_t i = 0; i < names.count && !ret; i++) {
+		if (strncmp(names.name[i], family, strlen(family)) != 0)
+			continue;
+		found++;
+		ret = fn(ctx, names.name[i]);
+	}
+	plan_names_free(&names);
+	if (!ret && !found)
+		ret = err_set(err, -ENOENT, "no scenarios under \"%.60s\"; `toll scenarios` lists the built-in ones", family);
+	return ret;
 }
 
 int plan_list(int (*fn)(void *ctx, const struct plan *plan), void *ctx, struct err *err)

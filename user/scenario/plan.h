@@ -7,12 +7,17 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "scenario/fault.h"
 
 #define PLAN_CLASSES_MAX 16
 #define PLAN_STAGES_MAX 64
 #define PLAN_CRITERIA_MAX 48
 #define PLAN_HEADERS_MAX 16
 #define PLAN_CHECKS_MAX 8
+#define PLAN_PROVIDERS_MAX 8
+#define PLAN_FAULTS_MAX 16
+#define PLAN_TENANTS_MAX 16
+#define PLAN_SETTINGS_MAX 24
 #define PLAN_NAME_MAX 64
 
 enum plan_endpoint {
@@ -71,6 +76,20 @@ struct plan_stage {
 	uint32_t in_flight_max; /* open loop: requests due beyond it wait in the driver's queue, and the wait counts */
 	uint64_t think_ns; /* closed loop */
 	uint32_t classes; /* bit i: class i takes part; 0: all with weight */
+	uint32_t tenants; /* bit i: tenant i takes part; 0: all */
+};
+
+/* Whose requests: each has its own API key, and a share of the load. */
+struct plan_tenant {
+	char name[PLAN_NAME_MAX];
+	char key[96]; /* "Authorization: Bearer ..." */
+	double weight;
+};
+
+/* A parameter of the embedded gateway's recipe. */
+struct plan_setting {
+	char name[32];
+	char value[96];
 };
 
 /*
@@ -86,6 +105,9 @@ struct plan_provider {
 	uint64_t pause_ns; /* pause once in the middle of the body */
 	uint64_t head_pause_ns; /* pause between head and body */
 	bool head_early; /* streams: head at once, first token later */
+	char label[PLAN_NAME_MAX]; /* "bedrock"; "provider" when there is only one */
+	struct fault fault[PLAN_FAULTS_MAX];
+	uint32_t faults;
 };
 
 struct plan {
@@ -104,7 +126,12 @@ struct plan {
 	char criterion[PLAN_CRITERIA_MAX][160]; /* already parsed once, so known to be good */
 	uint32_t criteria;
 	char abort_when[160];
-	struct plan_provider provider;
+	struct plan_provider provider[PLAN_PROVIDERS_MAX]; /* the one that the gateway should prefer first */
+	uint32_t providers; /* at least one */
+	struct plan_tenant tenant[PLAN_TENANTS_MAX];
+	uint32_t tenants; /* 0: all requests are of one, with the key of the environment */
+	struct plan_setting setting[PLAN_SETTINGS_MAX]; /* of the embedded gateway; other gateways are as they are */
+	uint32_t settings;
 };
 
 /* What the command line may change. Zero-initialise: nothing. */
@@ -132,6 +159,9 @@ uint64_t plan_request_count(const struct plan *plan);
 
 /* Calls fn for each built-in scenario in name order (name, answers, duration). Broken files are reported as an error at the end. */
 int plan_list(int (*fn)(void *ctx, const struct plan *plan), void *ctx, struct err *err);
+
+/* Calls fn for each built-in name that begins with family ("service/"; "": all), in name order; -ENOENT when there is none. */
+int plan_family(const char *family, int (*fn)(void *ctx, const char *name), void *ctx, struct err *err);
 
 /* Directory that holds scenarios/ ($TOLL_SHARE, else beside the program, else the install prefix). NULL: none found. */
 const char *plan_share_dir(char *buf, unsigned long size);

@@ -14,21 +14,33 @@
 
 /* What may stand before a metric, as criterion_parse wants it. */
 struct prefixes {
-	const char *name[PLAN_CLASSES_MAX + PLAN_STAGES_MAX + 1];
-	char stage[PLAN_STAGES_MAX][PLAN_NAME_MAX + sizeof("stage.")];
+	const char *name[PLAN_CLASSES_MAX + PLAN_STAGES_MAX + 2 * PLAN_TENANTS_MAX + PLAN_PROVIDERS_MAX + 1];
+	char text[PLAN_STAGES_MAX + 2 * PLAN_TENANTS_MAX + PLAN_PROVIDERS_MAX][PLAN_NAME_MAX + sizeof("tenant..alone")];
+	unsigned count, texts;
 };
+
+static void prefixes_add(struct prefixes *p, const char *kind, const char *name, const char *rest)
+{
+	char *text = p->text[p->texts++];
+
+	snprintf(text, sizeof(p->text[0]), "%s.%s%s", kind, name, rest);
+	p->name[p->count++] = text;
+}
 
 static void prefixes_fill(struct prefixes *p, const struct plan *plan)
 {
-	unsigned n = 0;
-
+	p->count = p->texts = 0;
 	for (uint32_t i = 0; i < plan->classes; i++)
-		p->name[n++] = plan->class_[i].name;
-	for (uint32_t i = 0; i < plan->stages; i++) {
-		snprintf(p->stage[i], sizeof(p->stage[i]), "stage.%s", plan->stage[i].name);
-		p->name[n++] = p->stage[i];
+		p->name[p->count++] = plan->class_[i].name;
+	for (uint32_t i = 0; i < plan->stages; i++)
+		prefixes_add(p, "stage", plan->stage[i].name, "");
+	for (uint32_t i = 0; i < plan->tenants; i++) {
+		prefixes_add(p, "tenant", plan->tenant[i].name, ".alone");
+		prefixes_add(p, "tenant", plan->tenant[i].name, "");
 	}
-	p->name[n] = NULL;
+	for (uint32_t i = 0; i < plan->providers; i++)
+		prefixes_add(p, "upstream", plan->provider[i].label, "");
+	p->name[p->count] = NULL;
 }
 
 static bool class_has_check(const struct plan_class *c, const char *name)
@@ -203,67 +215,6 @@ static int read_quick(const struct place *at, const struct field *f, void *out)
 	return at->node->type == YAML_MAPPING_NODE ? 0 : field_error(at, f->expected);
 }
 
-/* --- provider ------------------------------------------------------------------------------------------------------------- */
-
-/* "lognormal(20ms,80ms)": one of the shapes of plan.h, with as many durations as it takes, in rising order. */
-static bool shape_is_valid(const char *text)
-{
-	static const struct {
-		const char *name;
-		int durations;
-	} shapes[] = {{"lognormal", 2}, {"uniform", 2}, {"exponential", 1}};
-	char name[16], first[48], second[48];
-	uint64_t first_ns, second_ns = UINT64_MAX;
-	int durations = 1, end = 0;
-
-	if (sscanf(text, "%15[a-z]( %47[^,() ] )%n", name, first, &end) != 2 || end == 0) {
-		durations = 2;
-		if (sscanf(text, "%15[a-z]( %47[^,() ] , %47[^,() ] )%n", name, first, second, &end) != 3 || end == 0 ||
-		    units_parse_duration_ns(second, &second_ns) != 0)
-			return false;
-	}
-	if (text[end] != '\0' || units_parse_duration_ns(first, &first_ns) != 0 || second_ns < first_ns)
-		return false;
-	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
-		if (strcmp(name, shapes[i].name) == 0)
-			return durations == shapes[i].durations;
-	return false;
-}
-
-static int read_distribution(const struct place *at, const struct field *f, void *out)
-{
-	const char *text = place_text(at);
-	uint64_t ns;
-
-	if (!text || (units_parse_duration_ns(text, &ns) != 0 && !shape_is_valid(text) &&
-		      !(strncmp(text, "file:", 5) == 0 && text[5] != '\0')))
-		return field_error(at, f->expected);
-	return field_text(at, f, out);
-}
-
-#define DISTRIBUTION "a duration such as 20ms, lognormal(MEDIAN,P99), uniform(LEAST,MOST), exponential(MEAN), or file:PATH"
-#define PROVIDER_OF(member) offsetof(struct plan_provider, member), sizeof(((struct plan_provider *)0)->member)
-
-static const struct field provider_rows[] = {
-	{"service_time", read_distribution, PROVIDER_OF(service_time), 0, 0, DISTRIBUTION, NULL},
-	{"first_token_time", read_distribution, PROVIDER_OF(first_token_time), 0, 0, DISTRIBUTION, NULL},
-	{"inter_token_time", read_distribution, PROVIDER_OF(inter_token_time), 0, 0, DISTRIBUTION, NULL},
-	{"tokens", field_u32, PROVIDER_OF(tokens), 1, PLAN_TOKENS_MAX, "a number of tokens from 1 to 1000000", NULL},
-	{"pause", field_duration, PROVIDER_OF(pause_ns), 0, 3600e9, "a duration with a unit up to 1h, such as 30ms", NULL},
-	{"head_pause", field_duration, PROVIDER_OF(head_pause_ns), 0, 3600e9, "a duration with a unit up to 1h, such as 30ms",
-	 NULL},
-	{"head_early", field_bool, PROVIDER_OF(head_early), 0, 0, NULL, NULL},
-	{0},
-};
-
-static int read_provider(const struct place *at, const struct field *f, void *out)
-{
-	uint64_t seen;
-
-	(void)f;
-	return fields_read(at, NULL, provider_rows, out, &seen);
-}
-
 /* --- the file ------------------------------------------------------------------------------------------------------------- */
 
 #define OF(member) offsetof(struct plan, member), sizeof(((struct plan *)0)->member)
@@ -276,12 +227,15 @@ enum {
 	KEY_SEED,
 	KEY_TIME_SCALE,
 	KEY_MODEL,
+	KEY_PROVIDER,
+	KEY_PROVIDERS,
+	KEY_GATEWAY,
+	KEY_TENANTS,
 	KEY_CLASSES,
 	KEY_STAGES,
 	KEY_WARMUP,
 	KEY_CRITERIA,
 	KEY_ABORT_WHEN,
-	KEY_PROVIDER,
 	KEY_QUICK,
 };
 
@@ -298,7 +252,13 @@ static const struct field plan_rows[] = {
 			NULL},
 	[KEY_CRITERIA] = {"criteria", read_criteria, 0, 0, 0, 0, "a list of criteria such as [latency.p95 < 2s]", NULL},
 	[KEY_ABORT_WHEN] = {"abort_when", read_abort_when, 0, 0, 0, 0, NULL, NULL},
-	[KEY_PROVIDER] = {"provider", read_provider, OF(provider), 0, 0, NULL, NULL},
+	[KEY_PROVIDER] = {"provider", plan_provider_read, OF(provider[0]), 0, 0, NULL, NULL},
+	[KEY_PROVIDERS] = {"providers", plan_providers_read, 0, 0, 0, 0,
+			   "a mapping of labels such as bedrock: {service_time: 20ms}", NULL},
+	[KEY_GATEWAY] = {"gateway", plan_settings_read, 0, 0, 0, 0,
+			 "a mapping of the embedded gateway's settings such as retries: 2", NULL},
+	[KEY_TENANTS] = {"tenants", plan_tenants_read, 0, 0, 0, 0, "a mapping of names such as light: {key: KEY, weight: 20}",
+			 NULL},
 	[KEY_QUICK] = {"quick", read_quick, 0, 0, 0, 0, "a mapping of keys that replace the file's", NULL},
 	{0},
 };
@@ -336,7 +296,8 @@ static void set_defaults(struct plan *plan, const struct plan_defaults *defaults
 		.timeout_ns = CLASS_TIMEOUT_NS,
 		.batch = 1,
 	};
-	plan->provider = (struct plan_provider){.service_time = "20ms", .inter_token_time = "10ms"};
+	plan->provider[0] = (struct plan_provider){.service_time = "20ms", .inter_token_time = "10ms", .label = "provider"};
+	plan->providers = 1;
 }
 
 int plan_file_read(struct document *doc, const struct plan_defaults *defaults, bool quick, struct plan *out)

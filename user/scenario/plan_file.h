@@ -31,6 +31,12 @@ int plan_class_read(const struct place *at, struct plan_class *out);
 /* plan_stage.c: one item of stages:. The plan's classes are there already. */
 int plan_stage_read(const struct place *at, const struct plan *plan, struct plan_stage *out);
 
+/* plan_peers.c: provider: into a struct plan_provider; providers:, gateway: and tenants: into the struct plan. */
+int plan_provider_read(const struct place *at, const struct field *f, void *out);
+int plan_providers_read(const struct place *at, const struct field *f, void *out);
+int plan_settings_read(const struct place *at, const struct field *f, void *out);
+int plan_tenants_read(const struct place *at, const struct field *f, void *out);
+
 /* Parses text as a criterion of this plan: its classes, stages and checks. Err has no file and line. */
 int plan_criterion_check(const struct plan *plan, const char *text, struct criterion *out, struct err *err);
 

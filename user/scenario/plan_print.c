@@ -109,9 +109,38 @@ static void print_stage(const struct plan *plan, const struct plan_stage *s, FIL
 	fputc('\n', out);
 }
 
+static void print_fault(const struct fault *f, FILE *out)
+{
+	static const char *const what[] = {
+		[FAULT_ERROR] = "answers with status",
+		[FAULT_LIMIT] = "limits the rate with 429",
+		[FAULT_HANG] = "never answers",
+		[FAULT_RESET] = "resets the connection",
+		[FAULT_SLOW_START] = "begins its answers later",
+		[FAULT_SLOW_TOKENS] = "sends tokens more slowly",
+		[FAULT_TRUNCATE] = "breaks off in the middle of its answers",
+		[FAULT_MALFORMED] = "answers with what is no answer",
+	};
+	char text[TEXT_MAX];
+
+	fprintf(out, "  %-12s %s", "", what[f->kind]);
+	if (f->kind == FAULT_ERROR)
+		fprintf(out, " %u", f->status);
+	if (f->kind == FAULT_LIMIT)
+		fprintf(out, " beyond %g requests/s, bucket of %g", f->rate_per_s, f->burst);
+	if (f->delay_ns)
+		print_duration(out, " by ", f->delay_ns);
+	if (f->share < 1.0)
+		fprintf(out, ", %g %% of the requests", f->share * 100.0);
+	fprintf(out, ", from %s", units_format_ns(text, sizeof(text), f->from_ns));
+	if (f->until_ns != UINT64_MAX)
+		print_duration(out, " until ", f->until_ns);
+	fputc('\n', out);
+}
+
 static void print_provider(const struct plan_provider *p, FILE *out)
 {
-	fprintf(out, "provider (when it is toll's own)\n  service time %s", p->service_time);
+	fprintf(out, "  %-12s service time %s", p->label, p->service_time);
 	if (p->first_token_time[0])
 		fprintf(out, ", first token %s", p->first_token_time);
 	if (p->inter_token_time[0])
@@ -123,6 +152,21 @@ static void print_provider(const struct plan_provider *p, FILE *out)
 	if (p->head_pause_ns)
 		print_duration(out, ", pauses after its head ", p->head_pause_ns);
 	fprintf(out, "%s\n", p->head_early ? ", sends a stream's head at once" : "");
+	for (uint32_t i = 0; i < p->faults; i++)
+		print_fault(&p->fault[i], out);
+}
+
+static void print_peers(const struct plan *plan, FILE *out)
+{
+	for (uint32_t i = 0; i < plan->tenants; i++)
+		fprintf(out, "%s  %-12s weight %g\n", i ? "" : "tenants\n", plan->tenant[i].name, plan->tenant[i].weight);
+	fprintf(out, plan->providers > 1 ? "providers (when they are toll's own), in order of priority\n"
+					 : "provider (when it is toll's own)\n");
+	for (uint32_t i = 0; i < plan->providers; i++)
+		print_provider(&plan->provider[i], out);
+	for (uint32_t i = 0; i < plan->settings; i++)
+		fprintf(out, "%s  %-12s %s\n", i ? "" : "gateway (when it is toll's own)\n", plan->setting[i].name,
+			plan->setting[i].value);
 }
 
 int plan_print(const struct plan *plan, FILE *out)
@@ -141,6 +185,6 @@ int plan_print(const struct plan *plan, FILE *out)
 		fprintf(out, "  none\n");
 	if (plan->abort_when[0])
 		fprintf(out, "aborts when %s\n", plan->abort_when);
-	print_provider(&plan->provider, out);
+	print_peers(plan, out);
 	return ferror(out) ? -EIO : 0;
 }

@@ -163,10 +163,22 @@ static bool is_name(const char *source)
 	       strncmp(source, "gateways/", 9) != 0;
 }
 
+/* A family's name alone ("model-api") is its standard form, if it has one. */
+static bool family_default(const char *source, char *path, size_t size)
+{
+	char share[PATH_MAX];
+
+	return is_name(source) && !strchr(source, '/') && plan_share_dir(share, sizeof(share)) &&
+	       (size_t)snprintf(path, size, "%s/scenarios/%s/standard" EXTENSION, share, source) < size &&
+	       access(path, F_OK) == 0;
+}
+
 int plan_source_path(const char *source, char *path, size_t size, struct err *err)
 {
 	char share[PATH_MAX];
 
+	if (family_default(source, path, size))
+		return 0;
 	if (is_name(source) && !ends_with(source, EXTENSION) && plan_share_dir(share, sizeof(share)) &&
 	    (size_t)snprintf(path, size, "%s/scenarios/%s" EXTENSION, share, source) < size && access(path, F_OK) == 0)
 		return 0;

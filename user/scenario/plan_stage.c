@@ -97,6 +97,26 @@ static int read_stage_classes(const struct place *at, const struct field *f, voi
 	return 0;
 }
 
+static int read_stage_tenants(const struct place *at, const struct field *f, void *out)
+{
+	struct stage_draft *d = out;
+	struct place item;
+
+	if (at->node->type != YAML_SEQUENCE_NODE || place_items(at) == 0)
+		return field_error(at, f->expected);
+	for (unsigned i = 0; place_item(at, i, &item); i++) {
+		const char *name = place_text(&item);
+		uint32_t tenant = 0;
+
+		while (name && tenant < d->plan->tenants && strcmp(d->plan->tenant[tenant].name, name) != 0)
+			tenant++;
+		if (!name || tenant == d->plan->tenants)
+			return field_error(&item, "the name of a tenant under tenants:");
+		d->stage.tenants |= 1u << tenant;
+	}
+	return 0;
+}
+
 enum {
 	STAGE_NAME,
 	STAGE_VUS,
@@ -107,6 +127,7 @@ enum {
 	STAGE_IN_FLIGHT,
 	STAGE_THINK,
 	STAGE_CLASSES,
+	STAGE_TENANTS,
 };
 #define BIT(row) (UINT64_C(1) << (row))
 #define OF(member) offsetof(struct stage_draft, member), sizeof(((struct stage_draft *)0)->member)
@@ -127,6 +148,7 @@ static const struct field stage_rows[] = {
 	[STAGE_THINK] = {"think", field_duration, OF(stage.think_ns), 0, 86400e9, "a duration with a unit up to 24h, such as 1s",
 			 NULL},
 	[STAGE_CLASSES] = {"classes", read_stage_classes, 0, 0, 0, 0, "a list of class names such as [chat, models]", NULL},
+	[STAGE_TENANTS] = {"tenants", read_stage_tenants, 0, 0, 0, 0, "a list of tenants such as [light]", NULL},
 	{0},
 };
 

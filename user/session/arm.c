@@ -21,7 +21,7 @@ static int on_wire(void *ctx, const void *data, uint32_t bytes)
 
 static int probes_arm(struct session *s)
 {
-	struct probe_target *target = calloc(s->found.pids + 2, sizeof(*target));
+	struct probe_target *target = calloc(s->found.pids + 1 + PLAN_PROVIDERS_MAX, sizeof(*target));
 	struct probe_config config = {.target = target,
 				      .ring_bytes = (uint32_t)s->config->ring_bytes,
 				      .groups = s->config->groups,
@@ -36,8 +36,8 @@ static int probes_arm(struct session *s)
 		target[config.targets++] = (struct probe_target){s->found.pid[i], WIRE_ROLE_GATEWAY};
 	if (s->config->plan)
 		target[config.targets++] = (struct probe_target){(uint32_t)getpid(), WIRE_ROLE_DRIVER};
-	if (s->provider.pid > 0)
-		target[config.targets++] = (struct probe_target){(uint32_t)s->provider.pid, WIRE_ROLE_PROVIDER};
+	for (unsigned i = 0; i < s->providers; i++)
+		target[config.targets++] = (struct probe_target){(uint32_t)s->provider[i].pid, WIRE_ROLE_PROVIDER};
 	rc = probe_open(&s->probe, &config, &err);
 	free(target);
 	if (rc) {
@@ -80,15 +80,22 @@ static void on_whole(void *ctx, const struct whole_request *w)
 	truth_add(&s->truth, w);
 }
 
+static void on_causes(void *ctx, uint64_t id, const struct cause_cut *causes)
+{
+	struct session *s = ctx;
+
+	truth_causes(&s->truth, id, causes);
+}
+
 static int pipeline_open(struct session *s)
 {
 	struct run_meta meta = {0};
-	struct pipeline_config config = {.meta = &meta, .capture = s->capture, .whole = on_whole, .ctx = s};
+	struct pipeline_config config = {.meta = &meta, .capture = s->capture, .whole = on_whole, .causes = on_causes, .ctx = s};
 	int rc = run_meta_from_plan(&meta, s->config->plan);
 
 	if (rc)
 		return err_set(&s->err, rc, "no memory for the run");
-	meta.provider_is_ours = s->provider.pid > 0;
+	meta.provider_is_ours = s->providers > 0;
 	meta.start_unix_s = (uint64_t)s->start_wall_s;
 	meta.configuration = configuration_of(s);
 	rc = pipeline_new(&s->pipeline, &config, &s->err);

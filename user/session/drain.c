@@ -10,11 +10,19 @@
 #define SETTLE_NS (150 * NS_PER_MS) /* answers that the driver no longer waits for, sockets that close */
 #define LOG_END_NS (3 * NS_PER_S)
 
+static bool logs_ended(const struct session *s)
+{
+	for (unsigned i = 0; i < s->providers; i++)
+		if (s->provider[i].log_fd >= 0)
+			return false;
+	return true;
+}
+
 static void settle(struct session *s, uint64_t until_ns, bool until_log_ends)
 {
 	uint64_t now_ns = clock_now_ns();
 
-	while (now_ns < until_ns && !(until_log_ends && s->provider.log_fd < 0)) {
+	while (now_ns < until_ns && !(until_log_ends && logs_ended(s))) {
 		clock_sleep_until(now_ns + 10 * NS_PER_MS, NULL);
 		session_read_all(s);
 		now_ns = clock_now_ns();
@@ -40,7 +48,8 @@ void session_drain(struct session *s)
 			log_line(LOG_WARN, "open turns could not be read at the end: %s", strerror(-rc));
 	}
 	session_read_all(s);
-	provider_child_stop(&s->provider);
+	for (unsigned i = 0; i < s->providers; i++)
+		provider_child_stop(&s->provider[i]);
 	settle(s, clock_now_ns() + LOG_END_NS, true);
 	rc = pipeline_finish(s->pipeline);
 	if (rc)
@@ -53,5 +62,6 @@ void session_tear_down(struct session *s)
 	probe_close(s->probe);
 	s->probe = NULL;
 	recipe_stop(&s->gateway);
-	provider_child_reap(&s->provider);
+	for (unsigned i = 0; i < s->providers; i++)
+		provider_child_reap(&s->provider[i]);
 }

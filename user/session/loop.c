@@ -20,7 +20,8 @@
 #define PROGRESS_FIRST_NS (2 * NS_PER_S)
 #define PROGRESS_NS (5 * NS_PER_S)
 
-enum { POLL_SIGNAL, POLL_TICK, POLL_DONE, POLL_LOG, POLL_FDS };
+/* The providers' logs come last, one each. */
+enum { POLL_SIGNAL, POLL_TICK, POLL_DONE, POLL_LOG, POLL_FDS = POLL_LOG + PLAN_PROVIDERS_MAX };
 
 struct loop {
 	struct session *s;
@@ -59,8 +60,8 @@ int session_read_all(struct session *s)
 	}
 	if (!rc)
 		rc = queue_drain(&s->queue, session_frame, s);
-	if (!rc)
-		rc = provider_child_drain(&s->provider, session_frame, s);
+	for (unsigned i = 0; i < s->providers && !rc; i++)
+		rc = provider_child_drain(&s->provider[i], session_frame, s);
 	if (!rc && s->probe && !probe_counters(s->probe, s->counters)) {
 		s->counters[WIRE_COUNT_DRIVER_DROPPED] = queue_dropped(&s->queue);
 		rc = session_frame(s, CAPTURE_COUNTERS, s->counters, sizeof(s->counters));
@@ -181,6 +182,19 @@ static bool is_over(const struct loop *l, uint64_t now_ns)
 	return !s->driver && now_ns >= s->start_ns + s->config->attach_ns;
 }
 
+static int logs_read(struct loop *l)
+{
+	struct session *s = l->s;
+	int rc = 0;
+
+	for (unsigned i = 0; i < s->providers && !rc; i++) {
+		if (l->fd[POLL_LOG + i].revents)
+			rc = provider_child_drain(&s->provider[i], session_frame, s);
+		l->fd[POLL_LOG + i].fd = s->provider[i].log_fd;
+	}
+	return rc;
+}
+
 static int loop_run(struct loop *l)
 {
 	int rc = 0;
@@ -195,9 +209,8 @@ static int loop_run(struct loop *l)
 			on_signal(l);
 		if (l->fd[POLL_TICK].revents & POLLIN)
 			rc = on_tick(l, now_ns);
-		else if (l->fd[POLL_LOG].revents)
-			rc = provider_child_drain(&l->s->provider, session_frame, l->s);
-		l->fd[POLL_LOG].fd = l->s->provider.log_fd;
+		else
+			rc = logs_read(l);
 		if (is_over(l, now_ns))
 			break;
 	}
@@ -225,6 +238,8 @@ static int load_start(struct session *s)
 	s->start_ns = clock_now_ns() + START_DELAY_NS;
 	pipeline_meta(s->pipeline)->start_ns = s->start_ns;
 	pipeline_meta_write(s->pipeline);
+	for (unsigned i = 0; i < s->providers; i++)
+		provider_child_begin(&s->provider[i], s->start_ns);
 	if (!c->plan)
 		return 0;
 	rc = driver_new(&s->driver, &config, &s->err);
@@ -247,7 +262,8 @@ int session_loop(struct session *s)
 	l.fd[POLL_SIGNAL] = (struct pollfd){.fd = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK), .events = POLLIN};
 	l.fd[POLL_TICK] = (struct pollfd){.fd = tick_timer(), .events = POLLIN};
 	l.fd[POLL_DONE] = (struct pollfd){.fd = s->driver ? driver_done_fd(s->driver) : -1, .events = POLLIN};
-	l.fd[POLL_LOG] = (struct pollfd){.fd = s->provider.log_fd, .events = POLLIN};
+	for (unsigned i = 0; i < PLAN_PROVIDERS_MAX; i++)
+		l.fd[POLL_LOG + i] = (struct pollfd){.fd = i < s->providers ? s->provider[i].log_fd : -1, .events = POLLIN};
 	if (l.fd[POLL_SIGNAL].fd < 0 || l.fd[POLL_TICK].fd < 0)
 		rc = err_set(&s->err, -errno, "cannot make the session's timers: %s", strerror(errno));
 	if (!rc)

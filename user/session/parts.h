@@ -31,7 +31,8 @@ struct session {
 	const char *header[SESSION_HEADERS_MAX];
 	unsigned headers;
 
-	struct provider_child provider;
+	struct provider_child provider[PLAN_PROVIDERS_MAX];
+	unsigned providers;
 	struct recipe *recipe;
 	struct recipe_running gateway;
 	struct discovered found;

@@ -1,46 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "session/pipeline.h"
+#include "session/pipeline_parts.h"
 
 #include <errno.h>
-#include <stdio.h>
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "attribution/blocks.h"
-#include "attribution/series.h"
-#include "attribution/sockets.h"
 #include "base/clock.h"
-#include "session/gaps.h"
 
 #define EXPIRE_EVERY_NS (60 * NS_PER_S)
-
-/* When the requests of a set were due and ended: its duration. */
-struct span {
-	uint64_t first_due_ns, last_end_ns;
-};
-
-struct pipeline {
-	struct pipeline_config config;
-	struct run_meta meta;
-	bool open; /* meta is known, the parts below exist */
-	struct timeline *timeline;
-	struct attribution *attribution;
-	struct series *series;
-	struct sockets *sockets;
-	struct gaps *gaps;
-	struct request_stats total, warmup;
-	struct request_stats class_[PLAN_CLASSES_MAX], stage[PLAN_STAGES_MAX];
-	struct span span, stage_span[PLAN_STAGES_MAX];
-	uint64_t warmup_requests;
-	uint64_t counters[WIRE_COUNTERS];
-	uint64_t first_tick_ns, last_tick_ns, next_expire_ns;
-	int failed; /* first -ENOMEM of the whole callback, which cannot return it */
-	const char *criterion[PLAN_CRITERIA_MAX];
-	const char *note[RUN_META_NOTES_MAX + 1];
-	char gaps_note[160];
-	/* frames that come unaligned (out of a pipe, behind JSON in a file) are copied here before they are read as structs */
-	_Alignas(8) unsigned char aligned[sizeof(struct record_events) + RECORD_EVENTS_BATCH_MAX * sizeof(struct record_event)];
-};
 
 /* The measured part begins where the warm-up ends; the session knows when that is before the first record. */
 static struct blocks *blocks_of(const struct pipeline *p)
@@ -57,6 +25,8 @@ static void on_whole(void *ctx, const struct whole_request *w)
 	blocks_of(p);
 	int r = attribution_add(p->attribution, w);
 
+	if (!r)
+		r = resilience_add(p->resilience, w);
 	if (!r)
 		r = series_whole(p->series, w);
 	if (!r)
@@ -77,7 +47,27 @@ static int stats_init(struct pipeline *p)
 		r = request_stats_init(&p->class_[i]);
 	for (uint32_t i = 0; i < p->meta.stages && !r; i++)
 		r = request_stats_init(&p->stage[i]);
+	for (uint32_t i = 0; i < p->meta.tenants && !r; i++) {
+		r = request_stats_init(&p->tenant[i]);
+		if (!r)
+			r = request_stats_init(&p->tenant_alone[i]);
+	}
 	return r;
+}
+
+static bool is_alone(const struct run_meta_stage *stage)
+{
+	return stage->tenants && !(stage->tenants & (stage->tenants - 1));
+}
+
+static uint64_t stages_alone(const struct run_meta *m)
+{
+	uint64_t alone = 0;
+
+	for (uint32_t i = 0; i < m->stages; i++)
+		if (is_alone(&m->stage[i]))
+			alone |= UINT64_C(1) << i;
+	return alone;
 }
 
 static int pipeline_open(struct pipeline *p)
@@ -88,7 +78,14 @@ static int pipeline_open(struct pipeline *p)
 		.whole = on_whole,
 		.ctx = p,
 	};
-	struct attribution_config attribution = {.classes = p->meta.classes, .stages = p->meta.stages};
+	struct attribution_config attribution = {
+		.classes = p->meta.classes,
+		.stages = p->meta.stages,
+		.tenants = p->meta.tenants,
+		.causes = p->config.causes,
+		.ctx = p->config.ctx,
+		.stages_alone = stages_alone(&p->meta),
+	};
 
 	p->open = true;
 	p->timeline = timeline_new(&timeline);
@@ -98,7 +95,8 @@ static int pipeline_open(struct pipeline *p)
 	p->series = series_new();
 	p->sockets = sockets_new();
 	p->gaps = gaps_new();
-	if (!p->timeline || !p->attribution || !p->series || !p->sockets || !p->gaps)
+	p->resilience = resilience_new(p->meta.provider_is_ours ? p->meta.upstreams : 0);
+	if (!p->timeline || !p->resilience || !p->attribution || !p->series || !p->sockets || !p->gaps)
 		return -ENOMEM;
 	return stats_init(p);
 }
@@ -143,6 +141,11 @@ void pipeline_free(struct pipeline *p)
 		request_stats_fini(&p->class_[i]);
 	for (uint32_t i = 0; i < p->meta.stages; i++)
 		request_stats_fini(&p->stage[i]);
+	for (uint32_t i = 0; i < p->meta.tenants; i++) {
+		request_stats_fini(&p->tenant[i]);
+		request_stats_fini(&p->tenant_alone[i]);
+	}
+	resilience_free(p->resilience);
 	run_meta_fini(&p->meta);
 	free(p);
 }
@@ -155,8 +158,10 @@ static void span_add(struct span *s, const struct record_request *r)
 		s->last_end_ns = r->end_ns;
 }
 
-/* The statistics that a request belongs to, at most three; returns how many. */
-static unsigned sets_of(struct pipeline *p, const struct record_request *r, struct request_stats *set[3])
+#define SETS_MAX 4
+
+/* The statistics that a request belongs to, at most SETS_MAX; returns how many. */
+static unsigned sets_of(struct pipeline *p, const struct record_request *r, struct request_stats *set[SETS_MAX])
 {
 	unsigned n = 0;
 
@@ -169,12 +174,16 @@ static unsigned sets_of(struct pipeline *p, const struct record_request *r, stru
 		set[n++] = &p->class_[r->class_index];
 	if (r->stage_index < p->meta.stages)
 		set[n++] = &p->stage[r->stage_index];
+	if (r->tenant && r->tenant <= p->meta.tenants)
+		set[n++] = r->stage_index < p->meta.stages && is_alone(&p->meta.stage[r->stage_index])
+				   ? &p->tenant_alone[r->tenant - 1]
+				   : &p->tenant[r->tenant - 1];
 	return n;
 }
 
 static int frame_request(struct pipeline *p, const struct record_request *r)
 {
-	struct request_stats *set[3];
+	struct request_stats *set[SETS_MAX];
 	unsigned n = sets_of(p, r, set);
 	int ret = 0;
 
@@ -229,7 +238,9 @@ static int frame_meta(struct pipeline *p, const char *text, uint32_t bytes)
 	struct run_meta *m = calloc(1, sizeof(*m));
 	int r = m ? run_meta_decode(text, bytes, m, NULL) : -ENOMEM;
 
-	if (!r && p->open && (m->classes != p->meta.classes || m->stages != p->meta.stages || m->attach != p->meta.attach))
+	if (!r && p->open &&
+	    (m->classes != p->meta.classes || m->stages != p->meta.stages || m->tenants != p->meta.tenants ||
+	     m->attach != p->meta.attach))
 		r = -EPROTO;
 	if (!r) {
 		run_meta_fini(&p->meta);
@@ -349,146 +360,4 @@ int pipeline_meta_write(struct pipeline *p)
 const struct timeline *pipeline_timeline(const struct pipeline *p)
 {
 	return p->timeline;
-}
-
-/* --- what the report needs -------------------------------------------------------------------------------------------------- */
-
-static double seconds(uint64_t from_ns, uint64_t to_ns)
-{
-	return to_ns > from_ns ? (double)(to_ns - from_ns) / (double)NS_PER_S : 0.0;
-}
-
-/* From the end of the warm-up to the last answer; an attached run from its first tick to its last. */
-static double total_duration_s(const struct pipeline *p)
-{
-	uint64_t start_ns = p->meta.start_ns ? p->meta.start_ns + p->meta.warmup_ns : p->span.first_due_ns;
-
-	if (p->meta.attach)
-		return seconds(p->first_tick_ns, p->last_tick_ns);
-	return seconds(start_ns, p->span.last_end_ns);
-}
-
-/* As planned, unless it took longer (answers after its end count too) or the run ended before. */
-static double stage_duration_s(const struct pipeline *p, uint32_t i)
-{
-	const struct span *s = &p->stage_span[i];
-	double planned_s = (double)p->meta.stage[i].duration_ns / (double)NS_PER_S;
-	double seen_s = seconds(s->first_due_ns, s->last_end_ns);
-
-	if (!s->first_due_ns)
-		return 0.0;
-	return planned_s > seen_s && seconds(s->first_due_ns, p->last_tick_ns) >= planned_s ? planned_s : seen_s;
-}
-
-static void fill_classes(const struct pipeline *p, struct report_input *in)
-{
-	in->classes = p->meta.classes;
-	for (uint32_t i = 0; i < p->meta.classes; i++) {
-		const struct run_meta_class *class_ = &p->meta.class_[i];
-		struct report_set *set = &in->class_[i];
-		*set = (struct report_set){
-			.name = class_->name,
-			.stream = class_->stream,
-			.stats = &p->class_[i],
-			.duration_s = in->total.duration_s,
-			.attribution = attribution_class(p->attribution, i),
-			.checks = class_->checks,
-		};
-		for (uint32_t k = 0; k < class_->checks; k++)
-			set->check_name[k] = class_->check[k];
-	}
-}
-
-static void fill_stages(const struct pipeline *p, struct report_input *in)
-{
-	in->stages = p->meta.stages;
-	for (uint32_t i = 0; i < p->meta.stages; i++)
-		in->stage[i] = (struct report_set){
-			.from_s = seconds(p->meta.start_ns, p->stage_span[i].first_due_ns),
-			.name = p->meta.stage[i].name,
-			.stats = &p->stage[i],
-			.duration_s = stage_duration_s(p, i),
-			.attribution = attribution_stage(p->attribution, i),
-		};
-}
-
-static void fill_head(const struct pipeline *p, struct report_input *in)
-{
-	const struct run_meta *m = &p->meta;
-
-	in->command = m->command;
-	in->scenario = m->scenario;
-	in->complete = m->complete;
-	in->cut_short_because = m->complete               ? NULL
-				: m->cut_short_because[0] ? m->cut_short_because
-							  : "the run did not come to its end";
-	in->invalid_because = m->invalid_because[0] ? m->invalid_because : NULL;
-	in->no_probes_because = m->no_probes_because[0] ? m->no_probes_because : NULL;
-	in->start_unix_s = m->start_unix_s;
-	in->machine = m->machine;
-	in->configuration = m->configuration;
-	in->gateway = m->gateway;
-	in->probe_paths = m->probe_paths[0] ? m->probe_paths : NULL;
-	in->probe_cpu_known = m->probe_cpu_known;
-	in->probe_cpu_share = m->probe_cpu_share;
-	in->open_loop = m->open_loop;
-	in->due = m->due;
-	in->queue_max = m->queue_max;
-	in->in_flight_max = m->in_flight_max;
-	in->connections = m->connections;
-	in->driver_cpu_ns = m->driver_cpu_ns;
-	in->driver_threads = m->driver_threads;
-	memcpy(in->plant, m->plant, sizeof(in->plant));
-	in->plants = m->plants;
-	memcpy(in->plant_cause, m->plant_cause, sizeof(in->plant_cause));
-	in->plant_causes = m->plant_causes;
-}
-
-static void fill_lists(struct pipeline *p, struct report_input *in)
-{
-	const struct run_meta *m = &p->meta;
-
-	for (uint32_t i = 0; i < m->criteria; i++)
-		p->criterion[i] = m->criterion[i];
-	in->criterion = p->criterion;
-	in->criteria = m->criteria;
-	in->notes = 0;
-	for (uint32_t i = 0; i < m->notes; i++)
-		p->note[in->notes++] = m->note[i];
-	if (gaps_dropped(p->gaps)) {
-		snprintf(p->gaps_note, sizeof(p->gaps_note),
-			 "%llu gaps between tokens are not in the figures (too many streams open at once)",
-			 (unsigned long long)gaps_dropped(p->gaps));
-		p->note[in->notes++] = p->gaps_note;
-	}
-	in->note = p->note;
-}
-
-void pipeline_fill_report(struct pipeline *p, struct report_input *in)
-{
-	memset(in, 0, sizeof(*in));
-	if (!p->open)
-		return;
-	fill_head(p, in);
-	fill_lists(p, in);
-	in->duration_s = total_duration_s(p);
-	in->timeline = timeline_stats(p->timeline);
-	in->attribution = p->attribution;
-	in->series = p->series;
-	in->sockets = p->sockets;
-	in->start_ns = p->meta.start_ns;
-	in->warmup_s = (double)p->meta.warmup_ns / (double)NS_PER_S;
-	memcpy(in->counters, p->counters, sizeof(in->counters));
-	in->warmup_requests = p->warmup_requests;
-	in->total = (struct report_set){
-		.name = "all",
-		.stats = p->meta.attach ? NULL : &p->total,
-		.duration_s = in->duration_s,
-		.attribution = attribution_total(p->attribution),
-	};
-	in->warmup_stats = p->meta.attach ? NULL : &p->warmup;
-	if (p->meta.attach)
-		return;
-	fill_classes(p, in);
-	fill_stages(p, in);
 }

@@ -20,6 +20,7 @@ struct pipeline_config {
 	const struct run_meta *meta; /* copied and written to the capture; NULL: comes as the first frame (replay) */
 	struct capture_writer *capture; /* every frame is written there too; NULL: none. Not owned; closed by the caller */
 	void (*whole)(void *ctx, const struct whole_request *w); /* each request, as the timeline hands it out; NULL: none */
+	void (*causes)(void *ctx, uint64_t id, const struct cause_cut *causes); /* of a request, later; NULL: nobody asks */
 	void *ctx;
 };
 

@@ -54,33 +54,85 @@ static int paths_make(struct session *s)
 	return 0;
 }
 
-static int provider_start(struct session *s)
+/* The first where --provider says, the others on free ports of this host. */
+static int provider_start(struct session *s, unsigned index)
 {
 	const struct session_config *c = s->config;
 	struct provider_child_config config = {
-		.listen = c->provider ? c->provider : "127.0.0.1:0",
+		.listen = c->provider && index == 0 ? c->provider : "127.0.0.1:0",
 		.threads = c->provider_threads,
-		.behaviour = c->plan ? &c->plan->provider : NULL,
+		.behaviour = c->plan ? &c->plan->provider[index] : NULL,
 		.tls_cert = c->provider_tls_cert,
 		.tls_key = c->provider_tls_key,
-		.seed = c->plan ? c->plan->seed : 1,
+		.seed = (c->plan ? c->plan->seed : 1) + index,
+		.upstream_index = index,
 		.log_path = s->log_path,
 	};
 
+	return provider_child_start(&config, &s->provider[index], &s->err);
+}
+
+static int providers_start(struct session *s)
+{
+	const struct session_config *c = s->config;
+	unsigned wanted = c->plan ? c->plan->providers : 1;
+	int rc = 0;
+
 	if (!c->provider && !c->recipe)
 		return 0;
-	return provider_child_start(&config, &s->provider, &s->err);
+	for (unsigned i = 0; i < wanted && !rc; i++) {
+		rc = provider_start(s, i);
+		s->providers += !rc;
+	}
+	return rc;
+}
+
+/* "name=value" for the recipe's start. */
+struct settings {
+	char text[PLAN_SETTINGS_MAX][sizeof(struct plan_setting) + 2];
+	char upstreams[PLAN_PROVIDERS_MAX * (PLAN_NAME_MAX + 32)];
+};
+
+/* "bedrock=http://127.0.0.1:41001,openai=...": a recipe that knows one upstream only refuses it by name. */
+static void upstreams_make(const struct session *s, char *out, size_t size)
+{
+	const struct plan *plan = s->config->plan;
+	size_t used = (size_t)snprintf(out, size, "upstreams=");
+
+	for (unsigned i = 0; i < s->providers && used < size; i++)
+		used += (size_t)snprintf(out + used, size - used, "%s%s=%s://127.0.0.1:%u", i ? "," : "", plan->provider[i].label,
+					 s->config->provider_tls_cert ? "https" : "http", s->provider[i].port);
+}
+
+/* The scenario's settings are the embedded gateway's; others have settings of their own. --set comes behind them and wins. */
+static unsigned settings_make(const struct session *s, struct settings *settings, const char **extra)
+{
+	const struct plan *plan = s->config->plan;
+	unsigned n = 0;
+
+	if (plan && s->providers > 1) {
+		upstreams_make(s, settings->upstreams, sizeof(settings->upstreams));
+		extra[n++] = settings->upstreams;
+	}
+	if (!plan || strcmp(recipe_name(s->recipe), "reference") != 0)
+		return n;
+	for (unsigned i = 0; i < plan->settings; i++) {
+		snprintf(settings->text[i], sizeof(settings->text[i]), "%s=%s", plan->setting[i].name, plan->setting[i].value);
+		extra[n++] = settings->text[i];
+	}
+	return n;
 }
 
 static int recipe_begin(struct session *s)
 {
 	const struct session_config *c = s->config;
 	char plant[PLANT_TEXT_MAX], truth[sizeof(s->truth_path) + 8];
-	const char *extra[OPTION_LIST_MAX + 2];
+	const char *extra[OPTION_LIST_MAX + PLAN_SETTINGS_MAX + 4];
+	struct settings settings;
 	struct recipe_params params = {
 		.upstream_scheme = c->provider_tls_cert ? "https" : "http",
 		.upstream_host = "127.0.0.1",
-		.upstream_port = s->provider.port,
+		.upstream_port = s->provider[0].port,
 		.workers = c->workers,
 		.extra = extra,
 	};
@@ -88,6 +140,7 @@ static int recipe_begin(struct session *s)
 
 	if (rc)
 		return rc;
+	params.extras = settings_make(s, &settings, extra);
 	for (unsigned i = 0; c->recipe_params && i < c->recipe_params->count; i++)
 		extra[params.extras++] = c->recipe_params->value[i];
 	if (c->plant) {
@@ -227,7 +280,7 @@ int session_prepare(struct session *s)
 	if (!rc)
 		rc = truth_init(&s->truth, c->plant, &s->err);
 	if (!rc)
-		rc = provider_start(s);
+		rc = providers_start(s);
 	if (!rc && c->recipe)
 		rc = recipe_begin(s);
 	else if (!rc && c->url)

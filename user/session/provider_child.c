@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "session/child.h"
 #include "session/queue.h"
 
@@ -55,9 +56,14 @@ static void words_add_behaviour(struct words *w, const struct plan_provider *b)
 		words_add(w, "--head-pause=%" PRIu64 "us", b->head_pause_ns / NS_PER_US);
 	if (b->head_early)
 		words_add(w, "--head-early");
+	for (uint32_t i = 0; i < b->faults; i++) {
+		char text[144];
+
+		words_add(w, "--fault=%s", fault_format(&b->fault[i], text, sizeof(text)));
+	}
 }
 
-static void words_make(struct words *w, const struct provider_child_config *config, int log_fd, int ready_fd)
+static void words_make(struct words *w, const struct provider_child_config *config, int log_fd, int ready_fd, int start_fd)
 {
 	words_add(w, "/proc/self/exe");
 	words_add(w, "provider");
@@ -66,6 +72,8 @@ static void words_make(struct words *w, const struct provider_child_config *conf
 	words_add(w, "--seed=%" PRIu64, config->seed);
 	words_add(w, "--log-fd=%d", log_fd);
 	words_add(w, "--ready-fd=%d", ready_fd);
+	words_add(w, "--start-fd=%d", start_fd);
+	words_add(w, "--upstream-index=%u", config->upstream_index);
 	if (config->behaviour)
 		words_add_behaviour(w, config->behaviour);
 	if (config->tls_cert) {
@@ -74,12 +82,12 @@ static void words_make(struct words *w, const struct provider_child_config *conf
 	}
 }
 
-/* The child's ends survive exec; they are closed here before anything else is started. */
-static int pipe_for_child(int fd[2])
+/* The child's end (0: it reads, 1: it writes) survives exec; it is closed here before anything else is started. */
+static int pipe_for_child(int fd[2], int child_end)
 {
 	if (pipe2(fd, O_CLOEXEC | O_NONBLOCK))
 		return -errno;
-	return fcntl(fd[1], F_SETFD, 0) ? -errno : 0;
+	return fcntl(fd[child_end], F_SETFD, 0) ? -errno : 0;
 }
 
 static int port_read(struct provider_child *c, int ready_fd, const struct provider_child_config *config, struct err *err)
@@ -100,25 +108,29 @@ static int port_read(struct provider_child *c, int ready_fd, const struct provid
 
 int provider_child_start(const struct provider_child_config *config, struct provider_child *out, struct err *err)
 {
-	int log[2] = {-1, -1}, ready[2] = {-1, -1};
+	int log[2] = {-1, -1}, ready[2] = {-1, -1}, start[2] = {-1, -1};
 	struct words words = {.count = 0};
 	struct child_spec spec = {.argv = words.word, .log_path = config->log_path};
-	int rc = pipe_for_child(log);
+	int rc = pipe_for_child(log, 1);
 
 	memset(out, 0, sizeof(*out));
-	out->log_fd = -1;
+	out->log_fd = out->start_fd = -1;
 	out->unread.max = UNREAD_MAX;
 	if (!rc)
-		rc = pipe_for_child(ready);
+		rc = pipe_for_child(ready, 1);
+	if (!rc)
+		rc = pipe_for_child(start, 0);
 	if (rc)
 		return err_set(err, rc, "cannot make a pipe for the provider: %s", strerror(-rc));
 	fcntl(log[1], F_SETPIPE_SZ, LOG_PIPE_BYTES); /* smaller is slower, not wrong */
-	words_make(&words, config, log[1], ready[1]);
+	words_make(&words, config, log[1], ready[1], start[0]);
 	rc = child_start(&spec, &out->pid, err);
 	close(log[1]);
 	close(ready[1]);
+	close(start[0]);
 	if (!rc) {
 		out->log_fd = log[0];
+		out->start_fd = start[1];
 		rc = port_read(out, ready[0], config, err);
 	}
 	close(ready[0]);
@@ -154,6 +166,16 @@ int provider_child_drain(struct provider_child *c,
 	return rc;
 }
 
+void provider_child_begin(struct provider_child *c, uint64_t start_ns)
+{
+	if (c->start_fd < 0)
+		return;
+	if (write(c->start_fd, &start_ns, sizeof(start_ns)) != (ssize_t)sizeof(start_ns))
+		log_line(LOG_WARN, "the provider cannot be told when the run begins: its faults will not come");
+	close(c->start_fd);
+	c->start_fd = -1;
+}
+
 void provider_child_stop(struct provider_child *c)
 {
 	if (c->pid > 0)
@@ -166,7 +188,9 @@ void provider_child_reap(struct provider_child *c)
 		child_stop(c->pid, SIGTERM, 2 * NS_PER_S, NULL);
 	if (c->log_fd >= 0)
 		close(c->log_fd);
+	if (c->start_fd >= 0)
+		close(c->start_fd);
 	buf_fini(&c->unread);
 	c->pid = 0;
-	c->log_fd = -1;
+	c->log_fd = c->start_fd = -1;
 }

@@ -29,8 +29,8 @@ static int configuration_from_plan(struct run_meta *m, const struct plan *plan)
 {
 	if (!m->configuration)
 		m->configuration = json_object();
-	json_t *provider =
-		json_pack("{s:s, s:I}", "service_time", plan->provider.service_time, "tokens", (json_int_t)plan->provider.tokens);
+	json_t *provider = json_pack("{s:s, s:I}", "service_time", plan->provider[0].service_time, "tokens",
+				     (json_int_t)plan->provider[0].tokens);
 	int r = 0;
 
 	r |= json_object_set_new(m->configuration, "seed", json_integer((json_int_t)plan->seed));
@@ -57,8 +57,15 @@ int run_meta_from_plan(struct run_meta *m, const struct plan *plan)
 	for (uint32_t i = 0; i < plan->stages; i++) {
 		snprintf(m->stage[i].name, sizeof(m->stage[i].name), "%s", plan->stage[i].name);
 		m->stage[i].duration_ns = plan->stage[i].duration_ns;
+		m->stage[i].tenants = plan->stage[i].tenants;
 		m->open_loop = m->open_loop || plan->stage[i].loop == PLAN_OPEN;
 	}
+	m->tenants = plan->tenants;
+	for (uint32_t i = 0; i < plan->tenants; i++)
+		snprintf(m->tenant[i], sizeof(m->tenant[i]), "%s", plan->tenant[i].name);
+	m->upstreams = plan->providers;
+	for (uint32_t i = 0; i < plan->providers; i++)
+		snprintf(m->upstream[i], sizeof(m->upstream[i]), "%s", plan->provider[i].label);
 	m->criteria = plan->criteria;
 	for (uint32_t i = 0; i < plan->criteria; i++)
 		snprintf(m->criterion[i], sizeof(m->criterion[i]), "%s", plan->criterion[i]);

@@ -28,6 +28,7 @@ struct run_meta_class {
 struct run_meta_stage {
 	char name[PLAN_NAME_MAX];
 	uint64_t duration_ns; /* as planned; 0: until its requests are done */
+	uint32_t tenants; /* bit i: tenant i takes part; 0: all */
 };
 
 struct run_meta {
@@ -45,6 +46,10 @@ struct run_meta {
 	uint32_t classes;
 	struct run_meta_stage stage[PLAN_STAGES_MAX];
 	uint32_t stages;
+	char tenant[PLAN_TENANTS_MAX][PLAN_NAME_MAX];
+	uint32_t tenants;
+	char upstream[PLAN_PROVIDERS_MAX][PLAN_NAME_MAX]; /* labels of the providers that are ours */
+	uint32_t upstreams;
 	char criterion[PLAN_CRITERIA_MAX][160];
 	uint32_t criteria;
 	json_t *configuration; /* owned; NULL: none. Never holds secrets: the caller leaves them out. */

@@ -63,6 +63,7 @@ static const struct field class_fields[] = {
 static const struct field stage_fields[] = {
 	FIELD(run_meta_stage, name, FIELD_TEXT),
 	FIELD(run_meta_stage, duration_ns, FIELD_U64),
+	FIELD(run_meta_stage, tenants, FIELD_U32),
 	FIELDS_END,
 };
 static const struct field gateway_fields[] = {
@@ -106,6 +107,8 @@ struct list {
 static const struct list lists[] = {
 	LIST("classes", class_, classes, class_fields),
 	LIST("stages", stage, stages, stage_fields),
+	LIST("tenants", tenant, tenants, NULL),
+	LIST("upstreams", upstream, upstreams, NULL),
 	LIST("criteria", criterion, criteria, NULL),
 	LIST("plants", plant, plants, plant_fields),
 	LIST("plant_causes", plant_cause, plant_causes, plant_fields),

@@ -55,7 +55,6 @@ int session_run(const struct session_config *config)
 	if (!s)
 		return EXIT_CODE_CANNOT_RUN;
 	s->config = config;
-	s->provider.log_fd = -1;
 	s->overhead.stats_fd = -1;
 	queue_init(&s->queue, QUEUE_BYTES_MAX);
 	s->start_wall_s = time(NULL);

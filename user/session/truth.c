@@ -130,16 +130,24 @@ static void figures_fini(struct figures *f, unsigned count)
 	}
 }
 
-static void figures_add(struct figures *f, uint64_t truth_ns, uint64_t measured_ns)
+static void figures_add(struct figures *f, bool carried, uint64_t truth_ns, uint64_t measured_ns)
 {
 	if (!f->truth || !f->planted || !f->bare)
 		return;
-	if (!truth_ns) {
+	if (!carried) {
 		hist_record(f->bare, measured_ns);
 		return;
 	}
 	hist_record(f->truth, truth_ns);
 	hist_record(f->planted, measured_ns);
+}
+
+static bool side_carried(const struct truth *t, const struct gateway_truth *truth, unsigned side)
+{
+	for (unsigned i = 0; i < t->plants.count; i++)
+		if (t->plants.plant[i].side == side && truth->carried & 1u << i)
+			return true;
+	return false;
 }
 
 /* A look-up is a phase of its own: it is not part of its side's. */
@@ -163,9 +171,9 @@ static void log_join(const struct truth *t, FILE *log, struct figures *side, str
 		const struct truth_row *row = row_of(t, truth.tag);
 
 		for (unsigned i = 0; row && i < GATEWAY_SIDES; i++)
-			figures_add(&side[i], side_truth(t, &truth, i), row->phase_ns[i]);
+			figures_add(&side[i], side_carried(t, &truth, i), side_truth(t, &truth, i), row->phase_ns[i]);
 		for (unsigned i = 0; row && row->has_causes && i < t->plants.count; i++)
-			figures_add(&plant[i], truth.plant_ns[i], row->cause_ns[i]);
+			figures_add(&plant[i], truth.carried & 1u << i, truth.plant_ns[i], row->cause_ns[i]);
 	}
 }
 

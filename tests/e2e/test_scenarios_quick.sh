@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Every built-in scenario in its quick form on the embedded default meets its criteria; families run in one go; every planted defect fails
+# the scenario that should find it.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# A run whose driver got no CPU says INVALID, which tells nothing of the scenario: it is run again.
+run_quick() { # DIRECTORY SCENARIO ARGS...
+	local name=$1
+	shift
+	for _ in 1 2 3 4; do
+		run_toll "$name" "$@" --quick --capture off
+		[ "$(jq -r .verdict "$result" 2>/dev/null)" = invalid ] || return 0
+	done
+}
+
+while read -r name _; do
+	[ "$name" = demo ] && continue
+	dir=${name//\//-}
+	run_quick "$dir" "$name" --with reference
+	if [ "$code" -eq 0 ]; then pass "$name: exit 0"; else
+		fail "$name: exit 0" "exit $code: $(grep -E '^  (missed|not measured)|^INVALID' "$work/$dir.txt" | head -n 5)"
+	fi
+	check "$name: all criteria met, all requests seen" \
+		'.verdict == "met" and (.criteria | length) > 0 and .complete and .trust.order_violations == 0' "$result"
+done < <("$toll" scenarios | awk 'NR > 1 && $1 ~ "/"')
+
+# a family in one go: a directory for each, one JUnit file, and what has passed is not run again
+code=0
+timeout 60 "$toll" run model-api/ --with reference --quick --quiet --out "$work/family" >"$work/family.txt" 2>&1 || code=$?
+if [ "$code" -le 1 ]; then pass "a family runs in one go"; else fail "a family runs in one go" "exit $code: $(cat "$work/family.txt")"; fi
+if python3 - "$work/family/junit.xml" <<'END_PY'; then
+import sys, xml.etree.ElementTree as tree
+suites = tree.parse(sys.argv[1]).getroot()
+names = [s.get("name") for s in suites]
+assert names == ["model-api/comprehensive", "model-api/quick", "model-api/standard"], names
+assert sum(len(s) for s in suites) == int(suites.get("tests")), suites.attrib
+END_PY
+	pass "one JUnit file of the family"
+else fail "one JUnit file of the family" "$(head -c 600 "$work/family/junit.xml")"; fi
+"$toll" run model-api/ --with reference --quick --quiet --skip-passed --out "$work/family" >"$work/family.txt" 2>&1
+if [ "$(grep -c "^passed before" "$work/family.txt")" -ge 1 ]; then pass "what has passed is skipped"; else
+	fail "what has passed is skipped" "$(cat "$work/family.txt")"
+fi
+code=0
+printf 'name: x\nclasses: {chat: {endpoint: chat}}\nstages: [{vus: 1, requests: 3}]\ncriteria: [success_rate == 0%%]\n' >"$work/missed.yaml"
+timeout 60 "$toll" run model-api/quick "$work/missed.yaml" no/such --with reference --quiet --out "$work/worst" >"$work/worst.txt" 2>&1 || code=$?
+if [ "$code" -eq 2 ]; then pass "several scenarios end with the worst exit"; else
+	fail "several scenarios end with the worst exit" "exit $code: $(cat "$work/worst.txt")"
+fi
+"$toll" run - --with reference --quiet --out "$work/stdin" <"$work/missed.yaml" >"$work/stdin.txt" 2>&1
+check "a scenario from standard input" '.scenario == "x" and .requests.ok == 3 and .verdict == "missed"' "$work/stdin/result.json"
+
+# finds DEFECT SCENARIO CRITERION: with the defect planted, this criterion of the scenario is missed
+finds() {
+	run_quick "defect-$1" "$2" --with reference --set "defect=$1"
+	if [ "$code" -eq 1 ]; then pass "$1 fails $2"; else fail "$1 fails $2" "exit $code"; fi
+	check "$1 is found by: $3" "[.criteria[] | select(.verdict == \"missed\") | .text] | any(startswith(\"$3\"))" "$result"
+}
+finds breaker_never_opens service/circuit-breaker upstream.bedrock.breaker.opened
+finds unlimited_retries load/rate-limit-cascade retry.attempts_max
+finds unfair_limiter load/multi-tenant-isolation tenant.light.success_rate
+finish

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the pipeline's two files share: how records go in, and what a report gets of them. Nobody else includes it. */
+#ifndef TOLL_SESSION_PIPELINE_PARTS_H
+#define TOLL_SESSION_PIPELINE_PARTS_H
+
+#include "attribution/blocks.h"
+#include "attribution/resilience.h"
+#include "attribution/series.h"
+#include "attribution/sockets.h"
+#include "session/gaps.h"
+#include "session/pipeline.h"
+
+/* When the requests of a set were due and ended: its duration. */
+struct span {
+	uint64_t first_due_ns, last_end_ns;
+};
+
+struct pipeline {
+	struct pipeline_config config;
+	struct run_meta meta;
+	bool open; /* meta is known, the parts below exist */
+	struct timeline *timeline;
+	struct attribution *attribution;
+	struct series *series;
+	struct sockets *sockets;
+	struct gaps *gaps;
+	struct request_stats total, warmup;
+	struct request_stats class_[PLAN_CLASSES_MAX], stage[PLAN_STAGES_MAX];
+	struct request_stats tenant[PLAN_TENANTS_MAX], tenant_alone[PLAN_TENANTS_MAX];
+	struct resilience *resilience;
+	struct span span, stage_span[PLAN_STAGES_MAX];
+	uint64_t warmup_requests;
+	uint64_t counters[WIRE_COUNTERS];
+	uint64_t first_tick_ns, last_tick_ns, next_expire_ns;
+	int failed; /* first -ENOMEM of the whole callback, which cannot return it */
+	const char *criterion[PLAN_CRITERIA_MAX];
+	const char *note[RUN_META_NOTES_MAX + 1];
+	char gaps_note[160];
+	/* frames that come unaligned (out of a pipe, behind JSON in a file) are copied here before they are read as structs */
+	_Alignas(8) unsigned char aligned[sizeof(struct record_events) + RECORD_EVENTS_BATCH_MAX * sizeof(struct record_event)];
+};
+
+#endif
