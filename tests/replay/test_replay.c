@@ -220,6 +220,31 @@ static void feed_gauges(struct pipeline *p, unsigned i)
 	assert_int_equal(frame(p, CAPTURE_GAUGES, &g, sizeof(g)), 0);
 }
 
+static void feed_stack(struct pipeline *p, uint64_t stack, const char *names, uint32_t text_bytes, uint16_t frames)
+{
+	struct {
+		struct record_stack head;
+		char text[64];
+	} r = {.head = {.stack = stack, .frames = frames, .text_bytes = text_bytes}};
+
+	memcpy(r.text, names, text_bytes);
+	assert_int_equal(frame(p, CAPTURE_STACK, &r, (uint32_t)sizeof(r.head) + text_bytes), 0);
+}
+
+/* A hundred samples, ten of them in the warm-up; one stack under two keys, one that never got names. */
+static void feed_samples(struct pipeline *p)
+{
+	for (unsigned i = 0; i < REQUESTS; i += 10) {
+		struct wire_sample s = {.h = {WIRE_KIND_SAMPLE, sizeof(s), 0, START_NS + i * NS_PER_MS},
+					.tid = 4243,
+					.stack = 1 + i / 10 % 3,
+					.period_ns = 10000000};
+		assert_int_equal(frame(p, CAPTURE_WIRE, &s, sizeof(s)), 0);
+	}
+	feed_stack(p, 1, "parse\0main", 11, 2);
+	feed_stack(p, 2, "parse\0main", 11, 2);
+}
+
 static void feed_run(struct pipeline *p)
 {
 	uint64_t counters[WIRE_COUNTERS] = {[WIRE_COUNT_RECORDS] = 4 + 4 * REQUESTS, [WIRE_COUNT_PEEKS] = 17};
@@ -232,6 +257,7 @@ static void feed_run(struct pipeline *p)
 		feed_request(p, i);
 	for (unsigned i = 0; i < 4; i++)
 		feed_gauges(p, i);
+	feed_samples(p);
 	assert_int_equal(frame(p, CAPTURE_COUNTERS, counters, sizeof(counters)), 0);
 	assert_int_equal(pipeline_tick(p, START_NS + REQUESTS * NS_PER_MS), 0);
 }
@@ -350,6 +376,13 @@ static void test_what_the_replay_says(void **state)
 	assert_float_equal(json_number_value(json_array_get(json_object_get(series, "sent_per_s"), 0)), REQUESTS, 1);
 	assert_float_equal(json_number_value(json_array_get(json_object_get(series, "gateway_cpu_cores"), 0)), 0.5, 1e-6);
 	assert_in_range(json_integer_value(json_array_get(json_object_get(series, "toll_p50_ns"), 0)), 36000, 38600);
+	const json_t *stacks = json_object_get(doc, "stacks");
+	assert_int_equal(at(doc, "stacks", "samples"), 90);
+	assert_int_equal(at(doc, "stacks", "cpu_ns"), 900 * NS_PER_MS);
+	const json_t *top = json_array_get(json_object_get(stacks, "top_self"), 0);
+	assert_string_equal(json_string_value(json_object_get(top, "frame")), "parse");
+	assert_int_equal(json_integer_value(json_object_get(top, "cpu_self_ns")), 600 * NS_PER_MS);
+	assert_int_equal(json_array_size(json_object_get(stacks, "folded")), 2);
 	/* 900 ms without the warm-up: four blocks of 250 ms */
 	const json_t *blocks = json_object_get(doc, "blocks");
 	assert_int_equal(json_integer_value(json_object_get(blocks, "count")), 4);

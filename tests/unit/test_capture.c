@@ -14,6 +14,7 @@
 #include "base/rng.h"
 #include "bpf/wire.h"
 #include "record/capture.h"
+#include "record/stack.h"
 #include "tests/support/test.h"
 
 #define HEAD_BYTES 16 /* of the file */
@@ -24,7 +25,7 @@ struct fixture {
 };
 
 struct tally {
-	unsigned frames[CAPTURE_GAUGES + 1];
+	unsigned frames[CAPTURE_STACK + 1];
 	uint64_t total;
 	bool complete;
 	int rc; /* of the last read */
@@ -67,6 +68,13 @@ static void write_events(struct capture_writer *w, uint32_t count)
 	assert_int_equal(capture_write2(w, CAPTURE_EVENTS, &head, sizeof(head), events, count * (uint32_t)sizeof(events[0])), 0);
 }
 
+static void write_stack(struct capture_writer *w)
+{
+	struct record_stack head = {.stack = 7, .frames = 2, .text_bytes = 8};
+
+	assert_int_equal(capture_write2(w, CAPTURE_STACK, &head, sizeof(head), "foo\0bar", 8), 0);
+}
+
 /* One frame of each type. */
 static void write_all_types(struct capture_writer *w)
 {
@@ -86,6 +94,7 @@ static void write_all_types(struct capture_writer *w)
 	write_frame(w, CAPTURE_COUNTERS, counters, sizeof(counters));
 	write_frame(w, CAPTURE_TICK, &now_ns, sizeof(now_ns));
 	write_frame(w, CAPTURE_GAUGES, &gauges, sizeof(gauges));
+	write_stack(w);
 }
 
 static struct tally read_all(const char *path)
@@ -100,7 +109,7 @@ static struct tally read_all(const char *path)
 	if (t.rc)
 		return t;
 	while ((t.rc = capture_read(r, &type, &data, &bytes, &t.err)) == 1) {
-		assert_in_range(type, CAPTURE_META, CAPTURE_GAUGES);
+		assert_in_range(type, CAPTURE_META, CAPTURE_STACK);
 		t.frames[type]++;
 		t.total++;
 		if (type == CAPTURE_WIRE)
@@ -157,7 +166,7 @@ static void test_round_trip(void **state)
 	struct stat st;
 
 	assert_int_equal(t.rc, 0);
-	assert_int_equal(t.total, 12);
+	assert_int_equal(t.total, 13);
 	assert_int_equal(t.frames[CAPTURE_WIRE], 3);
 	assert_int_equal(t.frames[CAPTURE_EVENTS], 2);
 	assert_int_equal(t.frames[CAPTURE_END], 1);
@@ -182,7 +191,7 @@ static void test_cut_anywhere(void **state)
 		assert_in_range(t.total, before, before + 1);
 		before = t.total;
 	}
-	assert_int_equal(before, 11);
+	assert_int_equal(before, 12);
 }
 
 static void test_any_byte_damaged(void **state)
@@ -415,7 +424,7 @@ static void test_off_only_counts(void **state)
 	assert_int_equal(capture_writer_open(&w, "/nowhere/x", CAPTURE_OFF, 0, NULL), 0);
 	write_all_types(w);
 	assert_int_equal(capture_writer_close(w, &totals, NULL), 0);
-	assert_int_equal(totals.frames_seen, 11);
+	assert_int_equal(totals.frames_seen, 12);
 	assert_int_equal(totals.requests_seen, 1);
 	assert_int_equal(totals.frames_written, 0);
 }

@@ -21,6 +21,8 @@ struct scene {
 	struct cause_cut cut;
 	uint32_t busy_tid, released_tid;
 	uint64_t busy_ns, released_ns, call_ns[512];
+	struct cause_stack stack[8];
+	unsigned stacks;
 };
 
 static int setup(void **state)
@@ -97,9 +99,22 @@ static void see_call(void *ctx, uint16_t nr, uint64_t ns)
 	((struct scene *)ctx)->call_ns[nr] += ns;
 }
 
+static void see_stack(void *ctx, const struct cause_stack *stack)
+{
+	struct scene *s = ctx;
+
+	assert_in_range(s->stacks, 0, 7);
+	s->stack[s->stacks++] = *stack;
+}
+
 static const uint64_t *split(struct scene *s, enum phase phase)
 {
-	const struct cause_witness witness = {s, see_busy, see_release, see_call};
+	const struct cause_witness witness = {.ctx = s,
+					      .other_work = see_busy,
+					      .lock_released = see_release,
+					      .in_call = see_call,
+					      .stack = see_stack,
+					      .stack_ctx = s};
 	struct phase_segments segments = {0};
 	struct cause_own own[CAUSE_OWNS_MAX];
 	struct phase_cut cut;
@@ -435,6 +450,60 @@ static void test_told_apart_phases_are_split_too(void **state)
 	assert_int_equal(s->cut.timer_ns, 0);
 }
 
+static void sample(struct scene *s, uint64_t ns, uint64_t stack, uint32_t flags)
+{
+	threads_sample(&s->threads,
+		       &(struct wire_sample){.h = {.time_ns = ns}, .tid = A, .stack = stack, .period_ns = 10000, .flags = flags});
+}
+
+static void stack_is(const struct cause_stack *is, enum phase phase, enum cause cause, uint64_t stack, uint64_t ns)
+{
+	assert_int_equal(is->phase, phase);
+	assert_int_equal(is->cause, cause);
+	assert_int_equal(is->stack, stack);
+	assert_int_equal(is->ns, ns);
+}
+
+static void test_samples_and_waits_tell_their_stacks(void **state)
+{
+	struct scene *s = *state;
+
+	own_marks(s);
+	sample(s, 999, 1, 0); /* before it was there */
+	sample(s, 1500, 2, 0);
+	sample(s, 1700, 3, WIRE_SAMPLE_KERNEL);
+	sample(s, 2500, 4, 0); /* the provider's time */
+	threads_off(
+		&s->threads,
+		&(struct wire_off_cpu){
+			.h = {.time_ns = 1650}, .tid = A, .out_ns = 1600, .runnable_ns = 1640, .syscall = SYS_futex, .stack = 5});
+	split(s, PHASE_PROCESS_REQUEST);
+	assert_int_equal(s->stacks, 3);
+	stack_is(&s->stack[0], PHASE_PROCESS_REQUEST, CAUSE_OWN_USER, 2, 10000);
+	stack_is(&s->stack[1], PHASE_PROCESS_REQUEST, CAUSE_LOCK, 5, 40);
+	stack_is(&s->stack[2], PHASE_PROCESS_REQUEST, CAUSE_OWN_KERNEL, 3, 10000);
+	assert_true(s->stack[0].first);
+	assert_true(s->stack[1].waited);
+	assert_false(s->stack[1].first);
+	s->stacks = 0;
+	split(s, PHASE_PROCESS_REQUEST); /* another request that was there too */
+	assert_false(s->stack[0].first);
+}
+
+static void test_samples_of_other_work(void **state)
+{
+	struct scene *s = *state;
+
+	own_marks(s);
+	RIG_OFF(&s->threads, A, 500, 600, 610, .syscall = SYS_epoll_wait);
+	rig_read(&s->threads, A, 700, OTHER, 0);
+	rig_sent(&s->threads, A, 1070, OTHER, 0);
+	sample(s, 1050, 6, 0);
+	split(s, PHASE_PICK_UP_REQUEST);
+	assert_int_equal(s->stacks, 1);
+	stack_is(&s->stack[0], PHASE_PICK_UP_REQUEST, CAUSE_OTHER_WORK, 6, 10000);
+}
+
 static void test_names(void **state)
 {
 	(void)state;
@@ -472,6 +541,8 @@ int main(void)
 		SCENE(test_lock_of_another_request_delays_the_pick_up),
 		SCENE(test_unknown_where_there_is_no_account),
 		SCENE(test_told_apart_phases_are_split_too),
+		SCENE(test_samples_and_waits_tell_their_stacks),
+		SCENE(test_samples_of_other_work),
 		cmocka_unit_test(test_names),
 	};
 

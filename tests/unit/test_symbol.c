@@ -228,7 +228,7 @@ static void copied_stack_is_unwound(void **state)
 
 	(void)state;
 	own_chain_outer(&own, WIRE_STACK_COPY_MAX);
-	assert_int_equal(symbols_take(s, &own.stack), 0);
+	assert_int_equal(symbols_take(s, &own.stack, NULL), 0);
 	assert_int_equal(got.count, 0); /* names wait */
 	assert_int_equal(symbols_name(s), 0);
 	assert_int_equal(got.count, 1);
@@ -250,7 +250,7 @@ static void short_copy_is_cut(void **state)
 
 	(void)state;
 	own_chain_outer(&own, 64);
-	assert_int_equal(symbols_take(s, &own.stack), 0);
+	assert_int_equal(symbols_take(s, &own.stack, NULL), 0);
 	assert_int_equal(symbols_name(s), 0);
 	assert_string_equal(frame(&got, 0), "own_chain_inner");
 	assert_true(got.head.frames < 6);
@@ -270,13 +270,13 @@ static void rubbish_has_no_names(void **state)
 	for (unsigned i = 0; i < own.stack.copied_bytes; i++)
 		own.bytes[sizeof(own.stack) + i] = (unsigned char)(i * 37);
 	own.stack.ip = 0x1234;
-	assert_int_equal(symbols_take(s, &own.stack), 0);
+	assert_int_equal(symbols_take(s, &own.stack, NULL), 0);
 	own.stack.sp = UINT64_MAX - 8;
 	own.stack.copied_bytes = 0;
 	own.stack.h.size = sizeof(own.stack);
-	assert_int_equal(symbols_take(s, &own.stack), 0);
+	assert_int_equal(symbols_take(s, &own.stack, NULL), 0);
 	own.stack.tgid = UINT32_MAX; /* no such process */
-	assert_int_equal(symbols_take(s, &own.stack), 0);
+	assert_int_equal(symbols_take(s, &own.stack, NULL), 0);
 	assert_int_equal(symbols_name(s), 0);
 	assert_int_equal(got.count, 3);
 	assert_string_equal(frame(&got, 0), "[no symbol]");
@@ -304,7 +304,7 @@ static void jit_code_is_named(void **state)
 	own.stack.ip = (uint64_t)code + 0x10;
 	own.stack.copied_bytes = 0;
 	own.stack.h.size = sizeof(own.stack);
-	assert_int_equal(symbols_take(s, &own.stack), 0);
+	assert_int_equal(symbols_take(s, &own.stack, NULL), 0);
 	assert_int_equal(symbols_name(s), 0);
 	unlink(path);
 	assert_string_equal(frame(&got, 0), "JS:*route /srv/app.js:7");
@@ -321,7 +321,7 @@ static void waiting_stacks_are_bounded(void **state)
 	(void)state;
 	own_chain_outer(&own, 4096);
 	for (unsigned i = 0; i < 3; i++)
-		assert_int_equal(symbols_take(s, &own.stack), 0);
+		assert_int_equal(symbols_take(s, &own.stack, NULL), 0);
 	assert_int_equal(got.count, 3); /* the third did not fit: all were named */
 	symbols_free(s); /* and none waits */
 }

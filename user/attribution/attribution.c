@@ -9,6 +9,7 @@
 #include "attribution/cause_stats.h"
 #include "attribution/cause_threads.h"
 #include "attribution/set.h"
+#include "attribution/stacks.h"
 
 struct attribution {
 	struct attribution_config config;
@@ -83,15 +84,34 @@ static unsigned sets_of(struct attribution *a, uint32_t class_index, uint32_t st
 	return n;
 }
 
+struct stack_teller {
+	struct stacks *stacks;
+	uint16_t class_index;
+	int rc;
+};
+
+static void stack_tell(void *ctx, const struct cause_stack *stack)
+{
+	struct stack_teller *t = ctx;
+
+	t->rc |= stacks_told(t->stacks, stack, t->class_index);
+}
+
 static int explain(struct attribution *a, const struct cause_job *job)
 {
-	const struct cause_witness witness = cause_threads_witness(&a->threads);
+	struct stack_teller teller = {.stacks = a->config.stacks, .class_index = (uint16_t)job->class_index};
+	struct cause_witness witness = cause_threads_witness(&a->threads);
 	struct attribution_set *set[SETS_MAX];
 	unsigned sets = sets_of(a, job->class_index, job->stage_index, job->tenant, set);
 	struct cause_cut causes;
 	int rc = 0;
 
+	if (teller.stacks) {
+		witness.stack = stack_tell;
+		witness.stack_ctx = &teller;
+	}
 	cause_split(a->config.threads, &job->question, &witness, &causes);
+	rc |= teller.rc;
 	if (a->config.causes)
 		a->config.causes(a->config.ctx, job->id, &causes);
 	for (unsigned i = 0; i < sets; i++)

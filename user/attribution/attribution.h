@@ -102,7 +102,9 @@ const struct cause_threads *attribution_cause_threads(const struct attribution *
 /* Causes that were looked for before all was known that may matter: too many requests were waiting. */
 uint64_t attribution_hurried(const struct attribution *a);
 struct blocks; /* attribution/blocks.h */
+struct stacks; /* attribution/stacks.h */
 struct attribution_config {
+	struct stacks *stacks; /* told where in the code the phases went; NULL: not asked for */
 	uint32_t classes, stages, tenants;
 	uint64_t stages_alone; /* bit i: in stage i one tenant is alone; it is in no tenant's set */
 	/* The causes of a request, once they are looked for; NULL: nobody asks. */

@@ -54,12 +54,25 @@ struct cause_question {
 	uint32_t owns;
 };
 
-/* Told beside the causes while they are found, of phases in the toll only; any may be NULL. */
+/* Where in the code a part of a phase went: a sample of its thread, or a wait. */
+struct cause_stack {
+	enum phase phase;
+	enum cause cause; /* a sample tells user from kernel by itself: CAUSE_OWN_USER, CAUSE_OWN_KERNEL */
+	uint64_t stack; /* its key; 0: not taken */
+	uint64_t ns;
+	bool waited; /* blocked, not on a CPU */
+	bool first; /* a sample that was within no request yet */
+};
+
+/* Told beside the causes while they are found, of phases in the toll only where nothing else is said; any may be NULL. */
 struct cause_witness {
 	void *ctx;
 	/* a thread was busy with other requests, or let go of a lock that was waited for; tid 0: not known */
 	void (*other_work)(void *ctx, uint32_t tid, uint64_t ns);
 	void (*lock_released)(void *ctx, uint32_t by_tid, uint64_t ns);
+	/* of all phases of the gateway */
+	void (*stack)(void *stack_ctx, const struct cause_stack *stack);
+	void *stack_ctx;
 	void (*in_call)(void *ctx, uint16_t nr, uint64_t ns); /* time in a system call, on a CPU or blocked */
 };
 
@@ -69,7 +82,7 @@ struct cause_cut {
 	uint64_t timer_ns; /* of the toll's idle */
 	bool calls_known; /* system calls were told: own CPU is split */
 };
-/* Pure. For each phase the sum over its causes is the sum of its segments. */
+/* Pure, but that samples remember to have been told. For each phase the sum over its causes is the sum of its segments. */
 void cause_split(const struct threads *threads, const struct cause_question *q, const struct cause_witness *witness,
 		 struct cause_cut *out);
 

@@ -70,7 +70,7 @@ static void in_call(void *ctx, uint16_t nr, uint64_t ns)
 
 struct cause_witness cause_threads_witness(struct cause_threads *s)
 {
-	return (struct cause_witness){s, other_work, lock_released, in_call};
+	return (struct cause_witness){.ctx = s, .other_work = other_work, .lock_released = lock_released, .in_call = in_call};
 }
 
 const struct cause_thread *cause_threads_busiest(const struct cause_threads *s)

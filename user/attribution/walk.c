@@ -107,6 +107,10 @@ static void blocked(struct walk *w, const struct thread *t, const struct thread_
 	enum cause cause = blocked_cause(w, t, o);
 
 	walk_add(w, cause, ns);
+	if (w->witness->stack)
+		w->witness->stack(
+			w->witness->stack_ctx,
+			&(struct cause_stack){.phase = w->phase, .cause = cause, .stack = o->stack, .ns = ns, .waited = true});
 	if (!w->toll)
 		return;
 	if (cause == CAUSE_IDLE && thread_off_wait(o) == THREAD_WAIT_TIMER)

@@ -138,12 +138,34 @@ static void own_work(struct walk *w, const struct thread *t, uint64_t from_ns, u
 	own_part(w, CAUSE_OWN_CPU, to_ns - from_ns - (told_to - told_from), stolen);
 }
 
+/* Where its code was found in [from_ns, to_ns). */
+static void samples_tell(const struct walk *w, const struct thread *t, enum walk_owner owner, uint64_t from_ns, uint64_t to_ns)
+{
+	if (!w->witness->stack)
+		return;
+	for (uint64_t i = thread_sample_from(t, from_ns);; i++) {
+		struct thread_sample *s = thread_sample_at(t, i);
+		struct cause_stack told = {.phase = w->phase, .cause = CAUSE_OTHER_WORK};
+
+		if (!s || s->time_ns >= to_ns)
+			return;
+		if (owner == WALK_OWN)
+			told.cause = s->flags & WIRE_SAMPLE_KERNEL ? CAUSE_OWN_KERNEL : CAUSE_OWN_USER;
+		told.stack = s->stack;
+		told.ns = s->period_ns;
+		told.first = !s->told;
+		s->told = 1;
+		w->witness->stack(w->witness->stack_ctx, &told);
+	}
+}
+
 /* Returns the own part of it. */
 static uint64_t piece(struct walk *w, const struct thread *t, enum walk_owner owner, uint64_t from_ns, uint64_t to_ns,
 		      double stolen)
 {
 	if (from_ns >= to_ns)
 		return 0;
+	samples_tell(w, t, owner, from_ns, to_ns);
 	if (owner == WALK_OWN) {
 		own_work(w, t, from_ns, to_ns, stolen);
 		return to_ns - from_ns;

@@ -10,6 +10,8 @@
 #include "probe/groups.h"
 #include "report/formats.h"
 
+#define SAMPLE_HZ_MAX 10000
+
 int common_fail(const struct err *err)
 {
 	log_line(LOG_ERROR, "%s", err->text);
@@ -63,6 +65,10 @@ int common_finish(const struct common_options *common, struct session_config *se
 	if (session->ring_bytes &&
 	    (session->ring_bytes < 4096 || session->ring_bytes > (1u << 30) || (session->ring_bytes & (session->ring_bytes - 1))))
 		return err_set(err, -EINVAL, "--ring-bytes: expected a power of two from 4KiB to 1GiB");
+	if (common->sample_hz > SAMPLE_HZ_MAX)
+		return err_set(err, -EINVAL, "--sample-hz %llu: at most %d", (unsigned long long)common->sample_hz,
+			       SAMPLE_HZ_MAX);
+	session->sample_hz = (unsigned)common->sample_hz;
 	if (groups_parse(common->probes, &session->groups, err))
 		return -EINVAL;
 	if (exports_check(&session->export, err))

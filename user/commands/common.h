@@ -11,6 +11,7 @@
 
 struct common_options {
 	uint64_t capture_max_bytes;
+	uint64_t sample_hz;
 	bool verbose;
 	bool no_probes;
 	const char *probes;
@@ -23,6 +24,8 @@ struct common_options {
 	{OPTION_STRING,   "probes", 0, "LIST", "sockets (always on), threads, syscalls (default sockets,threads)",               \
 	 &(common).probes},                                                                                                      \
 		{OPTION_FLAG, "no-probes", 0, NULL, "load only, on purpose", &(common).no_probes},                               \
+		{OPTION_U64,         "sample-hz", 0, "N", "CPU samples of the gateway, a second and CPU (default 99; 0: none)",  \
+		 &(common).sample_hz},                                                                                           \
 		{OPTION_BYTES, "ring-bytes", 0, "BYTES", "ring buffer (default 32MiB)", &(s)->ring_bytes},                       \
 		{OPTION_BYTES, "capture-max", 0, "BYTES", "largest sampled capture (default 1GB)", &(common).capture_max_bytes}, \
 		{OPTION_STRING, "out", 'o', "DIR", "where the result goes", &(s)->out_dir},                                      \
@@ -38,7 +41,7 @@ struct common_options {
 
 #define COMMON_OPTIONS_DEFAULT                                                                                                   \
 	{                                                                                                                        \
-		.color = true, .capture_max_bytes = 1000000000                                                                   \
+		.color = true, .sample_hz = 99, .capture_max_bytes = 1000000000                                                  \
 	}
 
 /* Defaults, environment and the log's level into the session's configuration. */

@@ -141,21 +141,6 @@ static int load_best(struct probe *p)
 	return rc;
 }
 
-static void samples_start(struct probe *p)
-{
-	int rc;
-
-	if (!p->config.sample_hz) {
-		if (!p->no_samples[0])
-			snprintf(p->no_samples, sizeof(p->no_samples), "not asked for");
-		return;
-	}
-	rc = samples_open(&p->samples, p->skel->progs.toll_sample, samples_period_ns(p->config.sample_hz));
-	if (rc)
-		snprintf(p->no_samples, sizeof(p->no_samples), "the perf software clock cannot be opened: %s; %s", strerror(-rc),
-			 skeleton_advice(rc));
-}
-
 /* Processes and states first, marks last: no mark without its connection. */
 static int attach_all(struct probe *p, struct err *err)
 {
@@ -254,7 +239,6 @@ int probe_open(struct probe **out, const struct probe_config *config, struct err
 		err_set(err, rc, "cannot look for open connections: %s; %s", strerror(-rc), skeleton_advice(rc));
 		goto fail;
 	}
-	samples_start(p);
 	paths_describe(p);
 	*out = p;
 	return 0;
@@ -278,6 +262,21 @@ int probe_text(struct probe *p, uint32_t tgid, const struct code_maps *maps, boo
 		return 0;
 	samples_text(maps, frame_pointers, &text);
 	return bpf_map__update_elem(p->skel->maps.texts, &tgid, sizeof(tgid), &text, sizeof(text), BPF_ANY);
+}
+
+void probe_samples_start(struct probe *p)
+{
+	int rc;
+
+	if (!p->config.sample_hz) {
+		if (!p->no_samples[0])
+			snprintf(p->no_samples, sizeof(p->no_samples), "not asked for");
+		return;
+	}
+	rc = samples_open(&p->samples, p->skel->progs.toll_sample, samples_period_ns(p->config.sample_hz));
+	if (rc)
+		snprintf(p->no_samples, sizeof(p->no_samples), "the perf software clock cannot be opened: %s; %s", strerror(-rc),
+			 skeleton_advice(rc));
 }
 
 const char *probe_no_samples(const struct probe *p)

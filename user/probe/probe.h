@@ -60,6 +60,8 @@ int probe_add_target(struct probe *p, const struct probe_target *target);
  * again whenever it has changed. 0 where no stacks are taken.
  */
 int probe_text(struct probe *p, uint32_t tgid, const struct code_maps *maps, bool frame_pointers);
+/* Starts the clock of the CPU samples: after probe_text() of all that is watched. Nothing to do where none were asked for. */
+void probe_samples_start(struct probe *p);
 /* NULL: threads are accounted for; else why not. */
 const char *probe_no_threads(const struct probe *p);
 /* NULL: CPU samples are taken; else why not. */

@@ -28,7 +28,7 @@ static int on_record(void *ctx, const void *data, uint32_t bytes)
 
 	(void)bytes;
 	t->samples += h->kind == WIRE_KIND_SAMPLE;
-	return h->kind == WIRE_KIND_STACK ? symbols_take(t->symbols, data) : 0;
+	return h->kind == WIRE_KIND_STACK ? symbols_take(t->symbols, data, NULL) : 0;
 }
 
 static int on_named(void *ctx, const struct record_stack *stack, uint32_t bytes)
@@ -54,6 +54,10 @@ static int watch_self(struct probe *p, struct tried *t)
 
 	if (!rc)
 		rc = probe_text(p, self, maps, symbols_frame_pointers(t->symbols, self));
+	if (!rc)
+		probe_samples_start(p);
+	if (!rc && probe_no_samples(p))
+		return -ENOTSUP;
 	while (!rc && !t->whole && clock_now_ns() < end_ns) {
 		rc = probe_poll(p);
 		if (rc >= 0)
@@ -62,9 +66,11 @@ static int watch_self(struct probe *p, struct tried *t)
 	return rc;
 }
 
-static void tell(const struct tried *t, int rc, char *detail, size_t size)
+static void tell(const struct probe *p, const struct tried *t, int rc, char *detail, size_t size)
 {
-	if (rc)
+	if (rc == -ENOTSUP)
+		snprintf(detail, size, "%.150s", probe_no_samples(p));
+	else if (rc)
 		snprintf(detail, size, "samples of this process could not be read: %s", strerror(-rc));
 	else if (!t->samples)
 		snprintf(detail, size, "the perf software clock gave no sample of this process within a second");
@@ -91,12 +97,9 @@ int samples_try(char *detail, size_t size)
 	rc = t.symbols ? probe_open(&p, &config, &err) : -ENOMEM;
 	if (rc) {
 		snprintf(detail, size, "%.150s", err.text);
-	} else if (probe_no_samples(p)) {
-		rc = -ENOTSUP;
-		snprintf(detail, size, "%.150s", probe_no_samples(p));
 	} else {
 		rc = watch_self(p, &t);
-		tell(&t, rc, detail, size);
+		tell(p, &t, rc, detail, size);
 		rc = rc ? rc : t.whole ? 0 : -ENODATA;
 	}
 	probe_close(p);

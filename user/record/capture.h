@@ -24,6 +24,8 @@ enum capture_frame {
 	CAPTURE_TICK = 7, /* uint64_t now_ns: how far time has come (drives the timeline's grace periods) */
 	CAPTURE_END = 8, /* struct capture_end: only in a file that was closed properly */
 	CAPTURE_GAUGES = 9, /* struct record_gauges, about once a second */
+	CAPTURE_STACK =
+		10, /* struct record_stack + names: what a key of samples and waits stands for; after them, mostly at the end */
 };
 
 struct capture_end {

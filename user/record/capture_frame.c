@@ -7,6 +7,7 @@
 
 #include "bpf/wire.h"
 #include "record/capture.h"
+#include "record/stack.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "captures are little-endian, written as they lie in memory");
 
@@ -152,6 +153,10 @@ int capture_frame_check_size(uint32_t type, uint32_t bytes)
 	case CAPTURE_GAUGES:
 		least = most = sizeof(struct record_gauges);
 		break;
+	case CAPTURE_STACK:
+		least = sizeof(struct record_stack);
+		most = sizeof(struct record_stack) + RECORD_STACK_FRAMES_MAX * RECORD_FRAME_NAME_MAX;
+		break;
 	case CAPTURE_END:
 		least = most = sizeof(struct capture_end);
 		break;
@@ -165,6 +170,8 @@ int capture_frame_check(uint32_t type, const void *data, uint32_t bytes)
 
 	if (type == CAPTURE_WIRE)
 		return capture_wire_check(data, bytes);
+	if (type == CAPTURE_STACK)
+		return record_stack_check(data, bytes);
 	if (type != CAPTURE_EVENTS)
 		return 0;
 	memcpy(&head, data, sizeof(head));

@@ -150,6 +150,7 @@ json_t *report_build(const struct report_input *in)
 	build_exemplars(&b);
 	build_capture(&b);
 	build_series(&b);
+	build_stacks(&b);
 	build_not_yet(&b);
 	build_put(&b, b.doc, "not_measured", b.not_measured);
 	if (b.failed) {

@@ -78,6 +78,9 @@ void build_exemplars(struct build *b);
 /* build_series.c */
 void build_series(struct build *b);
 
+/* build_stacks.c: where in the code, by samples and waits */
+void build_stacks(struct build *b);
+
 /* build_criteria.c: criteria and verdict */
 void build_criteria(struct build *b);
 

@@ -15,6 +15,7 @@
 #include "attribution/resilience.h"
 #include "attribution/series.h"
 #include "attribution/sockets.h"
+#include "attribution/stacks.h"
 #include "base/err.h"
 #include "bpf/wire.h"
 #include "record/capture.h"
@@ -77,6 +78,8 @@ struct report_input {
 	struct report_gateway gateway;
 	const struct timeline_stats *timeline; /* NULL: no probes */
 	uint64_t counters[WIRE_COUNTERS];
+	const struct stacks *stacks; /* NULL: no probes */
+	const char *no_stacks_because; /* NULL: CPU samples were taken */
 	const char *probe_paths;
 	bool probe_cpu_known;
 	double probe_cpu_share; /* of the gateway's CPU */

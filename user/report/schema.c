@@ -5,6 +5,7 @@
 #include "report/schema_planted.h"
 #include "report/schema_series.h"
 #include "report/schema_sockets.h"
+#include "report/schema_stacks.h"
 
 /* clang-format off */
 static const char schema_text[] =
@@ -217,6 +218,7 @@ static const char schema_text[] =
 	SCHEMA_SERIES
 	SCHEMA_FINDINGS
 	SCHEMA_TRACES
+	SCHEMA_STACKS
 	"    \"not_measured\": {\n"
 	"      \"description\": \"path of every figure that is absent, with the reason\",\n"
 	"      \"type\": \"object\",\n"

@@ -15,6 +15,7 @@ const struct text_part text_parts[] = {
 	{"findings", NULL, text_findings},
 	{"phases", "The toll", text_phases},
 	{"causes", "Causes", text_causes},
+	{"stacks", "Where in the code", text_stacks},
 	{"latency", "Latency", text_latency},
 	{"classes", "Classes and stages", text_sets},
 	{"streams", "Streams", text_streams},

@@ -9,13 +9,28 @@
 #include "base/log.h"
 #include "session/parts.h"
 
+static int on_named(void *ctx, const struct record_stack *stack, uint32_t bytes)
+{
+	return session_frame(ctx, CAPTURE_STACK, stack, bytes);
+}
+
+static void process_seen(struct session *s, const struct wire_process *p)
+{
+	gauges_process(&s->gauges, p);
+	if (p->role == WIRE_ROLE_GATEWAY && p->event == WIRE_PROCESS_FORK)
+		code_process(&s->code, p->tgid);
+}
+
 static int on_wire(void *ctx, const void *data, uint32_t bytes)
 {
 	struct session *s = ctx;
 	const struct wire_header *h = data;
 
+	/* a copied stack may hold what the gateway's users have sent: its names go into the capture, not its bytes */
+	if (h->kind == WIRE_KIND_STACK)
+		return capture_wire_check(data, bytes) ? 0 : code_stack(&s->code, data);
 	if (h->kind == WIRE_KIND_PROCESS && bytes >= sizeof(struct wire_process))
-		gauges_process(&s->gauges, data);
+		process_seen(s, data);
 	return session_frame(s, CAPTURE_WIRE, data, bytes);
 }
 
@@ -24,6 +39,7 @@ static int probes_arm(struct session *s)
 	struct probe_target *target = calloc(s->found.pids + 1 + PLAN_PROVIDERS_MAX, sizeof(*target));
 	struct probe_config config = {.target = target,
 				      .ring_bytes = (uint32_t)s->config->ring_bytes,
+				      .sample_hz = s->config->sample_hz,
 				      .groups = s->config->groups,
 				      .record = on_wire,
 				      .ctx = s};
@@ -127,7 +143,25 @@ static void late_workers_add(struct session *s)
 		if (probe_add_target(s->probe, &late))
 			log_line(LOG_WARN, "process %u of the gateway cannot be watched", late.pid);
 		gauges_add(&s->gauges, late.pid);
+		code_process(&s->code, late.pid);
 	}
+}
+
+/* The clock starts when the kernel side knows all of the gateway's code. */
+static int samples_arm(struct session *s)
+{
+	struct symbols_config names = {.named = on_named, .ctx = s};
+	int rc = code_open(&s->code, s->probe, &names);
+
+	if (rc)
+		return err_set(&s->err, rc, "no memory for the names of code");
+	for (unsigned i = 0; i < s->found.pids; i++)
+		code_process(&s->code, s->found.pid[i]);
+	probe_samples_start(s->probe);
+	if (probe_no_samples(s->probe))
+		snprintf(pipeline_meta(s->pipeline)->no_stacks_because, sizeof(pipeline_meta(s->pipeline)->no_stacks_because),
+			 "%s", probe_no_samples(s->probe));
+	return 0;
 }
 
 int session_arm(struct session *s)
@@ -146,6 +180,10 @@ int session_arm(struct session *s)
 		snprintf(s->no_probes_because, sizeof(s->no_probes_because), "--no-probes was given");
 	if (!s->no_probes_because[0])
 		probes_arm(s);
+	if (s->probe)
+		rc = samples_arm(s);
+	if (rc)
+		return rc;
 	if (s->probe)
 		late_workers_add(s);
 	if (!s->probe && !c->plan)

@@ -48,6 +48,9 @@ void session_drain(struct session *s)
 			log_line(LOG_WARN, "open turns could not be read at the end: %s", strerror(-rc));
 	}
 	session_read_all(s);
+	rc = code_name(&s->code);
+	if (rc)
+		log_line(LOG_WARN, "not all stacks have names: %s", strerror(-rc));
 	for (unsigned i = 0; i < s->providers; i++)
 		provider_child_stop(&s->provider[i]);
 	settle(s, clock_now_ns() + LOG_END_NS, true);
@@ -61,6 +64,7 @@ void session_tear_down(struct session *s)
 {
 	probe_close(s->probe);
 	s->probe = NULL;
+	code_close(&s->code);
 	recipe_stop(&s->gateway);
 	for (unsigned i = 0; i < s->providers; i++)
 		provider_child_reap(&s->provider[i]);

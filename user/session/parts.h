@@ -9,6 +9,7 @@
 #include "probe/discover.h"
 #include "probe/probe.h"
 #include "report/report.h"
+#include "session/code.h"
 #include "session/gauges.h"
 #include "session/overhead.h"
 #include "session/pipeline.h"
@@ -40,6 +41,7 @@ struct session {
 	bool gateway_died;
 
 	struct probe *probe;
+	struct code code;
 	bool probe_was_on;
 	char paths[200];
 	char no_probes_because[480];

@@ -79,6 +79,7 @@ static int pipeline_open(struct pipeline *p)
 		.ctx = p,
 	};
 	struct attribution_config attribution = {
+		.stacks = stacks_new(),
 		.classes = p->meta.classes,
 		.stages = p->meta.stages,
 		.tenants = p->meta.tenants,
@@ -94,9 +95,10 @@ static int pipeline_open(struct pipeline *p)
 	p->attribution = attribution_new(&attribution);
 	p->series = series_new();
 	p->sockets = sockets_new();
+	p->stacks = attribution.stacks;
 	p->gaps = gaps_new();
 	p->resilience = resilience_new(p->meta.provider_is_ours ? p->meta.upstreams : 0);
-	if (!p->timeline || !p->resilience || !p->attribution || !p->series || !p->sockets || !p->gaps)
+	if (!p->timeline || !p->resilience || !p->attribution || !p->series || !p->sockets || !p->stacks || !p->gaps)
 		return -ENOMEM;
 	return stats_init(p);
 }
@@ -134,6 +136,7 @@ void pipeline_free(struct pipeline *p)
 	attribution_free(p->attribution);
 	series_free(p->series);
 	sockets_free(p->sockets);
+	stacks_free(p->stacks);
 	gaps_free(p->gaps);
 	request_stats_fini(&p->total);
 	request_stats_fini(&p->warmup);
@@ -261,13 +264,24 @@ static int frame_gauges(struct pipeline *p, const struct record_gauges *g)
 	return r ? r : series_gauges(p->series, g);
 }
 
+/* Of the measured part: from the end of the warm-up on. */
+static int frame_sample(struct pipeline *p, const struct wire_sample *sample)
+{
+	bool measured = p->meta.start_ns && sample->h.time_ns >= p->meta.start_ns + p->meta.warmup_ns;
+
+	return measured ? stacks_sampled(p->stacks, sample) : 0;
+}
+
 /* What the timeline has checked and rejected is counted there. */
 static int frame_wire(struct pipeline *p, const void *data, uint32_t bytes)
 {
+	const struct wire_header *h = data;
 	int r = timeline_wire(p->timeline, data, bytes);
 
 	if (r)
 		return r == -EPROTO ? 0 : r;
+	if (h->kind == WIRE_KIND_SAMPLE)
+		return frame_sample(p, data);
 	sockets_start(p->sockets, p->meta.start_ns ? p->meta.start_ns + p->meta.warmup_ns : 0);
 	return sockets_wire(p->sockets, data);
 }
@@ -300,6 +314,8 @@ static int frame_dispatch(struct pipeline *p, enum capture_frame type, const voi
 		return frame_tick(p, now_ns);
 	case CAPTURE_GAUGES:
 		return bytes == sizeof(struct record_gauges) ? frame_gauges(p, data) : -EPROTO;
+	case CAPTURE_STACK:
+		return record_stack_check(data, bytes) ? -EPROTO : stacks_named(p->stacks, data);
 	case CAPTURE_END:
 		return 0;
 	}

@@ -7,6 +7,7 @@
 #include "attribution/resilience.h"
 #include "attribution/series.h"
 #include "attribution/sockets.h"
+#include "attribution/stacks.h"
 #include "session/gaps.h"
 #include "session/pipeline.h"
 
@@ -23,6 +24,7 @@ struct pipeline {
 	struct attribution *attribution;
 	struct series *series;
 	struct sockets *sockets;
+	struct stacks *stacks;
 	struct gaps *gaps;
 	struct request_stats total, warmup;
 	struct request_stats class_[PLAN_CLASSES_MAX], stage[PLAN_STAGES_MAX];

@@ -25,8 +25,8 @@ struct replay {
 
 static const char *frame_name(enum capture_frame type)
 {
-	static const char *const names[] = {"?",      "head",     "kernel", "request", "provider",
-					    "events", "counters", "tick",   "end",     "gauges"};
+	static const char *const names[] = {"?",        "head", "kernel", "request", "provider", "events",
+					    "counters", "tick", "end",    "gauges",  "stack"};
 
 	return (unsigned)type < sizeof(names) / sizeof(*names) ? names[type] : names[0];
 }

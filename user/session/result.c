@@ -126,6 +126,30 @@ static void notes_make(const struct session *s, struct notes *n)
 		note_add(n, "first failure: %.150s", s->driver_stats->first_error);
 }
 
+/* Written only where there is something in it; an empty profile would look like a measured one. */
+static int folded_write(struct session *s, const struct stacks *stacks, bool all, const char *name)
+{
+	char path[320];
+	long lines;
+	FILE *out;
+
+	snprintf(path, sizeof(path), "%s/%s", s->config->out_dir, name);
+	unlink(path); /* of an earlier run */
+	if (!stacks || !stacks_stats(stacks)->samples)
+		return 0;
+	out = fopen(path, "we");
+	if (!out)
+		return err_set(&s->err, -errno, "cannot write %s: %s", path, strerror(errno));
+	lines = stacks_fold(stacks, all, out);
+	if (fclose(out) && lines >= 0)
+		lines = -errno;
+	if (!lines)
+		unlink(path);
+	return lines < 0 ? err_set(&s->err, (int)lines, "cannot write %s: %s; free space or choose another --out", path,
+				   strerror((int)-lines))
+			 : 0;
+}
+
 static void input_fill(struct session *s, struct report_input *in, struct notes *notes, const char *invalid)
 {
 	pipeline_fill_report(s->pipeline, in);
@@ -206,7 +230,8 @@ int session_result(struct session *s)
 		report_print_json(doc, stdout);
 	else
 		report_print_text(doc, stdout, s->config->colour);
-	if (report_write_all(doc, s->config->out_dir, &s->err) || exports_write(s, doc)) {
+	if (report_write_all(doc, s->config->out_dir, &s->err) || folded_write(s, in.stacks, false, "stacks.folded") ||
+	    folded_write(s, in.stacks, true, "cpu.folded") || exports_write(s, doc)) {
 		log_line(LOG_ERROR, "%s", s->err.text);
 		code = EXIT_CODE_CUT_SHORT;
 	} else {

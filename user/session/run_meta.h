@@ -59,6 +59,7 @@ struct run_meta {
 	char cut_short_because[256];
 	char invalid_because[256];
 	char no_probes_because[480]; /* "": probes were on */
+	char no_stacks_because[160]; /* "": CPU samples were taken */
 	char probe_paths[256];
 	bool probe_cpu_known;
 	double probe_cpu_share;

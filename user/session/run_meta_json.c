@@ -36,6 +36,7 @@ static const struct field run_fields[] = {
 	FIELD(run_meta, cut_short_because, FIELD_TEXT),
 	FIELD(run_meta, invalid_because, FIELD_TEXT),
 	FIELD(run_meta, no_probes_because, FIELD_TEXT),
+	FIELD(run_meta, no_stacks_because, FIELD_TEXT),
 	FIELD(run_meta, probe_paths, FIELD_TEXT),
 	FIELD(run_meta, probe_cpu_known, FIELD_BOOL),
 	FIELD(run_meta, probe_cpu_share, FIELD_NUMBER),

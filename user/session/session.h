@@ -30,6 +30,7 @@ struct session_config {
 	unsigned provider_threads;
 	const char *provider_tls_cert, *provider_tls_key;
 	bool no_probes;
+	unsigned sample_hz; /* CPU samples of the gateway's threads, per second and CPU; 0: none */
 	unsigned groups; /* of enum probe_group */
 	uint64_t ring_bytes; /* 0: default */
 	const char *out_dir;

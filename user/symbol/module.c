@@ -122,7 +122,8 @@ void module_symbols(Dwfl_Module *mod, struct table *out)
 			continue;
 		if (type == STT_NOTYPE && !is_code(elf, section))
 			continue;
-		if (table_add(out, address, sym.st_size, symbol_rank(&sym, name), name, strlen(name)))
+		/* "memcpy@GLIBC_2.2.5": the version is the linker's business */
+		if (table_add(out, address, sym.st_size, symbol_rank(&sym, name), name, strcspn(name, "@")))
 			break;
 	}
 	table_seal(out);

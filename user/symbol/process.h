@@ -11,6 +11,7 @@ struct process {
 	uint32_t pid_inside; /* as it calls itself, in its own pid namespace */
 	int root; /* its root directory, held open: perf-PID.map is read after the process has ended too. -1 */
 	struct space *space; /* not owned; NULL: never seen alive */
+	uint64_t looked_ns; /* when its mappings were read because an address lay in none */
 	bool jit_read;
 	struct table jit;
 };

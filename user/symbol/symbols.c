@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/map.h"
 #include "symbol/process.h"
 #include "symbol/space.h"
@@ -14,6 +15,7 @@
 
 #define WAITING_BYTES_DEFAULT (64u << 20)
 #define PROCESSES_MAX 1024
+#define LOOK_AGAIN_NS (100 * NS_PER_MS)
 #define SPACES_MAX 128 /* each holds its files open */
 
 struct waiting {
@@ -166,16 +168,32 @@ static bool stack_is_covered(const struct symbols *s, const struct wire_stack *s
 	return true;
 }
 
-int symbols_take(struct symbols *s, const struct wire_stack *stack)
+/* JIT code and libraries come later; an address that lies nowhere must not cost a look for each stack. */
+static int process_look_again(struct symbols *s, const struct wire_stack *stack, const struct code_maps **changed)
+{
+	struct process *p = map_get(s->process, stack->tgid);
+	uint64_t now_ns = clock_now_ns();
+	int rc;
+
+	if (stack_is_covered(s, stack) || (p && now_ns < p->looked_ns + LOOK_AGAIN_NS))
+		return 0;
+	rc = symbols_watch(s, stack->tgid, changed);
+	p = map_get(s->process, stack->tgid);
+	if (p)
+		p->looked_ns = now_ns;
+	return rc == -ENOMEM ? rc : 0;
+}
+
+int symbols_take(struct symbols *s, const struct wire_stack *stack, const struct code_maps **changed)
 {
 	struct waiting *w;
 	int rc;
 
-	if (!stack_is_covered(s, stack)) {
-		rc = symbols_watch(s, stack->tgid, NULL);
-		if (rc == -ENOMEM)
-			return rc;
-	}
+	if (changed)
+		*changed = NULL;
+	rc = process_look_again(s, stack, changed);
+	if (rc)
+		return rc;
 	w = malloc(sizeof(*w) + stack->h.size);
 	if (!w)
 		return -ENOMEM;

@@ -38,8 +38,11 @@ int symbols_watch(struct symbols *s, uint32_t pid, const struct code_maps **maps
 bool symbols_frame_pointers(const struct symbols *s, uint32_t pid);
 /* Is the address in code of pid that is known? */
 bool symbols_covers(const struct symbols *s, uint32_t pid, uint64_t address);
-/* A WIRE_KIND_STACK that has passed capture_wire_check(); copied. */
-int symbols_take(struct symbols *s, const struct wire_stack *stack);
+/*
+ * A WIRE_KIND_STACK that has passed capture_wire_check(); copied. Where its code was not known the process is looked at again; *changed
+ * (may be NULL) is then what it maps now, until the next call, else NULL.
+ */
+int symbols_take(struct symbols *s, const struct wire_stack *stack, const struct code_maps **changed);
 /* Names all that wait. */
 int symbols_name(struct symbols *s);
 const struct symbols_stats *symbols_stats(const struct symbols *s);

@@ -22,6 +22,7 @@ static void thread_free(struct threads *s, struct thread *t)
 	ring_fini(&t->off, &s->budget);
 	ring_fini(&t->call, &s->budget);
 	ring_fini(&t->mark, &s->budget);
+	ring_fini(&t->sample, &s->budget);
 	free(t);
 }
 
@@ -61,6 +62,7 @@ static struct thread *thread_get(struct threads *s, uint32_t tid, uint64_t at_ns
 	t->off.item_bytes = sizeof(struct thread_off);
 	t->call.item_bytes = sizeof(struct wire_syscall);
 	t->mark.item_bytes = sizeof(struct thread_mark);
+	t->sample.item_bytes = sizeof(struct thread_sample);
 	t->next = s->first;
 	s->first = t;
 	s->stats.threads++;
@@ -128,7 +130,8 @@ void threads_off(struct threads *s, const struct wire_off_cpu *r)
 			       .exec_ns = r->exec_ns,
 			       .waker_tid = r->waker_tid,
 			       .syscall = r->syscall,
-			       .flags = r->flags},
+			       .flags = r->flags,
+			       .stack = r->stack},
 			  lost;
 
 	if (!t)
@@ -199,6 +202,27 @@ void threads_mark(struct threads *s, uint32_t tid, const struct thread_mark *m)
 	s->stats.marks++;
 }
 
+/* A thread without an account of its periods has no use for samples: nothing tells when it was on a CPU between them. */
+void threads_sample(struct threads *s, const struct wire_sample *r)
+{
+	struct thread *t = map_get(s->by_tid, r->tid);
+	struct thread_sample sample = {.time_ns = r->h.time_ns,
+				       .stack = r->stack,
+				       .period_ns = r->period_ns,
+				       .flags = (uint16_t)r->flags},
+			     lost;
+	const struct thread_sample *last = t && t->sample.end ? thread_sample_at(t, t->sample.end - 1) : NULL;
+
+	if (!t)
+		return;
+	if (last && sample.time_ns < last->time_ns) {
+		s->stats.rejected++;
+		return;
+	}
+	ring_push(&t->sample, &s->budget, &sample, &lost);
+	s->stats.samples++;
+}
+
 void threads_look_up(struct threads *s, const struct wire_lookup *r)
 {
 	struct thread_lookup l = {.told_ns = r->h.time_ns, .start_ns = r->start_ns, .end_ns = r->end_ns, .tid = r->tid}, lost;
@@ -265,6 +289,7 @@ static void thread_trim(struct threads *s, struct thread *t, uint64_t old_ns)
 	}
 	if (mark > t->mark.head + 1)
 		ring_drop(&t->mark, &s->budget, mark - 1 - t->mark.head);
+	ring_drop(&t->sample, &s->budget, thread_sample_from(t, old_ns) - t->sample.head);
 }
 
 void threads_trim(struct threads *s, uint64_t old_ns)
@@ -298,4 +323,9 @@ uint64_t thread_call_after(const struct thread *t, uint64_t at_ns)
 uint64_t thread_mark_after(const struct thread *t, uint64_t at_ns)
 {
 	return ring_after(&t->mark, offsetof(struct thread_mark, time_ns), at_ns);
+}
+
+uint64_t thread_sample_from(const struct thread *t, uint64_t at_ns)
+{
+	return at_ns ? ring_after(&t->sample, offsetof(struct thread_sample, time_ns), at_ns - 1) : t->sample.head;
 }

@@ -37,10 +37,20 @@ struct thread_off {
 	uint32_t waker_tid;
 	uint16_t syscall;
 	uint16_t flags; /* enum wire_off_flag, THREAD_OFF_HOLE */
+	uint64_t stack; /* where it blocked; 0: not taken */
 };
 /* Before it at least one period is missing: the thread ran far less than the stretch is long. */
 #define THREAD_OFF_HOLE 0x8000
 enum thread_wait thread_off_wait(const struct thread_off *o);
+
+/* Found on its CPU. */
+struct thread_sample {
+	uint64_t time_ns;
+	uint64_t stack;
+	uint32_t period_ns;
+	uint16_t flags; /* enum wire_sample_flag */
+	uint16_t told; /* it was within a request */
+};
 
 enum thread_mark_flag {
 	THREAD_MARK_OUT = 1, /* it sent; else it read */
@@ -72,6 +82,7 @@ struct thread {
 	uint64_t seen_ns; /* newest evidence: nothing is known past it */
 	struct ring off, call,
 		mark; /* struct thread_off by in_ns, struct wire_syscall by exit_ns, struct thread_mark by time_ns */
+	struct ring sample; /* struct thread_sample by time_ns */
 	uint64_t call_seen_ns; /* calls are told up to here */
 	uint64_t marks_sorted; /* marks below this index are in order */
 	struct thread_totals totals;
@@ -81,7 +92,7 @@ struct thread {
 struct threads_stats {
 	uint64_t threads; /* ever known */
 	uint64_t refused; /* past the bound, or no memory */
-	uint64_t periods, calls, marks;
+	uint64_t periods, calls, marks, samples;
 	uint64_t dropped; /* records that went before their age, to stay within the bytes */
 	uint64_t holes; /* stretches in which records of a thread are missing */
 	uint64_t rejected; /* out of order: not used */
@@ -110,6 +121,7 @@ void threads_life(struct threads *s, const struct wire_thread_life *r);
 void threads_off(struct threads *s, const struct wire_off_cpu *r);
 void threads_calls(struct threads *s, const struct wire_syscalls *r);
 void threads_mark(struct threads *s, uint32_t tid, const struct thread_mark *m);
+void threads_sample(struct threads *s, const struct wire_sample *r);
 void threads_look_up(struct threads *s, const struct wire_lookup *r);
 /* Brings late marks into order: due before any of the look-ups below. */
 void threads_settle(struct threads *s);
@@ -122,6 +134,8 @@ const struct thread *threads_find(const struct threads *s, uint32_t tid);
 uint64_t thread_off_after(const struct thread *t, uint64_t at_ns);
 uint64_t thread_call_after(const struct thread *t, uint64_t at_ns);
 uint64_t thread_mark_after(const struct thread *t, uint64_t at_ns);
+/* ... of the first sample at or after it */
+uint64_t thread_sample_from(const struct thread *t, uint64_t at_ns);
 
 static inline const struct thread_off *thread_off_at(const struct thread *t, uint64_t index)
 {
@@ -131,6 +145,11 @@ static inline const struct thread_off *thread_off_at(const struct thread *t, uin
 static inline const struct wire_syscall *thread_call_at(const struct thread *t, uint64_t index)
 {
 	return ring_at(&t->call, index);
+}
+
+static inline struct thread_sample *thread_sample_at(const struct thread *t, uint64_t index)
+{
+	return ring_at(&t->sample, index);
 }
 
 static inline const struct thread_mark *thread_mark_at(const struct thread *t, uint64_t index)
