@@ -20,6 +20,7 @@
 #define KERNEL_AF_INET 2
 #define KERNEL_AF_INET6 10
 #define KERNEL_IPPROTO_TCP 6
+#define KERNEL_IPPROTO_UDP 17
 
 /* include/net/tcp_states.h; stable ABI through struct bpf_sock */
 enum kernel_tcp_state {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Turns, connects, accepts, closes: the marks of DESIGN section 1, from TCP tracepoints that are the same on every kernel. */
+#include "bpf/lookup.bpf.h"
 #include "bpf/socket_state.bpf.h"
 
 static __always_inline bool state_is_open(const struct sock_state *st)
@@ -51,8 +52,11 @@ int BPF_PROG(toll_leaves, struct sk_buff *skb)
 	if (sk->__sk_common.skc_state == KERNEL_TCP_TIME_WAIT || sk->__sk_common.skc_state == KERNEL_TCP_NEW_SYN_RECV)
 		return 0;
 	st = sock_state_get(sk);
-	if (!state_is_open(st))
+	if (!state_is_open(st)) {
+		if (lookups_on && sk->sk_protocol == KERNEL_IPPROTO_UDP)
+			lookup_asks(sk, skb);
 		return 0;
+	}
 	transport = skb->transport_header;
 	if (!tcp_head_read(skb->head + transport, &seq, &head_bytes))
 		return 0;
@@ -81,8 +85,11 @@ int BPF_PROG(toll_data_ready, struct sock *sk)
 	__u32 next;
 	__u64 end;
 
-	if (!state_is_open(st))
+	if (!state_is_open(st)) {
+		if (lookups_on && sk->sk_protocol == KERNEL_IPPROTO_UDP && sk->sk_bpf_storage)
+			lookup_answered(sk);
 		return 0;
+	}
 	tp = tcp_sock_of(sk);
 	if (!tp)
 		return 0;

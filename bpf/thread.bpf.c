@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Where a thread's time goes when it is not on a CPU: who took it off, what it waited for, who ran in its place. */
-#include "bpf/thread_state.bpf.h"
+#include "bpf/lookup.bpf.h"
 
 const volatile __u32 threads_max = 65536;
 __u32 threads_live = 0;
@@ -354,10 +354,12 @@ SEC("?tp_btf/sched_process_exit")
 int BPF_PROG(toll_thread_exit, struct task_struct *task)
 {
 	struct thread_state *t = thread_state_get(task);
+	__u64 now_ns = bpf_ktime_get_ns();
 
 	if (!t)
 		return 0;
-	calls_send(t, bpf_ktime_get_ns());
+	calls_send(t, now_ns);
+	lookup_gives_up(t);
 	life_send(t, task, WIRE_THREAD_EXIT, task->comm);
 	t->role = WIRE_ROLE_NONE; /* its last way off the CPU is no wait */
 	__sync_fetch_and_add(&threads_live, -1);

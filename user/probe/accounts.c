@@ -47,6 +47,10 @@ int accounts_choose(struct toll_bpf *skel, unsigned groups, uint32_t threads_max
 		bpf_program__set_autoload(row[i].prog, (groups & row[i].group) != 0);
 	bpf_map__set_autocreate(skel->maps.threads, (groups & PROBE_THREADS) != 0);
 	bpf_map__set_autocreate(skel->maps.cpus, (groups & PROBE_THREADS) != 0);
+	bpf_map__set_autocreate(skel->maps.lookups, (groups & PROBE_THREADS) != 0);
+	bpf_map__set_autocreate(skel->maps.lookups_open, (groups & PROBE_THREADS) != 0);
+	skel->rodata->lookups_on = (groups & PROBE_THREADS) != 0;
+	skel->rodata->lookups_answers = bpf_program__autoload(skel->progs.toll_data_ready);
 	if (threads_max)
 		skel->rodata->threads_max = threads_max;
 	return bpf_map__set_max_entries(skel->maps.cpus, (uint32_t)cpus);
