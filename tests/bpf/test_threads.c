@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// rooms: base symbol probe gateway/cpu_quota tests/support/probe_threads
+/* Accounts of threads: what a thread waited for, who woke it, who ran in its place, what it called; and what is lost is counted. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "gateway/cpu_quota.h"
+#include "tests/support/probe_threads.h"
+#include "tests/support/test.h"
+
+#define CHURN 300
+
+static void test_sleep(void **state)
+{
+	uint64_t t0 = clock_now_ns();
+	const struct wire_off_cpu *o;
+	struct thread_rig r;
+
+	(void)state;
+	if (!rig_open(&r, __func__, (struct thread_rig_config){0}))
+		skip();
+	clock_sleep_until(clock_now_ns() + 5 * NS_PER_MS, NULL);
+	rig_collect(&r);
+	o = rig_off(&r, gettid(), SYS_clock_nanosleep, t0);
+	assert_non_null(o);
+	assert_int_equal(o->tgid, getpid());
+	assert_true(o->runnable_ns - o->out_ns > 4 * NS_PER_MS);
+	assert_true(o->h.time_ns < clock_now_ns());
+	assert_true(o->exec_ns > 0);
+	assert_int_equal(o->flags & (WIRE_OFF_PREEMPTED | WIRE_OFF_FAULT | WIRE_OFF_UNINTERRUPTIBLE | WIRE_OFF_STOPPED), 0);
+	rig_close(&r);
+}
+
+static void run_futex(struct rig_thread *self)
+{
+	while (*(volatile int *)self->arg == 0)
+		syscall(SYS_futex, self->arg, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+}
+
+static void run_epoll(struct rig_thread *self)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	int epoll = epoll_create1(0), *fd = self->arg;
+
+	epoll_ctl(epoll, EPOLL_CTL_ADD, *fd, &event);
+	while (epoll_wait(epoll, &event, 1, -1) != 1)
+		;
+	close(epoll);
+}
+
+static void test_who_woke_it(void **state)
+{
+	int word = 0, event = eventfd(0, 0);
+	struct rig_thread waits = {.run = run_futex, .arg = &word}, polls = {.run = run_epoll, .arg = &event};
+	uint64_t t0 = clock_now_ns(), one = 1;
+	const struct wire_off_cpu *o;
+	struct thread_rig r;
+
+	(void)state;
+	if (!rig_open(&r, __func__, (struct thread_rig_config){0}))
+		skip();
+	rig_thread_start(&waits);
+	rig_thread_start(&polls);
+	rig_wait_asleep(waits.tid);
+	rig_wait_asleep(polls.tid);
+	word = 1;
+	syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	assert_int_equal(write(event, &one, sizeof(one)), sizeof(one));
+	rig_thread_join(&waits);
+	rig_thread_join(&polls);
+	rig_collect(&r);
+	o = rig_off(&r, waits.tid, SYS_futex, t0);
+	assert_non_null(o);
+	assert_int_equal(o->waker_tid, gettid());
+	o = rig_off(&r, polls.tid, SYS_epoll_wait, t0);
+	assert_non_null(o);
+	assert_int_equal(o->waker_tid, gettid());
+	close(event);
+	rig_close(&r);
+}
+
+/* --- who holds the CPU --------------------------------------------------------------------------------------------------------- */
+
+static pid_t neighbour_start(int cpu)
+{
+	pid_t child = fork();
+
+	assert_return_code(child, errno);
+	if (child)
+		return child;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	rig_pin(cpu);
+	for (;;)
+		;
+}
+
+static void neighbour_stop(pid_t child)
+{
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
+static void run_burn(struct rig_thread *self)
+{
+	rig_pin(*(int *)self->arg);
+	rig_burn(60 * NS_PER_MS);
+}
+
+static unsigned preemptions(const struct thread_rig *r, pid_t tid)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < r->records; i++) {
+		const struct wire_off_cpu *o = &r->record[i].off;
+
+		if (o->h.kind != WIRE_KIND_OFF_CPU || o->tid != (uint32_t)tid || !(o->flags & WIRE_OFF_PREEMPTED))
+			continue;
+		assert_int_equal(o->runnable_ns, o->out_ns);
+		n++;
+	}
+	return n;
+}
+
+/* Burns beside a neighbour and tells who held the CPU while the thread waited for it. */
+static bool burn_beside(const char *test, enum wire_holder neighbour, uint64_t held_ns[WIRE_HOLDERS])
+{
+	int cpu = sched_getcpu();
+	struct rig_thread burns = {.run = run_burn, .arg = &cpu}, beside = burns;
+	pid_t other = neighbour == WIRE_HOLDER_GATEWAY ? 0 : neighbour_start(cpu);
+	struct thread_rig r;
+	bool works = rig_open(&r, test, (struct thread_rig_config){.driver = neighbour == WIRE_HOLDER_TOLL ? other : 0});
+
+	if (works) {
+		rig_thread_start(&burns);
+		if (!other)
+			rig_thread_start(&beside);
+		rig_thread_join(&burns);
+		if (!other)
+			rig_thread_join(&beside);
+		rig_collect(&r);
+		rig_held(&r, burns.tid, held_ns);
+		assert_true(preemptions(&r, burns.tid) > 0);
+		rig_close(&r);
+	}
+	if (other)
+		neighbour_stop(other);
+	return works;
+}
+
+/* Both want the whole CPU, so the thread waits about as long as it runs; what else runs on this machine counts as others. */
+static void test_held_by_others(void **state)
+{
+	uint64_t held_ns[WIRE_HOLDERS];
+
+	(void)state;
+	if (!burn_beside(__func__, WIRE_HOLDER_OTHER, held_ns))
+		skip();
+	assert_true(held_ns[WIRE_HOLDER_OTHER] > 20 * NS_PER_MS);
+	assert_true(held_ns[WIRE_HOLDER_GATEWAY] + held_ns[WIRE_HOLDER_TOLL] < held_ns[WIRE_HOLDER_OTHER] / 4);
+}
+
+static void test_held_by_toll(void **state)
+{
+	uint64_t held_ns[WIRE_HOLDERS];
+
+	(void)state;
+	if (!burn_beside(__func__, WIRE_HOLDER_TOLL, held_ns))
+		skip();
+	assert_true(held_ns[WIRE_HOLDER_TOLL] > 10 * NS_PER_MS);
+}
+
+static void test_held_by_the_gateway(void **state)
+{
+	uint64_t held_ns[WIRE_HOLDERS];
+
+	(void)state;
+	if (!burn_beside(__func__, WIRE_HOLDER_GATEWAY, held_ns))
+		skip();
+	assert_true(held_ns[WIRE_HOLDER_GATEWAY] > 10 * NS_PER_MS);
+}
+
+static void test_throttled_by_its_quota(void **state)
+{
+	uint64_t t0 = clock_now_ns(), throttled_ns = 0;
+	struct cpu_quota quota = {0};
+	struct err err = {0};
+	struct thread_rig r;
+
+	(void)state;
+	if (!rig_open(&r, __func__, (struct thread_rig_config){0}))
+		skip();
+	if (cpu_quota_set(&quota, 5 * NS_PER_MS, 50 * NS_PER_MS, &err)) {
+		printf("skip %s: %s\n", __func__, err.text);
+		rig_close(&r);
+		skip();
+	}
+	rig_burn(25 * NS_PER_MS);
+	cpu_quota_clear(&quota);
+	rig_collect(&r);
+	for (unsigned i = 0; i < r.records; i++) {
+		const struct wire_off_cpu *o = &r.record[i].off;
+
+		if (o->h.kind == WIRE_KIND_OFF_CPU && o->tid == (uint32_t)gettid() && o->flags & WIRE_OFF_THROTTLED)
+			throttled_ns += o->h.time_ns - o->runnable_ns;
+	}
+	/* 25 ms of CPU at 5 ms in 50: out of quota at least three times */
+	assert_true(throttled_ns > 60 * NS_PER_MS);
+	assert_true(throttled_ns < clock_now_ns() - t0);
+	rig_close(&r);
+}
+
+/* A page that must come from the disk blocks the thread outside any system call. */
+static void test_page_fault(void **state)
+{
+	const size_t bytes = 16 << 20, page = 4096;
+	char path[] = "test-page-fault.XXXXXX";
+	int fd = mkstemp(path);
+	struct rusage before, after;
+	uint64_t t0 = clock_now_ns();
+	struct thread_rig r;
+	volatile char *map;
+	char *block = calloc(1, bytes);
+	bool seen = false;
+
+	(void)state;
+	unlink(path);
+	assert_int_equal(write(fd, block, bytes), (ssize_t)bytes);
+	fsync(fd);
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	map = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
+	madvise((void *)(uintptr_t)map, bytes, MADV_RANDOM);
+	if (!rig_open(&r, __func__, (struct thread_rig_config){0}))
+		skip();
+	getrusage(RUSAGE_THREAD, &before);
+	for (size_t at = 0; at < bytes; at += 64 * page)
+		(void)map[at];
+	getrusage(RUSAGE_THREAD, &after);
+	rig_collect(&r);
+	for (unsigned i = 0; i < r.records; i++) {
+		const struct wire_off_cpu *o = &r.record[i].off;
+
+		seen |= o->h.kind == WIRE_KIND_OFF_CPU && o->tid == (uint32_t)gettid() && o->out_ns > t0 &&
+			o->syscall == WIRE_SYSCALL_NONE && (o->flags & WIRE_OFF_FAULT) && (o->flags & WIRE_OFF_UNINTERRUPTIBLE);
+	}
+	rig_close(&r);
+	munmap((void *)(uintptr_t)map, bytes);
+	close(fd);
+	free(block);
+	if (after.ru_majflt == before.ru_majflt) {
+		printf("skip %s: no page came from a disk here\n", __func__);
+		skip();
+	}
+	assert_true(seen);
+}
+
+/* --- system calls ---------------------------------------------------------------------------------------------------------------- */
+
+static void run_calls(struct rig_thread *self)
+{
+	(void)self;
+	for (int i = 0; i < 40; i++) {
+		syscall(SYS_close, -1 - i);
+		syscall(SYS_getppid);
+	}
+}
+
+/* None is missing, they come in their order, with what they returned. */
+static void test_system_calls(void **state)
+{
+	struct rig_thread calls = {.run = run_calls};
+	uint64_t last_ns = clock_now_ns();
+	unsigned closes = 0, parents = 0;
+	struct thread_rig r;
+
+	(void)state;
+	if (!rig_open(&r, __func__, (struct thread_rig_config){.groups = PROBE_SYSCALLS}))
+		skip();
+	rig_thread_start(&calls);
+	rig_thread_join(&calls);
+	rig_collect(&r);
+	for (unsigned i = 0; i < r.records; i++) {
+		const struct wire_syscalls *s = &r.record[i].calls;
+
+		if (s->h.kind != WIRE_KIND_SYSCALLS || s->tid != (uint32_t)calls.tid)
+			continue;
+		for (unsigned k = 0; k < s->count; k++) {
+			assert_true(s->call[k].enter_ns >= last_ns && s->call[k].exit_ns >= s->call[k].enter_ns);
+			last_ns = s->call[k].exit_ns;
+			if (s->call[k].nr == SYS_close && s->call[k].result == -EBADF)
+				assert_int_equal(closes++, parents);
+			if (s->call[k].nr == SYS_getppid && s->call[k].result == getppid())
+				assert_int_equal(++parents, closes);
+		}
+	}
+	assert_int_equal(closes, 40);
+	assert_int_equal(parents, 40);
+	rig_close(&r);
+}
+
+/* How the last call of this number by this thread is told; NULL: not at all. */
+static const struct wire_syscall *last_call(const struct thread_rig *r, int nr)
+{
+	const struct wire_syscall *found = NULL;
+
+	for (unsigned i = 0; i < r->records; i++) {
+		const struct wire_syscalls *s = &r->record[i].calls;
+
+		if (s->h.kind != WIRE_KIND_SYSCALLS || s->tid != (uint32_t)gettid())
+			continue;
+		for (unsigned k = 0; k < s->count; k++)
+			if (s->call[k].nr == nr)
+				found = &s->call[k];
+	}
+	return found;
+}
+
+static void test_short_sends(void **state)
+{
+	enum { BYTES = 4 << 20 };
+	static char block[BYTES];
+	struct iovec part[2] = {{block, BYTES / 2}, {block, BYTES / 2}};
+	struct msghdr message = {.msg_iov = part, .msg_iovlen = 2};
+	const int nr[] = {SYS_write, SYS_sendto, SYS_sendmsg};
+	struct thread_rig r;
+
+	(void)state;
+	if (!rig_open(&r, __func__, (struct thread_rig_config){.groups = PROBE_SYSCALLS}))
+		skip();
+	for (int i = 0; i < 3; i++) {
+		int pair[2];
+
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+		for (int whole = 1; whole >= 0; whole--) {
+			size_t bytes = whole ? 100 : BYTES;
+			ssize_t sent;
+
+			part[0].iov_len = part[1].iov_len = bytes / 2;
+			sent = i == 0   ? write(pair[0], block, bytes)
+			       : i == 1 ? send(pair[0], block, bytes, 0)
+					: sendmsg(pair[0], &message, 0);
+			clock_sleep_until(clock_now_ns() + NS_PER_MS, NULL); /* a batch comes when the thread leaves its CPU */
+			rig_collect(&r);
+			assert_non_null(last_call(&r, nr[i]));
+			assert_int_equal(last_call(&r, nr[i])->result, sent);
+			assert_int_equal(last_call(&r, nr[i])->flags, whole ? 0 : WIRE_SYSCALL_SHORT);
+		}
+		close(pair[0]);
+		close(pair[1]);
+	}
+	rig_close(&r);
+}
+
+/* --- threads come and go ----------------------------------------------------------------------------------------------------------- */
+
+static void run_named(struct rig_thread *self)
+{
+	pthread_setname_np(pthread_self(), self->arg);
+}
+
+static void test_thread_churn(void **state)
+{
+	struct rig_thread t = {.run = run_named, .arg = "churning"};
+	struct thread_rig r;
+
+	(void)state;
+	if (!rig_open(&r, __func__, (struct thread_rig_config){.threads_max = 20000}))
+		skip();
+	for (int i = 0; i < CHURN; i++) {
+		rig_thread_start(&t);
+		rig_thread_join(&t);
+	}
+	rig_collect(&r);
+	/* the last to end may still be on its way */
+	for (uint64_t until_ns = clock_now_ns() + 5 * NS_PER_S; rig_lives(&r, WIRE_THREAD_EXIT, "churning") < CHURN;) {
+		assert_true(clock_now_ns() < until_ns);
+		rig_collect(&r);
+	}
+	assert_int_equal(rig_lives(&r, WIRE_THREAD_NAMED, "churning"), CHURN);
+	assert_int_equal(rig_lives(&r, WIRE_THREAD_FOUND, NULL), CHURN + 1); /* and this thread */
+	assert_int_equal(rig_counter(&r, WIRE_COUNT_THREADS_REFUSED), 0);
+	rig_close(&r);
+}
+
+static void test_threads_past_the_bound_are_counted(void **state)
+{
+	struct rig_thread t = {.run = run_named, .arg = "refused"};
+	struct thread_rig r;
+
+	(void)state;
+	if (!rig_open(&r, __func__, (struct thread_rig_config){.threads_max = 1}))
+		skip();
+	rig_thread_start(&t);
+	rig_thread_join(&t);
+	rig_collect(&r);
+	assert_true(rig_counter(&r, WIRE_COUNT_THREADS_REFUSED) > 0);
+	assert_int_equal(rig_lives(&r, WIRE_THREAD_NAMED, "refused"), 0);
+	assert_null(rig_off(&r, t.tid, -1, 0));
+	rig_close(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sleep),
+		cmocka_unit_test(test_who_woke_it),
+		cmocka_unit_test(test_held_by_others),
+		cmocka_unit_test(test_held_by_toll),
+		cmocka_unit_test(test_held_by_the_gateway),
+		cmocka_unit_test(test_throttled_by_its_quota),
+		cmocka_unit_test(test_page_fault),
+		cmocka_unit_test(test_system_calls),
+		cmocka_unit_test(test_short_sends),
+		cmocka_unit_test(test_thread_churn),
+		cmocka_unit_test(test_threads_past_the_bound_are_counted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
