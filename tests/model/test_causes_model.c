@@ -1,4 +1,4 @@
-// rooms: base record/request_stats timeline/names timeline/ring timeline/threads timeline/wait attribution tests/support/thread_rig
+// rooms: base record/request_stats timeline/names timeline/ring timeline/threads timeline/thread_groups timeline/wait attribution tests/support/thread_rig
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The split into causes against one that asks for every instant what the thread did, and whose work that was. Random threads: parked,

@@ -216,6 +216,8 @@ static void fill_head(struct report_fixture *f)
 	in->series = f->series;
 	in->warmup_s = 1;
 	in->start_ns = START_NS;
+	in->threads = &f->threads;
+	in->calls = f->calls;
 	in->capture = &f->capture;
 }
 
@@ -240,6 +242,17 @@ static void thread_off(struct threads *s, uint64_t out_ns, uint64_t runnable_ns,
 	threads_off(s, &r);
 }
 
+static void thread_calls(struct report_fixture *f, uint64_t ns, uint16_t nr, int32_t result)
+{
+	const struct wire_syscalls r = {.h = {.time_ns = ns + 2000},
+					.tid = FIXTURE_TID,
+					.count = 1,
+					.call = {{.enter_ns = ns, .exit_ns = ns + 2000, .nr = nr, .result = result}}};
+
+	threads_calls(&f->threads, &r);
+	calls_add(f->calls, &r, 0);
+}
+
 static void thread_mark(struct threads *s, uint64_t ns, uint64_t conn, uint64_t flags)
 {
 	threads_mark(s, FIXTURE_TID, &(struct thread_mark){.time_ns = ns, .conn = conn, .flags = flags});
@@ -256,6 +269,8 @@ static void fill_threads(struct report_fixture *f, unsigned n)
 		uint64_t at = w.driver.due_ns, lock = w.t3 + 1000;
 		thread_off(&f->threads, at, at + 23000, at + 24000, SYS_epoll_wait);
 		thread_off(&f->threads, lock, lock + 3000, lock + (i % 10 ? 3500 : 6500), SYS_futex);
+		thread_calls(f, w.t3 - 1000, SYS_recvfrom, i % 4 ? 300 : -11);
+		thread_calls(f, w.upstream[0].t4 - 1000, SYS_sendto, 300);
 		thread_mark(&f->threads, w.t3, w.inbound_conn, 0);
 		thread_mark(&f->threads, w.upstream[0].t4, w.upstream[0].conn, THREAD_MARK_OUT);
 		thread_mark(&f->threads, w.upstream[0].t8, w.upstream[0].conn, 0);
@@ -271,6 +286,7 @@ static void fixture_init(struct report_fixture *f, unsigned n, bool threads, uns
 
 	memset(f, 0, sizeof(*f));
 	threads_init(&f->threads, 64 << 20);
+	f->calls = calls_new();
 	if (threads)
 		fill_threads(f, n);
 	request_stats_init(&f->total);
@@ -319,6 +335,7 @@ void report_fixture_fini(struct report_fixture *f)
 		request_stats_fini(&f->stage[i]);
 	attribution_free(f->attribution);
 	threads_fini(&f->threads);
+	calls_free(f->calls);
 	series_free(f->series);
 	json_decref(f->configuration);
 }

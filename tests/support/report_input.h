@@ -14,6 +14,7 @@ struct report_fixture {
 	struct timeline_stats timeline;
 	struct attribution *attribution;
 	struct threads threads; /* empty: no thread was watched */
+	struct calls *calls;
 	struct series *series;
 	struct capture_end capture;
 	json_t *configuration;

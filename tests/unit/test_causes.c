@@ -1,4 +1,4 @@
-// rooms: base record/request_stats timeline/names timeline/ring timeline/threads timeline/wait attribution tests/support/thread_rig
+// rooms: base record/request_stats timeline/names timeline/ring timeline/threads timeline/thread_groups timeline/wait attribution tests/support/thread_rig
 // SPDX-License-Identifier: GPL-2.0-only
 /* Each cause and each rule of the split, on histories made by hand. */
 #include <string.h>

@@ -67,8 +67,7 @@ static void test_causes_add_up_to_the_toll(void **state)
 	assert_int_equal(per_request(causes, "disk"), 0);
 	/* not measured, and told why */
 	const json_t *why = json_object_get(doc, "not_measured");
-	assert_null(json_object_get(causes, "own_user"));
-	assert_non_null(json_object_get(why, "causes.own_user"));
+	assert_non_null(json_object_get(causes, "own_user"));
 	assert_non_null(json_object_get(why, "causes.allocator"));
 	assert_non_null(json_object_get(why, "causes.peer_receive_cpu"));
 	json_decref(doc);
@@ -143,6 +142,42 @@ static void test_findings_and_composition(void **state)
 	report_fixture_fini(&f);
 }
 
+static void test_system_calls_and_threads(void **state)
+{
+	struct report_fixture f;
+
+	(void)state;
+	report_fixture_init_threads(&f, 3000);
+	json_t *doc = build(&f);
+	const json_t *calls = json_object_get(doc, "system_calls"), *recv = json_object_get(calls, "recvfrom"),
+		     *send = json_object_get(calls, "sendto"), *loop = json_array_get(json_object_get(doc, "threads"), 0);
+	assert_int_equal(json_object_size(calls), 2);
+	assert_int_equal(json_integer_value(json_object_get(recv, "count")), 3000);
+	assert_int_equal(json_integer_value(json_object_get(recv, "failed")), 750);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(recv, "errors"), "EAGAIN")), 750);
+	assert_int_equal(json_integer_value(json_object_get(recv, "p50_ns")), 2000);
+	assert_true(json_number_value(json_object_get(recv, "per_request")) > 0.99);
+	/* half of each lies before the mark */
+	assert_true(json_integer_value(json_object_get(send, "in_toll_per_request_ns")) >= 900);
+	assert_string_equal(json_string_value(json_object_get(loop, "name")), "event loop");
+	assert_int_equal(json_integer_value(json_object_get(loop, "threads")), 1);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(loop, "blocked_ns"), "futex")), 3000 * 3000);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(loop, "blocked_ns"), "poll")), 3000 * 23000);
+	char *text = text_of(doc);
+	assert_non_null(strstr(text, "EAGAIN 750"));
+	assert_non_null(strstr(text, "THREADS, BY NAME"));
+	free(text);
+	json_decref(doc);
+	report_fixture_fini(&f);
+	report_fixture_init(&f, 30);
+	doc = build(&f);
+	assert_null(json_object_get(doc, "system_calls"));
+	assert_non_null(json_object_get(json_object_get(doc, "not_measured"), "system_calls"));
+	assert_non_null(json_object_get(json_object_get(doc, "not_measured"), "threads"));
+	json_decref(doc);
+	report_fixture_fini(&f);
+}
+
 static void test_interference_opens_the_report(void **state)
 {
 	struct report_fixture f;
@@ -178,9 +213,9 @@ static void test_criteria_may_name_causes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_causes_add_up_to_the_toll), cmocka_unit_test(test_phases_add_up_too),
-		cmocka_unit_test(test_findings_and_composition),  cmocka_unit_test(test_interference_opens_the_report),
-		cmocka_unit_test(test_criteria_may_name_causes),
+		cmocka_unit_test(test_causes_add_up_to_the_toll),     cmocka_unit_test(test_phases_add_up_too),
+		cmocka_unit_test(test_system_calls_and_threads),      cmocka_unit_test(test_findings_and_composition),
+		cmocka_unit_test(test_interference_opens_the_report), cmocka_unit_test(test_criteria_may_name_causes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

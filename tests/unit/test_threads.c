@@ -1,6 +1,7 @@
-// rooms: base timeline/ring timeline/threads timeline/wait tests/support/thread_rig
+// rooms: base timeline/ring timeline/threads timeline/thread_groups timeline/wait tests/support/thread_rig
 // SPDX-License-Identifier: GPL-2.0-only
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 
 #include "tests/support/test.h"
@@ -160,6 +161,40 @@ static void test_waits_are_told_by_call_and_state(void **state)
 	}
 }
 
+static void test_threads_of_a_name_are_summed_up(void **state)
+{
+	struct thread_group group[THREAD_GROUPS];
+	struct threads s;
+
+	(void)state;
+	assert_int_equal(threads_init(&s, 1 << 20), 0);
+	for (uint32_t tid = 1; tid <= 3; tid++) {
+		rig_thread(&s, tid, "worker", 100);
+		RIG_OFF(&s, tid, 200, 300, 350, .syscall = SYS_futex);
+	}
+	rig_thread_exit(&s, 2, 400);
+	threads_trim(&s, 500); /* an ended one is counted on */
+	assert_null(threads_find(&s, 2));
+	assert_int_equal(threads_groups(&s, group), 2); /* it took another name when it ended */
+	uint64_t threads = 0, futex = 0;
+	for (unsigned i = 0; i < 2; i++) {
+		threads += group[i].threads;
+		futex += group[i].totals.blocked_ns[THREAD_WAIT_FUTEX];
+	}
+	assert_int_equal(threads, 3);
+	assert_int_equal(futex, 300);
+	for (uint32_t tid = 100; tid < 300; tid++) {
+		char name[16];
+		snprintf(name, sizeof(name), "t%u", tid);
+		rig_thread(&s, tid, name, 100);
+	}
+	assert_int_equal(threads_groups(&s, group), THREAD_GROUPS);
+	assert_string_equal(group[THREAD_GROUPS - 1].comm, "");
+	assert_string_equal(thread_purpose("V8Worker"), "V8 platform worker (GC, compiler)");
+	assert_null(thread_purpose("nginx"));
+	threads_fini(&s);
+}
+
 static void test_another_thread_of_the_same_number(void **state)
 {
 	struct threads s;
@@ -186,6 +221,7 @@ int main(void)
 		cmocka_unit_test(test_age_trims_and_ended_threads_go),
 		cmocka_unit_test(test_records_out_of_order_are_rejected),
 		cmocka_unit_test(test_waits_are_told_by_call_and_state),
+		cmocka_unit_test(test_threads_of_a_name_are_summed_up),
 		cmocka_unit_test(test_another_thread_of_the_same_number),
 	};
 

@@ -147,6 +147,8 @@ json_t *report_build(const struct report_input *in)
 	build_planted(&b);
 	build_compositions(&b);
 	build_findings(&b);
+	build_calls(&b);
+	build_threads(&b);
 	build_exemplars(&b);
 	build_capture(&b);
 	build_series(&b);

@@ -61,6 +61,12 @@ void build_thread_trust(struct build *b, json_t *trust);
 /* The requests around p50 and around p99 of the toll. a->causes must be there. */
 void build_mixes(const struct attribution_set *a, struct cause_mix *typical, struct cause_mix *slow);
 
+/* build_calls.c */
+void build_calls(struct build *b);
+
+/* build_threads.c */
+void build_threads(struct build *b);
+
 /* build_findings.c */
 void build_findings(struct build *b);
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "attribution/attribution.h"
+#include "attribution/calls.h"
 #include "attribution/resilience.h"
 #include "attribution/series.h"
 #include "attribution/sockets.h"
@@ -102,6 +103,8 @@ struct report_input {
 	const struct attribution *attribution; /* NULL: no probes */
 	const struct series *series; /* NULL: not kept */
 	const struct sockets *sockets; /* NULL: no probes */
+	const struct threads *threads; /* what the gateway's threads did; NULL: no probes */
+	const struct calls *calls; /* system calls; NULL: no probes */
 	double warmup_s; /* as planned */
 	uint64_t start_ns; /* CLOCK_MONOTONIC of the load's start, 0: not known */
 	const char *const *criterion; /* texts */

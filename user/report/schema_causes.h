@@ -18,6 +18,30 @@
 	"        },\n"
 
 #define SCHEMA_FINDINGS \
+	"    \"system_calls\": {\n" \
+	"      \"description\": \"of the gateway's threads, by name\",\n" \
+	"      \"type\": \"object\",\n" \
+	"      \"additionalProperties\": {\"$ref\": \"#/$defs/system_call\"}\n" \
+	"    },\n" \
+	"    \"threads\": {\n" \
+	"      \"description\": \"what the gateway's threads did with their time, by name, those that used or wanted most CPU first\",\n" \
+	"      \"type\": \"array\",\n" \
+	"      \"items\": {\n" \
+	"        \"type\": \"object\",\n" \
+	"        \"required\": [\"name\", \"threads\", \"on_cpu_ns\", \"run_queue_ns\", \"blocked_ns\"],\n" \
+	"        \"properties\": {\n" \
+	"          \"name\": {\"type\": \"string\"},\n" \
+	"          \"purpose\": {\"type\": \"string\"},\n" \
+	"          \"threads\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"          \"on_cpu_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"          \"run_queue_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"          \"run_queue_held_by\": {\"$ref\": \"#/$defs/counts\"},\n" \
+	"          \"throttled_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"          \"blocked_ns\": {\"$ref\": \"#/$defs/counts\"},\n" \
+	"          \"times_off_cpu\": {\"type\": \"integer\", \"minimum\": 0}\n" \
+	"        }\n" \
+	"      }\n" \
+	"    },\n" \
 	"    \"findings\": {\n" \
 	"      \"description\": \"what costs most, worst first\",\n" \
 	"      \"type\": \"array\",\n" \
@@ -48,6 +72,31 @@
 	"    \"lock_holders\": {\"description\": \"requests waited for a lock that these threads then released\", \"$ref\": \"#/$defs/thread_times\"},\n"
 
 #define SCHEMA_CAUSE_DEFS \
+	"    \"system_call\": {\n" \
+	"      \"description\": \"enter to exit, waiting included\",\n" \
+	"      \"type\": \"object\",\n" \
+	"      \"required\": [\"count\", \"p50_ns\", \"p99_ns\", \"max_ns\", \"histogram\", \"total_ns\", \"failed\", \"errors\"],\n" \
+	"      \"properties\": {\n" \
+	"        \"count\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"min_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"mean_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"p50_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"p90_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"p95_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"p99_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"p999_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"max_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"lower_bounds\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"at_least\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}},\n" \
+	"        \"histogram\": {\"description\": \"toll.hist/1\", \"type\": \"string\"},\n" \
+	"        \"total_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"per_request\": {\"type\": \"number\"},\n" \
+	"        \"failed\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"errors\": {\"description\": \"by errno\", \"$ref\": \"#/$defs/counts\"},\n" \
+	"        \"short_sends\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"in_toll_per_request_ns\": {\"description\": \"of it inside the toll\", \"type\": \"integer\", \"minimum\": 0}\n" \
+	"      }\n" \
+	"    },\n" \
 	"    \"cause\": {\n" \
 	"      \"type\": \"object\",\n" \
 	"      \"required\": [\n" \

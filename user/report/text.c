@@ -16,6 +16,8 @@ const struct text_part text_parts[] = {
 	{"phases", "The toll", text_phases},
 	{"causes", "Causes", text_causes},
 	{"stacks", "Where in the code", text_stacks},
+	{"calls", "System calls", text_calls},
+	{"threads", "Threads", text_threads},
 	{"latency", "Latency", text_latency},
 	{"classes", "Classes and stages", text_sets},
 	{"streams", "Streams", text_streams},

@@ -82,6 +82,8 @@ void text_phases(struct text *t, const json_t *doc);
 void text_findings(struct text *t, const json_t *doc); /* what costs most, in sentences */
 void text_causes(struct text *t, const json_t *doc);
 void text_stacks(struct text *t, const json_t *doc); /* the top frames */
+void text_calls(struct text *t, const json_t *doc);
+void text_threads(struct text *t, const json_t *doc);
 void text_latency(struct text *t, const json_t *doc);
 void text_sets(struct text *t, const json_t *doc); /* classes and stages */
 void text_streams(struct text *t, const json_t *doc);

@@ -95,10 +95,11 @@ static int pipeline_open(struct pipeline *p)
 	p->attribution = attribution_new(&attribution);
 	p->series = series_new();
 	p->sockets = sockets_new();
+	p->calls = calls_new();
 	p->stacks = attribution.stacks;
 	p->gaps = gaps_new();
 	p->resilience = resilience_new(p->meta.provider_is_ours ? p->meta.upstreams : 0);
-	if (!p->timeline || !p->resilience || !p->attribution || !p->series || !p->sockets || !p->stacks || !p->gaps)
+	if (!p->timeline || !p->resilience || !p->attribution || !p->series || !p->sockets || !p->calls || !p->stacks || !p->gaps)
 		return -ENOMEM;
 	return stats_init(p);
 }
@@ -136,6 +137,7 @@ void pipeline_free(struct pipeline *p)
 	attribution_free(p->attribution);
 	series_free(p->series);
 	sockets_free(p->sockets);
+	calls_free(p->calls);
 	stacks_free(p->stacks);
 	gaps_free(p->gaps);
 	request_stats_fini(&p->total);
@@ -282,8 +284,11 @@ static int frame_wire(struct pipeline *p, const void *data, uint32_t bytes)
 		return r == -EPROTO ? 0 : r;
 	if (h->kind == WIRE_KIND_SAMPLE)
 		return frame_sample(p, data);
-	sockets_start(p->sockets, p->meta.start_ns ? p->meta.start_ns + p->meta.warmup_ns : 0);
-	return sockets_wire(p->sockets, data);
+	uint64_t measured_ns = p->meta.start_ns ? p->meta.start_ns + p->meta.warmup_ns : 0;
+	if (h->kind == WIRE_KIND_SYSCALLS)
+		r = calls_add(p->calls, data, measured_ns);
+	sockets_start(p->sockets, measured_ns);
+	return r ? r : sockets_wire(p->sockets, data);
 }
 
 static int frame_dispatch(struct pipeline *p, enum capture_frame type, const void *data, uint32_t bytes)

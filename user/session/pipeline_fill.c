@@ -154,6 +154,8 @@ void pipeline_fill_report(struct pipeline *p, struct report_input *in)
 	in->attribution = p->attribution;
 	in->series = p->series;
 	in->sockets = p->sockets;
+	in->calls = p->calls;
+	in->threads = timeline_threads(p->timeline);
 	in->stacks = p->stacks;
 	in->no_stacks_because = p->meta.no_stacks_because[0] ? p->meta.no_stacks_because : NULL;
 	in->warmup_s = (double)p->meta.warmup_ns / (double)NS_PER_S;

@@ -4,6 +4,7 @@
 #define TOLL_SESSION_PIPELINE_PARTS_H
 
 #include "attribution/blocks.h"
+#include "attribution/calls.h"
 #include "attribution/resilience.h"
 #include "attribution/series.h"
 #include "attribution/sockets.h"
@@ -24,6 +25,7 @@ struct pipeline {
 	struct attribution *attribution;
 	struct series *series;
 	struct sockets *sockets;
+	struct calls *calls;
 	struct stacks *stacks;
 	struct gaps *gaps;
 	struct request_stats total, warmup;

@@ -298,6 +298,7 @@ void threads_trim(struct threads *s, uint64_t old_ns)
 	for (struct thread **at = &s->first, *t; (t = *at);) {
 		if (t->exit_ns && t->exit_ns < old_ns) {
 			*at = t->next;
+			thread_group_add(s->ended, &s->ended_groups, t);
 			map_remove(s->by_tid, t->tid);
 			thread_free(s, t);
 			continue;

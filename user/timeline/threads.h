@@ -89,6 +89,15 @@ struct thread {
 	struct thread *next;
 };
 
+/* Threads of one name, those that have ended too. */
+struct thread_group {
+	char comm[16];
+	uint64_t threads;
+	struct thread_totals totals;
+};
+/* The last one takes all for which there was no room: its name is "". */
+#define THREAD_GROUPS 64
+
 struct threads_stats {
 	uint64_t threads; /* ever known */
 	uint64_t refused; /* past the bound, or no memory */
@@ -103,6 +112,8 @@ struct threads {
 	struct thread *first; /* all of them */
 	struct ring_budget budget;
 	struct threads_stats stats;
+	struct thread_group ended[THREAD_GROUPS]; /* threads that are no longer kept */
+	unsigned ended_groups;
 	struct ring lookup; /* struct thread_lookup by end */
 	struct thread_mark *scratch; /* to bring marks into order */
 	uint64_t scratch_size;
@@ -127,6 +138,11 @@ void threads_look_up(struct threads *s, const struct wire_lookup *r);
 void threads_settle(struct threads *s);
 /* Forgets what ended before old_ns, and threads that ended before it. */
 void threads_trim(struct threads *s, uint64_t old_ns);
+
+/* All threads of the gateway by name, in no order; returns how many names. */
+unsigned threads_groups(const struct threads *s, struct thread_group out[THREAD_GROUPS]);
+/* "V8 platform worker (GC, compiler)": what a runtime uses threads of this name for; NULL: not known. */
+const char *thread_purpose(const char *comm);
 
 /* NULL: no such thread is known. */
 const struct thread *threads_find(const struct threads *s, uint32_t tid);
@@ -156,5 +172,8 @@ static inline const struct thread_mark *thread_mark_at(const struct thread *t, u
 {
 	return ring_at(&t->mark, index);
 }
+
+/* thread_groups.c: for threads.c */
+void thread_group_add(struct thread_group *groups, unsigned *count, const struct thread *t);
 
 #endif
