@@ -1,4 +1,4 @@
-// rooms: base driver/sse driver/dechunk driver/delta
+// rooms: base driver/sse driver/dechunk driver/delta record/said
 // SPDX-License-Identifier: GPL-2.0-only
 /* Chunked coding, SSE and the token scan on any bytes: whole and in parts must tell the same events at the same places. */
 #include <stddef.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// rooms: base http provider tests/support/provider_rig record/tag
+// rooms: base http provider tests/support/provider_rig record/tag record/said
 /* What the provider logs is compared with what a raw client received. */
 #include <setjmp.h>
 #include <stdarg.h>

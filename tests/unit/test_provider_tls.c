@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// rooms: base http provider tests/support/provider_rig record/tag
+// rooms: base http provider tests/support/provider_rig record/tag record/said
 /* TLS 1.2 and 1.3: positions are those of the ciphertext, and both ends agree on them. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-// rooms: base driver/sse driver/delta
+// rooms: base driver/sse driver/delta record/said
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <setjmp.h>

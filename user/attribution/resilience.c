@@ -229,8 +229,9 @@ int resilience_add(struct resilience *r, const struct whole_request *w)
 	return (w->driver.flags & RECORD_WARMUP) ? 0 : add_attempts(r, w);
 }
 
-const struct resilience_stats *resilience_stats(struct resilience *r)
+const struct resilience_stats *resilience_stats(struct resilience *r, bool all)
 {
-	feed_first(r, r->held);
+	if (all)
+		feed_first(r, r->held);
 	return &r->stats;
 }

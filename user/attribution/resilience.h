@@ -56,7 +56,7 @@ struct resilience *resilience_new(unsigned upstreams);
 void resilience_free(struct resilience *r);
 /* Each request, matched or not; those of the warm-up too, for a breaker remembers them. -ENOMEM. */
 int resilience_add(struct resilience *r, const struct whole_request *w);
-/* With all that has come so far. */
-const struct resilience_stats *resilience_stats(struct resilience *r);
+/* all: those in the window too, for no more come that may belong before them. */
+const struct resilience_stats *resilience_stats(struct resilience *r, bool all);
 
 #endif

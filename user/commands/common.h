@@ -33,6 +33,8 @@ struct common_options {
 		{OPTION_LIST, "export", 0, "FORMAT=FILE", "write this form too: prometheus=toll.prom; more than once",           \
 		 &(s)->export},                                                                                                  \
 		{OPTION_FLAG, "color", 0, NULL, "--no-color: plain text (also $NO_COLOR)", &(common).color},                     \
+		{OPTION_FLAG, "plain", 0, NULL, "progress as lines, not as one line that changes", &(s)->plain},                 \
+		{OPTION_STRING, "live", 0, "FILE", "write a JSON line of figures there each second", &(s)->live_path},           \
 		{OPTION_FLAG, "quiet", 'q', NULL, "no progress lines", &(s)->quiet},                                             \
 		{OPTION_FLAG, "verbose", 'v', NULL, "libbpf's messages too", &(common).verbose},                                 \
 	{                                                                                                                        \

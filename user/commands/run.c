@@ -38,7 +38,8 @@ struct run_options {
 	const char *time_scale, *rate;
 	const char *capture;
 	uint64_t vus, workers, threads, provider_threads;
-	bool dry_run, tag, all, skip_passed;
+	bool dry_run, tag, all, skip_passed, yes;
+	const char *prices;
 };
 
 #define SOURCES_MAX 64
@@ -94,6 +95,31 @@ static int gateway_choose(struct session_config *c, struct err *err)
 	return 0;
 }
 
+/* A key, and an upstream that is not ours: somebody may have to pay for the answers. */
+static bool may_be_paid(const struct session_config *c)
+{
+	return c->api_key && !c->recipe && !c->provider;
+}
+
+static int paid_ask(const struct run_options *o, const struct plan *plan, struct err *err)
+{
+	char answer[16] = "";
+	int rc;
+
+	fprintf(stderr, "%s may be paid for (an API key is set, and the upstream is not toll's own):\n", plan->name);
+	rc = plan_print_cost(plan, o->prices, stderr, err);
+	if (rc)
+		return rc;
+	if (!isatty(STDIN_FILENO))
+		return err_set(err, -ECANCELED,
+			       "%s was skipped: it may cost money, and there is no terminal to ask at; --yes runs it",
+			       plan->name);
+	fprintf(stderr, "Run it? [y/N] ");
+	if (!fgets(answer, sizeof(answer), stdin) || (answer[0] != 'y' && answer[0] != 'Y'))
+		return err_set(err, -ECANCELED, "%s was not run", plan->name);
+	return 0;
+}
+
 static int run_plan(struct run_options *o, const char *source, struct err *err)
 {
 	struct plan *plan = NULL;
@@ -104,10 +130,14 @@ static int run_plan(struct run_options *o, const char *source, struct err *err)
 	o->session.plan = plan;
 	if (o->dry_run) {
 		plan_print(plan, stdout);
-		code = EXIT_CODE_OK;
+		rc = plan_print_cost(plan, o->prices, stdout, err);
 	} else {
-		code = session_run(&o->session);
+		rc = may_be_paid(&o->session) && !o->yes ? paid_ask(o, plan, err) : 0;
 	}
+	if (rc)
+		code = common_fail(err);
+	else
+		code = o->dry_run ? EXIT_CODE_OK : session_run(&o->session);
 	plan_free(plan);
 	return code;
 }
@@ -135,6 +165,11 @@ static int run_several(struct run_options *o, const char *const *source, unsigne
 	int rc = run_family(&family, err);
 
 	return rc < 0 ? common_fail(err) : rc;
+}
+
+static int run_all(struct run_options *o, const char *const *source, unsigned sources, struct err *err)
+{
+	return run_family_wanted(source, sources, o->all) ? run_several(o, source, sources, err) : run_plan(o, source[0], err);
 }
 
 int command_run(int argc, char **argv)
@@ -172,10 +207,12 @@ int command_run(int argc, char **argv)
 		{OPTION_STRING, "ca-file", 0, "FILE", "certificates to check it with", &s->ca_file},
 		{OPTION_FLAG, "http2", 0, NULL, "HTTP/2 by TLS and ALPN", &s->http2},
 		{OPTION_STRING, "capture", 0, "MODE", "full, sample (default, at most --capture-max) or off", &o.capture},
+		{OPTION_FLAG, "yes", 'y', NULL, "do not ask before a run that may cost money", &o.yes},
+		{OPTION_STRING, "prices", 0, "FILE", "price table (default: list prices that come with toll)", &o.prices},
 		{OPTION_FLAG, "all", 0, NULL, "every built-in scenario", &o.all},
 		{OPTION_FLAG, "skip-passed", 0, NULL, "with several scenarios: not those whose result in --out is met already",
 		 &o.skip_passed},
-		{OPTION_FLAG, "dry-run", 0, NULL, "print the timeline and the number of requests, send nothing", &o.dry_run},
+		{OPTION_FLAG, "dry-run", 0, NULL, "print the timeline, requests, tokens and cost, send nothing", &o.dry_run},
 		COMMON_OPTION_ROWS(o.common, s),
 	};
 	const char *scenario[SOURCES_MAX] = {NULL};
@@ -191,8 +228,5 @@ int command_run(int argc, char **argv)
 		rc = options_finish(&o, &err);
 	if (!rc)
 		rc = gateway_choose(s, &err);
-	if (rc)
-		return common_fail(&err);
-	return run_family_wanted(scenario, positionals, o.all) ? run_several(&o, scenario, positionals, &err)
-							       : run_plan(&o, scenario[0], &err);
+	return rc ? common_fail(&err) : run_all(&o, scenario, positionals, &err);
 }

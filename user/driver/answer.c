@@ -42,8 +42,23 @@ static void token_time(struct answer *a, uint64_t pos)
 	a->last_token_ns = a->now_ns;
 }
 
+/* Once something is wrong, all that follows is: it is told once. */
+static void hear(struct answer *a, const struct sse_event *event)
+{
+	uint64_t id;
+	bool own = !delta_answer_id(event->data, event->bytes, &id) || id == a->record->id;
+
+	a->record->flags |= RECORD_HEARD;
+	if (own && delta_hear(&a->said, a->class_->endpoint, event->data, event->bytes))
+		return;
+	a->record->flags |= own ? (uint32_t)RECORD_DISORDERED : (uint32_t)RECORD_FOREIGN;
+	a->hears = false;
+}
+
 static void content_event(struct answer *a, const struct sse_event *event, uint64_t pos)
 {
+	if (a->hears)
+		hear(a, event);
 	token_time(a, pos);
 	if (a->keep && !a->record->chunks)
 		buf_append(&a->kept, event->data, event->bytes);
@@ -85,7 +100,7 @@ void answer_fini(struct answer *a)
 	buf_fini(&a->kept);
 }
 
-void answer_begin(struct answer *a, const struct plan_class *class_)
+void answer_begin(struct answer *a, const struct plan_class *class_, bool hears)
 {
 	bool tells_usage = class_->endpoint != PLAN_MODELS && class_->endpoint != PLAN_HEALTH;
 
@@ -100,6 +115,8 @@ void answer_begin(struct answer *a, const struct plan_class *class_)
 	a->kept.used = 0;
 	a->usage = (struct delta_usage){0};
 	a->last_token_ns = 0;
+	a->hears = hears && class_->stream;
+	a->said = (struct said){.id = a->record->id};
 	a->events_first = a->events = 0;
 }
 
@@ -208,6 +225,10 @@ void answer_end(struct answer *a, bool whole)
 	if (!a->event_stream && a->kept.used)
 		delta_read_usage(&a->usage, a->kept.data, a->kept.used);
 	events_flush(a);
+	/* the end came, but not all that the provider counted */
+	if (whole && a->hears && a->ended && (r->flags & RECORD_HEARD) &&
+	    (a->said.at || (a->usage.told && a->said.word != a->usage.completion_tokens)))
+		r->flags |= RECORD_DISORDERED;
 	r->http_status = (uint16_t)a->status;
 	r->tokens = a->usage.told ? a->usage.completion_tokens : r->chunks;
 	r->prompt_tokens = a->usage.prompt_tokens;
@@ -215,7 +236,7 @@ void answer_end(struct answer *a, bool whole)
 
 bool answer_is_well_formed(const struct answer *a)
 {
-	if (a->broken || (a->chunked && !a->dechunk.done))
+	if (a->broken || (a->chunked && !a->dechunk.done) || (a->record->flags & (RECORD_FOREIGN | RECORD_DISORDERED)))
 		return false;
 	return !a->class_->stream || a->status / 100 != 2 || (a->event_stream && a->ended);
 }

@@ -14,6 +14,7 @@
 #include "driver/delta.h"
 #include "driver/sse.h"
 #include "driver/tally.h"
+#include "record/said.h"
 
 #define ANSWER_KEEP_BYTES_MAX (256 * 1024) /* of a body, for checks and usage; the rest is only counted */
 #define ANSWER_EVENTS_BATCH 128 /* events per record: 2 KiB a request in flight */
@@ -43,6 +44,8 @@ struct answer {
 	struct buf kept;
 	struct delta_usage usage;
 	uint64_t last_token_ns;
+	bool hears; /* this stream's text is compared with what the provider said */
+	struct said said;
 	/* while bytes are being fed */
 	uint64_t now_ns;
 	struct answer_place place; /* of the piece in hand */
@@ -53,7 +56,8 @@ struct answer {
 void answer_init(struct answer *a, const struct record_sink *sink, struct tally *tally, struct record_request *record);
 void answer_fini(struct answer *a);
 /* The next request: everything from before is forgotten. */
-void answer_begin(struct answer *a, const struct plan_class *class_);
+/* hears: it is a stream of a tagged request, and the provider is ours; the record has its id. */
+void answer_begin(struct answer *a, const struct plan_class *class_, bool hears);
 /* One line of a head, its end included. */
 void answer_head(struct answer *a, const char *line, size_t bytes, uint64_t now_ns);
 void answer_body(struct answer *a, const char *data, size_t bytes, uint64_t now_ns, struct answer_place place);

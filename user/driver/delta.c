@@ -107,3 +107,44 @@ bool delta_is_end(enum plan_endpoint endpoint, const char *name, const char *dat
 		return !strcmp(name, "message_stop");
 	return bytes >= sizeof(done) - 1 && !memcmp(data, done, sizeof(done) - 1);
 }
+
+bool delta_answer_id(const char *json, size_t bytes, uint64_t *id)
+{
+	static const char prefix[] = "\"" SAID_ID_PREFIX;
+	const char *at = memmem(json, bytes, prefix, sizeof(prefix) - 1), *end = json + bytes;
+	uint64_t value = 0;
+
+	if (!at || end - at < (ptrdiff_t)(sizeof(prefix) - 1 + 17))
+		return false;
+	at += sizeof(prefix) - 1;
+	for (unsigned i = 0; i < 16; i++, at++) {
+		unsigned digit = *at >= '0' && *at <= '9'   ? (unsigned)(*at - '0')
+				 : *at >= 'a' && *at <= 'f' ? (unsigned)(*at - 'a') + 10
+							    : 16;
+
+		if (digit == 16)
+			return false;
+		value = value << 4 | digit;
+	}
+	*id = value;
+	return *at == '"';
+}
+
+/* The provider's words need no escapes: what has one is not its. */
+bool delta_hear(struct said *s, enum plan_endpoint endpoint, const char *json, size_t bytes)
+{
+	static const struct key content = KEY("content"), text = KEY("text");
+	const struct key *key = endpoint == PLAN_MESSAGES ? &text : &content;
+	const char *end = json + bytes, *at = json;
+
+	while ((at = find_value(at, end, key->quoted, key->bytes))) {
+		const char *close = *at == '"' ? memchr(at + 1, '"', (size_t)(end - at - 1)) : NULL;
+
+		if (!close)
+			continue;
+		if (!said_hear(s, at + 1, (size_t)(close - at - 1)))
+			return false;
+		at = close;
+	}
+	return true;
+}

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "record/said.h"
 #include "scenario/plan.h"
 
 struct delta_usage {
@@ -22,6 +23,10 @@ struct delta_usage {
 bool delta_has_content(enum plan_endpoint endpoint, const char *json, size_t bytes);
 /* Usage as OpenAI and Anthropic tell it; a later one replaces what it names (Anthropic tells the prompt first, the rest last). */
 void delta_read_usage(struct delta_usage *u, const char *json, size_t bytes);
+/* The id of our provider's answer that an event names; false: it names none of that form. */
+bool delta_answer_id(const char *json, size_t bytes, uint64_t *id);
+/* The event's text goes into s. False: it is not what the provider says next. */
+bool delta_hear(struct said *s, enum plan_endpoint endpoint, const char *json, size_t bytes);
 /* Does this event end the stream as its protocol says: "[DONE]", message_stop? */
 bool delta_is_end(enum plan_endpoint endpoint, const char *name, const char *data, size_t bytes);
 

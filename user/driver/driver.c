@@ -268,6 +268,16 @@ static int merge_threads(struct driver *d)
 	return r;
 }
 
+uint32_t driver_stage(const struct driver *d)
+{
+	return stage_clock_stage(&d->clock, d->env.plan, clock_now_ns());
+}
+
+void driver_skip_to(struct driver *d, uint32_t stage)
+{
+	stage_clock_skip(&d->clock, stage, clock_now_ns());
+}
+
 int driver_finish(struct driver *d, const struct driver_stats **out, struct err *err)
 {
 	int r;

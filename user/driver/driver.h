@@ -24,6 +24,7 @@ struct driver_config {
 	unsigned headers;
 	unsigned threads; /* 0: 1 */
 	bool tag; /* put the tag at the end of the last user message */
+	bool own_text; /* the provider is ours: streams are compared with what it said */
 	bool tls_insecure;
 	const char *ca_file; /* NULL: system's */
 	bool http2; /* TLS + ALPN only */
@@ -65,6 +66,9 @@ void driver_progress(const struct driver *d, struct driver_progress *out); /* an
 int driver_done_fd(const struct driver *d);
 /* Asks the threads to stop now; unfinished requests end as RECORD_CUT_SHORT. */
 void driver_stop(struct driver *d);
+/* The stage that runs now; and: all before this one end now (steps that go no further). */
+uint32_t driver_stage(const struct driver *d);
+void driver_skip_to(struct driver *d, uint32_t stage);
 /* Joins the threads; *out is valid until driver_free. */
 int driver_finish(struct driver *d, const struct driver_stats **out, struct err *err);
 void driver_free(struct driver *d);

@@ -258,6 +258,40 @@ static void end_part(struct schedule *s, uint64_t now_ns)
 	}
 }
 
+void stage_clock_skip(struct stage_clock *c, uint32_t stage, uint64_t now_ns)
+{
+	atomic_store(&c->skip_ns, now_ns);
+	atomic_store(&c->skip_to, stage);
+	wake_threads(c);
+}
+
+uint32_t stage_clock_stage(const struct stage_clock *c, const struct plan *plan, uint64_t now_ns)
+{
+	uint32_t stage = 0;
+
+	for (uint32_t i = 1; i < plan->stages; i++) {
+		uint64_t start_ns = atomic_load(&c->start_ns[i]);
+
+		if (start_ns && start_ns <= now_ns)
+			stage = i;
+	}
+	return stage;
+}
+
+static bool is_skipped(const struct schedule *s)
+{
+	return s->stage < atomic_load(&s->clock->skip_to);
+}
+
+/* Its start may lie ahead of the skip by a moment: then that is its end. */
+static void skip_stage(struct schedule *s)
+{
+	uint64_t start_ns = atomic_load(&s->clock->start_ns[s->stage]), skip_ns = atomic_load(&s->clock->skip_ns);
+
+	atomic_store(&s->clock->start_ns[s->stage + 1], start_ns > skip_ns ? start_ns : skip_ns);
+	leave_stage(s);
+}
+
 /* Moves to the next stage where this one is over; true: look again. */
 static bool stage_over(struct schedule *s, uint64_t now_ns)
 {
@@ -280,6 +314,10 @@ static bool stage_over(struct schedule *s, uint64_t now_ns)
 void schedule_tick(struct schedule *s, uint64_t now_ns)
 {
 	while (s->stage < s->plan->stages) {
+		if (is_skipped(s)) {
+			skip_stage(s);
+			continue;
+		}
 		if (!s->entered) {
 			uint64_t start_ns = atomic_load(&s->clock->start_ns[s->stage]);
 
@@ -374,6 +412,8 @@ static uint64_t stage_next_ns(const struct schedule *s)
 
 	if (!stage)
 		return NEVER;
+	if (is_skipped(s))
+		return 0;
 	if (!s->entered) {
 		start_ns = atomic_load(&s->clock->start_ns[s->stage]);
 		return start_ns ? start_ns : NEVER;

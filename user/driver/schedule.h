@@ -32,6 +32,8 @@ struct stage_clock {
 	_Atomic uint64_t start_ns[PLAN_STAGES_MAX + 1]; /* 0: not known yet */
 	_Atomic uint32_t threads_left[PLAN_STAGES_MAX]; /* that still have requests of a count-bound stage */
 	_Atomic uint64_t taken[PLAN_STAGES_MAX]; /* closed loop: requests handed out */
+	_Atomic uint64_t skip_ns; /* when stages before skip_to ended early; written before it */
+	_Atomic uint32_t skip_to;
 	void (*stage_known)(void *ctx); /* wake all threads: a start became known, or a stage's last request is out */
 	void *ctx;
 };
@@ -83,6 +85,11 @@ struct schedule_config {
 };
 
 void stage_clock_init(struct stage_clock *c, const struct plan *plan, uint64_t start_ns, unsigned threads);
+
+/* Stages before this one end now. Any thread. */
+void stage_clock_skip(struct stage_clock *c, uint32_t stage, uint64_t now_ns);
+/* The stage whose start is known last and has passed. */
+uint32_t stage_clock_stage(const struct stage_clock *c, const struct plan *plan, uint64_t now_ns);
 
 int schedule_init(struct schedule *s, const struct schedule_config *config); /* -ENOMEM */
 void schedule_fini(struct schedule *s);

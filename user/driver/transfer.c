@@ -224,7 +224,7 @@ static void begin_record(struct transfer *t, uint64_t id, uint32_t flags)
 		.flags = flags | (t->env->tls ? (uint32_t)RECORD_TLS : 0) | (c->plan->stream ? (uint32_t)RECORD_STREAM : 0) |
 			 (c->body.digits_at != BODY_NO_TAG ? (uint32_t)RECORD_TAGGED : 0),
 	};
-	answer_begin(&t->answer, c->plan);
+	answer_begin(&t->answer, c->plan, t->env->config.own_text && c->body.digits_at != BODY_NO_TAG);
 }
 
 int transfer_start(struct transfer *t, const struct order *order, uint64_t id, uint32_t flags, uint64_t now_ns)
@@ -441,7 +441,9 @@ void transfer_describe(const struct transfer *t, char *text, size_t size)
 	case RECORD_MALFORMED:
 		if (t->code == CURLE_OK) {
 			snprintf(text, size, "class %s: %s", class_,
-				 t->answer.event_stream && !t->answer.broken
+				 (t->r.flags & RECORD_FOREIGN)      ? "a piece of another request's answer is in the stream"
+				 : (t->r.flags & RECORD_DISORDERED) ? "the stream lacks a piece, or has it in another place"
+				 : t->answer.event_stream && !t->answer.broken
 					 ? "the stream ended without its last event"
 					 : "the answer is not the event stream that was asked for");
 			break;

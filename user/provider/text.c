@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "record/said.h"
+
 #define LINE_MAX_BYTES 640 /* the longest line below with the longest model name */
 #define VECTOR_FLOATS 64
 
@@ -21,18 +23,11 @@ __attribute__((format(printf, 2, 3))) static int line_append(struct buf *out, co
 	return n < 0 || n >= LINE_MAX_BYTES ? -EMSGSIZE : buf_append(out, line, (size_t)n);
 }
 
-static const char *word_at(const struct text_answer *answer, uint32_t k)
-{
-	static const char *const words[] = {" the",  " toll",  " of",   " each", " request", " is",   " what", " a",
-					    " gate", " keeps", " when", " it",   " lets",    " time", " pass", " by"};
-	return words[(answer->id + k * 7u) % (sizeof(words) / sizeof(words[0]))];
-}
-
 static int words_append(struct buf *out, const struct text_answer *answer)
 {
 	int ret = 0;
 	for (uint32_t k = 0; k < answer->tokens && !ret; k++)
-		ret = buf_append(out, word_at(answer, k), strlen(word_at(answer, k)));
+		ret = buf_append(out, said_word(answer->id, k), strlen(said_word(answer->id, k)));
 	return ret;
 }
 
@@ -72,7 +67,7 @@ static int chat_token(struct buf *out, const struct ask *ask, const struct text_
 {
 	char choices[96];
 	snprintf(choices, sizeof(choices), "[{\"index\":0,\"delta\":{\"content\":\"%s\"},\"finish_reason\":null}]}\n\n",
-		 word_at(a, k));
+		 said_word(a->id, k));
 	return chat_event(out, ask, a, choices);
 }
 
@@ -153,7 +148,7 @@ static int messages_token(struct buf *out, const struct text_answer *a, uint32_t
 	return line_append(out,
 			   "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,"
 			   "\"delta\":{\"type\":\"text_delta\",\"text\":\"%s\"}}\n\n",
-			   word_at(a, k));
+			   said_word(a->id, k));
 }
 
 static int messages_close(struct buf *out, const struct text_answer *a)

@@ -29,6 +29,9 @@ enum record_request_flag {
 	RECORD_WARMUP = 16, /* due within the warm-up: out of figures */
 	RECORD_POSITIONS = 32, /* out_*_pos and in_*_pos are valid */
 	RECORD_HTTP2 = 64,
+	RECORD_FOREIGN = 128, /* a stream with a piece of another request's answer */
+	RECORD_DISORDERED = 256, /* a stream that lacks a piece of its own, has it twice, or in another place */
+	RECORD_HEARD = 512, /* its text was compared with what the provider said */
 };
 
 /* One request. Times: CLOCK_MONOTONIC ns, 0 = did not happen. */

@@ -118,6 +118,9 @@ int request_stats_add(struct request_stats *s, const struct record_request *r)
 	s->tokens += r->tokens;
 	s->prompt_tokens += r->prompt_tokens;
 	s->chunks += r->chunks;
+	s->heard += (r->flags & RECORD_HEARD) != 0;
+	s->foreign += (r->flags & RECORD_FOREIGN) != 0;
+	s->disordered += (r->flags & RECORD_DISORDERED) != 0;
 	if (r->flags & RECORD_POSITIONS) {
 		s->bytes_out += span_of(r->out_start_pos, r->out_end_pos);
 		s->bytes_in += span_of(r->in_start_pos, r->in_end_pos);
@@ -160,6 +163,9 @@ int request_stats_merge(struct request_stats *into, const struct request_stats *
 	into->tokens += from->tokens;
 	into->prompt_tokens += from->prompt_tokens;
 	into->chunks += from->chunks;
+	into->heard += from->heard;
+	into->foreign += from->foreign;
+	into->disordered += from->disordered;
 	into->bytes_in += from->bytes_in;
 	into->bytes_out += from->bytes_out;
 	add_each(into->outcome, from->outcome, RECORD_OUTCOMES);

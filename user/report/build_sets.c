@@ -40,6 +40,11 @@ static void set_requests(struct build *b, json_t *object, const char *prefix, co
 	build_put(b, requests, "tokens", build_u64(s->tokens));
 	build_put(b, requests, "prompt_tokens", build_u64(s->prompt_tokens));
 	build_put(b, requests, "chunks", build_u64(s->chunks));
+	if (s->heard) {
+		build_put(b, requests, "streams_heard", build_u64(s->heard));
+		build_put(b, requests, "streams_foreign", build_u64(s->foreign));
+		build_put(b, requests, "streams_disordered", build_u64(s->disordered));
+	}
 	build_put(b, requests, "bytes_in", build_u64(s->bytes_in));
 	build_put(b, requests, "bytes_out", build_u64(s->bytes_out));
 	if (set->duration_s > 0) {
@@ -210,6 +215,8 @@ void build_stages(struct build *b)
 		json_t *stage = json_array_get(stages, i);
 		build_put(b, stage, "name", report_text(set->name ? set->name : ""));
 		build_put(b, stage, "duration_s", build_number(set->duration_s));
+		if (set->recovery_known && set->recovered)
+			build_put(b, stage, "recovery_s", build_number((double)set->recovery_ns / 1e9));
 		snprintf(prefix, sizeof(prefix), "stages.%u.", i);
 		build_set(b, stage, prefix, set);
 	}

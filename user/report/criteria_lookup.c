@@ -106,6 +106,28 @@ static int lookup_check(const struct scope *s, const char *name, struct criteria
 	return lookup_is(out, (double)passed / (double)(passed + failed));
 }
 
+static int lookup_streams(const struct request_stats *r, const char *name, struct criteria_value *out)
+{
+	const struct {
+		const char *name;
+		uint64_t value;
+	} rows[] = {{"heard", r->heard}, {"foreign", r->foreign}, {"disordered", r->disordered}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (!strcmp(name, rows[i].name))
+			return r->heard ? lookup_is(out, (double)rows[i].value)
+					: lookup_no_data(out, "no stream's text was known beforehand: the provider is not ours");
+	return LOOKUP_NOT_MINE;
+}
+
+static int lookup_recovery(const struct report_set *set, struct criteria_value *out)
+{
+	if (!set->recovery_known)
+		return lookup_no_data(out, "recovery is told of timed stages behind the first one");
+	out->at_least = !set->recovered;
+	return lookup_is(out, (double)set->recovery_ns);
+}
+
 static int lookup_count(const struct scope *s, const char *metric, struct criteria_value *out)
 {
 	const struct request_stats *r = s->set->stats;
@@ -146,6 +168,11 @@ static int lookup_outside(const struct scope *s, const char *metric, struct crit
 	rest = lookup_behind(metric, "check");
 	if (rest)
 		return r ? lookup_check(s, rest, out) : lookup_no_data(out, "the load was not ours");
+	if (!strcmp(metric, "recovery"))
+		return lookup_recovery(s->set, out);
+	rest = lookup_behind(metric, "stream");
+	if (r && rest && lookup_streams(r, rest, out) != LOOKUP_NOT_MINE)
+		return out->reason ? -ENODATA : 0;
 	if (!strcmp(metric, "streaming_success_rate"))
 		return r ? lookup_streaming_success(s, out) : lookup_no_data(out, "the load was not ours");
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
@@ -293,6 +320,8 @@ static int lookup_scope(const struct scope *s, const char *metric, struct criter
 		r = lookup_inside(s, metric, out);
 	if (r == LOOKUP_NOT_MINE && s->whole_run)
 		r = lookup_sockets(s->in, metric, out);
+	if (r == LOOKUP_NOT_MINE && s->whole_run)
+		r = lookup_series(s->in, metric, out);
 	if (r == LOOKUP_NOT_MINE && s->whole_run)
 		r = lookup_gateway(&s->in->gateway, metric, out);
 	if (r == LOOKUP_NOT_MINE && s->whole_run)

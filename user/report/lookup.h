@@ -15,6 +15,9 @@ const char *lookup_behind(const char *text, const char *prefix);
 /* stat: "p95"; empty: the reason when nothing is in h. */
 int lookup_stat(const struct hist *h, const char *stat, const char *empty, struct criteria_value *out);
 
+/* lookup_series.c: "gateway.fds.growth_rate" and what else is told from the run over time */
+int lookup_series(const struct report_input *in, const char *metric, struct criteria_value *out);
+
 /* lookup_peers.c */
 int lookup_peers(const struct report_input *in, const char *metric, struct criteria_value *out);
 

@@ -63,6 +63,9 @@ struct report_set {
 	const char *check_name[REQUEST_STATS_CHECKS];
 	unsigned checks;
 	const struct attribution_set *attribution; /* NULL: no probes */
+	bool recovery_known; /* a stage that is compared with the first one ... */
+	bool recovered; /* ... false: not within the stage */
+	uint64_t recovery_ns;
 };
 
 struct report_input {

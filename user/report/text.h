@@ -78,6 +78,9 @@ void text_head(struct text *t, const json_t *doc);
 void text_trust(struct text *t, const json_t *doc);
 void text_criteria(struct text *t, const json_t *doc);
 void text_charge(struct text *t, const json_t *doc); /* the toll in a sentence */
+void text_likely(struct text *t, const json_t *doc); /* under missed criteria */
+void text_says(struct text *t, const json_t *doc); /* "READY" */
+void text_ratings(struct text *t, const json_t *doc);
 void text_phases(struct text *t, const json_t *doc);
 void text_findings(struct text *t, const json_t *doc); /* what costs most, in sentences */
 void text_causes(struct text *t, const json_t *doc);

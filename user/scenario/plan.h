@@ -18,6 +18,7 @@
 #define PLAN_FAULTS_MAX 16
 #define PLAN_TENANTS_MAX 16
 #define PLAN_SETTINGS_MAX 24
+#define PLAN_UNTIL_MAX 3
 #define PLAN_NAME_MAX 64
 
 enum plan_endpoint {
@@ -77,6 +78,10 @@ struct plan_stage {
 	uint64_t think_ns; /* closed loop */
 	uint32_t classes; /* bit i: class i takes part; 0: all with weight */
 	uint32_t tenants; /* bit i: tenant i takes part; 0: all */
+	double step, up_to; /* of the file's item that this is one step of; 0: it is none */
+	char until[PLAN_UNTIL_MAX][96]; /* criteria on this stage alone: when one comes true, the rest of its group is left out */
+	uint32_t untils;
+	uint32_t group; /* same number: steps of one item; 0: none */
 };
 
 /* Whose requests: each has its own API key, and a share of the load. */
@@ -126,6 +131,8 @@ struct plan {
 	char criterion[PLAN_CRITERIA_MAX][160]; /* already parsed once, so known to be good */
 	uint32_t criteria;
 	char abort_when[160];
+	char says[2][32]; /* the verdict in its own words: all met; else. Empty: none */
+	bool ratings; /* show how good the figures are by the common scale */
 	struct plan_provider provider[PLAN_PROVIDERS_MAX]; /* the one that the gateway should prefer first */
 	uint32_t providers; /* at least one */
 	struct plan_tenant tenant[PLAN_TENANTS_MAX];

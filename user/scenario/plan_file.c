@@ -113,11 +113,13 @@ static int read_classes(const struct place *at, const struct field *f, void *out
 	return plan->classes ? 0 : place_error(at, "expected at least one class");
 }
 
-static int check_stage_name(const struct place *at, const struct plan *plan, unsigned index)
+static int check_stage_names(const struct place *at, const struct plan *plan, unsigned first)
 {
-	for (unsigned k = 0; k < index; k++)
-		if (strcmp(plan->stage[k].name, plan->stage[index].name) == 0)
-			return place_error(at, "a second stage named %s; expected names of their own", plan->stage[index].name);
+	for (unsigned i = first; i < plan->stages; i++)
+		for (unsigned k = 0; k < i; k++)
+			if (strcmp(plan->stage[k].name, plan->stage[i].name) == 0)
+				return place_error(at, "a second stage named %s; expected names of their own",
+						   plan->stage[i].name);
 	return 0;
 }
 
@@ -130,18 +132,19 @@ static int read_stages(const struct place *at, const struct field *f, void *out)
 	if (at->node->type != YAML_SEQUENCE_NODE)
 		return field_error(at, f->expected);
 	for (unsigned i = 0; place_item(at, i, &item); i++) {
+		uint32_t first = plan->stages;
 		int ret;
 
-		if (i == PLAN_STAGES_MAX)
+		if (first == PLAN_STAGES_MAX)
 			return place_error(&item, "expected at most %d stages", PLAN_STAGES_MAX);
-		snprintf(plan->stage[i].name, sizeof(plan->stage[i].name), "%u", i + 1);
-		ret = plan_stage_read(&item, plan, &plan->stage[i]);
+		snprintf(plan->stage[first].name, sizeof(plan->stage[first].name), "%u", i + 1);
+		ret = plan_stage_read(&item, plan);
 		if (!ret)
-			ret = check_stage_name(&item, plan, i);
+			ret = check_stage_names(&item, plan, first);
 		if (ret)
 			return ret;
-		load = load || plan->stage[i].from > 0.0 || plan->stage[i].to > 0.0;
-		plan->stages = i + 1;
+		for (uint32_t k = first; k < plan->stages; k++)
+			load = load || plan->stage[k].from > 0.0 || plan->stage[k].to > 0.0;
 	}
 	return load ? 0 : place_error(at, "expected at least one stage with vus or rate above 0");
 }
@@ -206,6 +209,23 @@ static int read_abort_when(const struct place *at, const struct field *f, void *
 	return read_criterion(at, plan, plan->abort_when, sizeof(plan->abort_when));
 }
 
+static int read_says(const struct place *at, const struct field *f, void *out)
+{
+	struct plan *plan = out;
+	struct place item;
+	int ret = 0;
+
+	if (at->node->type != YAML_SEQUENCE_NODE || place_items(at) != 2)
+		return field_error(at, f->expected);
+	for (unsigned i = 0; i < 2 && !ret; i++) {
+		static const struct field row = {.size = sizeof(plan->says[0]), .expected = "a verdict"};
+
+		place_item(at, i, &item);
+		ret = field_text(&item, &row, plan->says[i]);
+	}
+	return ret;
+}
+
 /* The block itself is read as an overlay. */
 static int read_quick(const struct place *at, const struct field *f, void *out)
 {
@@ -236,6 +256,8 @@ enum {
 	KEY_WARMUP,
 	KEY_CRITERIA,
 	KEY_ABORT_WHEN,
+	KEY_SAYS,
+	KEY_RATINGS,
 	KEY_QUICK,
 };
 
@@ -259,6 +281,9 @@ static const struct field plan_rows[] = {
 			 "a mapping of the embedded gateway's settings such as retries: 2", NULL},
 	[KEY_TENANTS] = {"tenants", plan_tenants_read, 0, 0, 0, 0, "a mapping of names such as light: {key: KEY, weight: 20}",
 			 NULL},
+	[KEY_SAYS] = {"says", read_says, 0, 0, 0, 0,
+		      "two texts: the verdict when all is met, and else, such as [READY, NOT READY]", NULL},
+	[KEY_RATINGS] = {"ratings", field_bool, OF(ratings), 0, 0, NULL, NULL},
 	[KEY_QUICK] = {"quick", read_quick, 0, 0, 0, 0, "a mapping of keys that replace the file's", NULL},
 	{0},
 };

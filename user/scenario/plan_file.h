@@ -28,8 +28,8 @@ int plan_file_read(struct document *doc, const struct plan_defaults *defaults, b
 /* plan_class.c: one member of classes:, its name in at->key. */
 int plan_class_read(const struct place *at, struct plan_class *out);
 
-/* plan_stage.c: one item of stages:. The plan's classes are there already. */
-int plan_stage_read(const struct place *at, const struct plan *plan, struct plan_stage *out);
+/* plan_stage.c: one item of stages:, which may stand for several; its name is set to the default. The plan's classes are there already. */
+int plan_stage_read(const struct place *at, struct plan *plan);
 
 /* plan_peers.c: provider: into a struct plan_provider; providers:, gateway: and tenants: into the struct plan. */
 int plan_provider_read(const struct place *at, const struct field *f, void *out);

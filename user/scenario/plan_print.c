@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "scenario/plan_cost.h"
 
 #define TEXT_MAX 64
 
@@ -186,5 +187,30 @@ int plan_print(const struct plan *plan, FILE *out)
 	if (plan->abort_when[0])
 		fprintf(out, "aborts when %s\n", plan->abort_when);
 	print_peers(plan, out);
+	return ferror(out) ? -EIO : 0;
+}
+
+int plan_print_cost(const struct plan *plan, const char *prices, FILE *out, struct err *err)
+{
+	char requests[TEXT_MAX], prompts[TEXT_MAX], answers[TEXT_MAX];
+	struct plan_cost cost;
+	int ret = plan_cost(plan, prices, &cost, err);
+
+	if (ret)
+		return ret;
+	units_format_count(requests, sizeof(requests), (uint64_t)cost.requests);
+	units_format_count(prompts, sizeof(prompts), (uint64_t)cost.prompt_tokens);
+	units_format_count(answers, sizeof(answers), (uint64_t)cost.completion_tokens);
+	if (!cost.bounded)
+		fprintf(out, "%s",
+			cost.requests > 0 ? "not bounded: some users send as fast as they are answered; the other stages alone:\n"
+					  : "cost not bounded: users send as fast as they are answered\n");
+	if (!(cost.requests > 0))
+		return ferror(out) ? -EIO : 0;
+	fprintf(out, "at most %s requests, about %s tokens of prompts and at most %s of answers", requests, prompts, answers);
+	if (cost.priced)
+		fprintf(out, ": about $%.2f at %s's list price\n", cost.dollars, plan->model);
+	else
+		fprintf(out, "; the price table has no %s (--prices FILE)\n", plan->model);
 	return ferror(out) ? -EIO : 0;
 }

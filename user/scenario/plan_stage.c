@@ -4,6 +4,7 @@
 
 #include "base/units.h"
 #include "scenario/plan_file.h"
+#include "scenario/plan_steps.h"
 
 #define IN_FLIGHT_DEFAULT 1000
 #define RANGE_TEXT_MAX 64
@@ -21,6 +22,7 @@ struct stage_draft {
 	const struct plan *plan;
 	struct plan_stage stage;
 	struct range vus, rate;
+	struct plan_bursts bursts;
 };
 
 static bool vus_parse(const char *text, double *out)
@@ -117,6 +119,22 @@ static int read_stage_tenants(const struct place *at, const struct field *f, voi
 	return 0;
 }
 
+static int read_until(const struct place *at, const struct field *f, void *out)
+{
+	struct stage_draft *d = out;
+
+	(void)f;
+	return plan_until_read(at, &d->stage);
+}
+
+static int read_bursts(const struct place *at, const struct field *f, void *out)
+{
+	struct stage_draft *d = out;
+
+	(void)f;
+	return plan_bursts_read(at, &d->bursts);
+}
+
 enum {
 	STAGE_NAME,
 	STAGE_VUS,
@@ -128,6 +146,10 @@ enum {
 	STAGE_THINK,
 	STAGE_CLASSES,
 	STAGE_TENANTS,
+	STAGE_STEP,
+	STAGE_UP_TO,
+	STAGE_UNTIL,
+	STAGE_BURSTS,
 };
 #define BIT(row) (UINT64_C(1) << (row))
 #define OF(member) offsetof(struct stage_draft, member), sizeof(((struct stage_draft *)0)->member)
@@ -149,6 +171,11 @@ static const struct field stage_rows[] = {
 			 NULL},
 	[STAGE_CLASSES] = {"classes", read_stage_classes, 0, 0, 0, 0, "a list of class names such as [chat, models]", NULL},
 	[STAGE_TENANTS] = {"tenants", read_stage_tenants, 0, 0, 0, 0, "a list of tenants such as [light]", NULL},
+	[STAGE_STEP] = {"step", field_number, OF(stage.step), 1e-3, PLAN_RATE_MAX, "how much each step adds, a number above 0",
+			NULL},
+	[STAGE_UP_TO] = {"up_to", field_number, OF(stage.up_to), 1e-3, PLAN_RATE_MAX, "the last step's vus or rate", NULL},
+	[STAGE_UNTIL] = {"until", read_until, 0, 0, 0, 0, NULL, NULL},
+	[STAGE_BURSTS] = {"bursts", read_bursts, 0, 0, 0, 0, NULL, NULL},
 	{0},
 };
 
@@ -186,8 +213,29 @@ static int check_end(const struct place *at, const struct plan_stage *stage)
 	return 0;
 }
 
-int plan_stage_read(const struct place *at, const struct plan *plan, struct plan_stage *out)
+static int check_steps(const struct place *at, uint64_t seen, const struct plan_stage *stage)
 {
+	bool step = (seen & BIT(STAGE_STEP)) != 0, up_to = (seen & BIT(STAGE_UP_TO)) != 0;
+
+	if (step != up_to)
+		return place_error(at, "step and up_to go together; expected both");
+	if (!step && (seen & BIT(STAGE_UNTIL)))
+		return place_error(at, "until belongs to steps; expected step and up_to beside it");
+	if (step && (seen & BIT(STAGE_BURSTS)))
+		return place_error(at, "has both step and bursts; expected one of them");
+	if (!step && !(seen & BIT(STAGE_BURSTS)))
+		return 0;
+	if (stage->from < stage->to || stage->from > stage->to || !stage->duration_ns)
+		return place_error(
+			at, "steps and bursts stand on one vus or rate and a for; expected no ramp and no end by requests");
+	if (step && stage->up_to < stage->from)
+		return place_error(at, "up_to: expected no less than the first step");
+	return 0;
+}
+
+int plan_stage_read(const struct place *at, struct plan *plan)
+{
+	struct plan_stage *out = &plan->stage[plan->stages];
 	struct stage_draft d = {.plan = plan};
 	const struct range *load;
 	uint64_t seen;
@@ -206,5 +254,8 @@ int plan_stage_read(const struct place *at, const struct plan *plan, struct plan
 	if (d.stage.loop == PLAN_OPEN && d.stage.in_flight_max == 0)
 		d.stage.in_flight_max = IN_FLIGHT_DEFAULT;
 	*out = d.stage;
-	return check_end(at, out);
+	ret = check_end(at, out);
+	if (!ret)
+		ret = check_steps(at, seen, out);
+	return ret ? ret : plan_steps_add(at, plan, &d.bursts);
 }

@@ -73,20 +73,30 @@ static json_t *configuration_of(const struct session *s)
 {
 	const struct session_config *c = s->config;
 	json_t *out = json_pack("{s:s, s:s?, s:s?, s:s?, s:i, s:b, s:b}", "gateway", s->url, "recipe", c->recipe, "plant",
-				c->plant, "provider", c->provider, "driver_threads", (int)(c->threads ? c->threads : 1), "tag",
-				c->tag, "http2", c->http2);
+				c->plant, "provider_listen", c->provider, "driver_threads", (int)(c->threads ? c->threads : 1),
+				"tag", c->tag, "http2", c->http2);
 	const char *key;
 	json_t *value;
 	void *next;
 
-	if (out && c->plan)
-		json_object_set_new(out, "seed", json_integer((json_int_t)c->plan->seed));
 	json_object_foreach_safe(out, next, key, value)
 	{
 		if (json_is_null(value))
 			json_object_del(out, key);
 	}
 	return out;
+}
+
+/* The scenario's settings, then how it is run. */
+static void configuration_add(const struct session *s, struct run_meta *meta)
+{
+	json_t *own = configuration_of(s);
+
+	if (!meta->configuration)
+		meta->configuration = json_object();
+	if (own)
+		json_object_update(meta->configuration, own);
+	json_decref(own);
 }
 
 static void on_whole(void *ctx, const struct whole_request *w)
@@ -113,7 +123,7 @@ static int pipeline_open(struct session *s)
 		return err_set(&s->err, rc, "no memory for the run");
 	meta.provider_is_ours = s->providers > 0;
 	meta.start_unix_s = (uint64_t)s->start_wall_s;
-	meta.configuration = configuration_of(s);
+	configuration_add(s, &meta);
 	rc = pipeline_new(&s->pipeline, &config, &s->err);
 	run_meta_fini(&meta);
 	return rc;

@@ -12,13 +12,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/units.h"
+#include "session/live.h"
 #include "session/parts.h"
+#include "session/progress.h"
 
 #define TICK_NS (20 * NS_PER_MS)
 #define START_DELAY_NS (50 * NS_PER_MS)
-#define PROGRESS_FIRST_NS (2 * NS_PER_S)
-#define PROGRESS_NS (5 * NS_PER_S)
+#define JUDGE_NS (NS_PER_S / 4)
 
 /* The providers' logs come last, one each. */
 enum { POLL_SIGNAL, POLL_TICK, POLL_DONE, POLL_LOG, POLL_FDS = POLL_LOG + PLAN_PROVIDERS_MAX };
@@ -27,7 +27,8 @@ struct loop {
 	struct session *s;
 	struct pollfd fd[POLL_FDS];
 	uint64_t next_second_ns;
-	uint64_t next_progress_ns;
+	struct progress progress;
+	uint64_t next_judge_ns;
 	bool measured_started;
 };
 
@@ -86,22 +87,6 @@ static uint64_t warmup_end_ns(const struct session *s)
 	return s->start_ns + (s->config->plan ? s->config->plan->warmup_ns : 0);
 }
 
-static void progress_print(struct loop *l, uint64_t now_ns)
-{
-	struct session *s = l->s;
-	struct driver_progress p;
-	char sent[32], elapsed[32];
-
-	units_format_ns(elapsed, sizeof(elapsed), now_ns > s->start_ns ? now_ns - s->start_ns : 0);
-	if (!s->driver) {
-		log_line(LOG_INFO, "%s watched", elapsed);
-		return;
-	}
-	driver_progress(s->driver, &p);
-	log_line(LOG_INFO, "%s: %s done, %llu failed, %llu in flight%s", elapsed, units_format_count(sent, sizeof(sent), p.done),
-		 (unsigned long long)p.failed, (unsigned long long)p.in_flight, now_ns < warmup_end_ns(s) ? " (warm-up)" : "");
-}
-
 static void gateway_watch(struct session *s)
 {
 	char why[200] = "";
@@ -127,10 +112,7 @@ static int every_second(struct loop *l, uint64_t now_ns)
 	struct session *s = l->s;
 
 	gateway_watch(s);
-	if (!s->config->quiet && now_ns >= l->next_progress_ns) {
-		progress_print(l, now_ns);
-		l->next_progress_ns = now_ns + PROGRESS_NS;
-	}
+	progress_second(&l->progress, s, now_ns);
 	return s->probe ? probe_flush(s->probe, false) : 0;
 }
 
@@ -151,6 +133,10 @@ static int on_tick(struct loop *l, uint64_t now_ns)
 	}
 	if (s->probe && l->measured_started)
 		overhead_tick(&s->overhead, s->probe, &s->gauges, now_ns);
+	if (l->measured_started && now_ns >= l->next_judge_ns) {
+		l->next_judge_ns = now_ns + JUDGE_NS;
+		live_judge(s);
+	}
 	if (now_ns >= l->next_second_ns) {
 		l->next_second_ns = now_ns + NS_PER_S;
 		rc = gauges_frame(s, gauges_sample(&s->gauges, now_ns));
@@ -228,6 +214,7 @@ static int load_start(struct session *s)
 		.headers = s->headers,
 		.threads = c->threads,
 		.tag = c->tag,
+		.own_text = s->providers > 0,
 		.tls_insecure = c->tls_insecure,
 		.ca_file = c->ca_file,
 		.http2 = c->http2,
@@ -254,7 +241,9 @@ int session_loop(struct session *s)
 
 	if (rc)
 		return rc;
-	l.next_progress_ns = s->start_ns + PROGRESS_FIRST_NS;
+	rc = progress_open(&l.progress, s, &s->err);
+	if (rc)
+		return rc;
 	sigemptyset(&stop);
 	sigaddset(&stop, SIGINT);
 	sigaddset(&stop, SIGTERM);
@@ -268,6 +257,7 @@ int session_loop(struct session *s)
 		rc = err_set(&s->err, -errno, "cannot make the session's timers: %s", strerror(errno));
 	if (!rc)
 		rc = loop_run(&l);
+	progress_close(&l.progress);
 	overhead_fini(&s->overhead);
 	s->end_ns = clock_now_ns();
 	if (!rc)

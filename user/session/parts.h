@@ -58,6 +58,7 @@ struct session {
 	uint64_t start_ns, end_ns; /* of the load (attach: of watching) */
 	uint64_t counters[WIRE_COUNTERS];
 	char cut_short[256]; /* why; "": it was not */
+	char broke[200]; /* where steps went no further; "": they did not break */
 	struct capture_end captured;
 };
 

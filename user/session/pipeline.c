@@ -70,6 +70,15 @@ static uint64_t stages_alone(const struct run_meta *m)
 	return alone;
 }
 
+static struct recovery *recovery_of_meta(const struct run_meta *m)
+{
+	uint64_t duration_ns[PLAN_STAGES_MAX] = {0};
+
+	for (uint32_t i = 0; i < m->stages; i++)
+		duration_ns[i] = m->stage[i].duration_ns;
+	return recovery_new(duration_ns, m->stages);
+}
+
 static int pipeline_open(struct pipeline *p)
 {
 	struct timeline_config timeline = {
@@ -99,7 +108,9 @@ static int pipeline_open(struct pipeline *p)
 	p->stacks = attribution.stacks;
 	p->gaps = gaps_new();
 	p->resilience = resilience_new(p->meta.provider_is_ours ? p->meta.upstreams : 0);
-	if (!p->timeline || !p->resilience || !p->attribution || !p->series || !p->sockets || !p->calls || !p->stacks || !p->gaps)
+	p->recovery = recovery_of_meta(&p->meta);
+	if (!p->timeline || !p->resilience || !p->recovery || !p->attribution || !p->series || !p->sockets || !p->calls ||
+	    !p->stacks || !p->gaps)
 		return -ENOMEM;
 	return stats_init(p);
 }
@@ -151,6 +162,7 @@ void pipeline_free(struct pipeline *p)
 		request_stats_fini(&p->tenant_alone[i]);
 	}
 	resilience_free(p->resilience);
+	recovery_free(p->recovery);
 	run_meta_fini(&p->meta);
 	free(p);
 }
@@ -199,6 +211,8 @@ static int frame_request(struct pipeline *p, const struct record_request *r)
 		if (r->stage_index < p->meta.stages)
 			span_add(&p->stage_span[r->stage_index], r);
 		ret = blocks_request(blocks_of(p), r);
+		if (!ret)
+			ret = recovery_add(p->recovery, r);
 	}
 	for (unsigned i = 0; i < n && !ret; i++)
 		ret = request_stats_add(set[i], r);
@@ -353,6 +367,7 @@ int pipeline_finish(struct pipeline *p)
 {
 	if (!p->open)
 		return 0;
+	p->ended = true;
 	int r = timeline_finish(p->timeline);
 	if (!r)
 		r = sockets_finish(p->sockets);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a report needs of all that has gone through the pipeline. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,6 +31,9 @@ static double stage_duration_s(const struct pipeline *p, uint32_t i)
 
 	if (!s->first_due_ns)
 		return 0.0;
+	/* one of an until: group ended when the next began */
+	if (i + 1 < p->meta.stages && p->stage_span[i + 1].first_due_ns)
+		planned_s = fmin(planned_s, seconds(s->first_due_ns, p->stage_span[i + 1].first_due_ns));
 	return planned_s > seen_s && seconds(s->first_due_ns, p->last_tick_ns) >= planned_s ? planned_s : seen_s;
 }
 
@@ -83,10 +87,16 @@ static void fill_upstreams(const struct pipeline *p, struct report_input *in)
 {
 	if (!p->meta.provider_is_ours)
 		return;
-	in->resilience = resilience_stats(p->resilience);
+	in->resilience = resilience_stats(p->resilience, p->ended);
 	in->upstreams = in->resilience->upstreams;
 	for (uint32_t i = 0; i < in->upstreams; i++)
 		in->upstream_label[i] = p->meta.upstream[i];
+}
+
+static void fill_recovery(const struct pipeline *p, struct report_input *in)
+{
+	for (uint32_t i = 0; i < p->meta.stages; i++)
+		in->stage[i].recovery_known = recovery_of(p->recovery, i, &in->stage[i].recovery_ns, &in->stage[i].recovered);
 }
 
 static void fill_head(const struct pipeline *p, struct report_input *in)
@@ -172,6 +182,7 @@ void pipeline_fill_report(struct pipeline *p, struct report_input *in)
 		return;
 	fill_classes(p, in);
 	fill_stages(p, in);
+	fill_recovery(p, in);
 	fill_tenants(p, in);
 	fill_upstreams(p, in);
 }

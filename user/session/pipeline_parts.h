@@ -5,6 +5,7 @@
 
 #include "attribution/blocks.h"
 #include "attribution/calls.h"
+#include "attribution/recovery.h"
 #include "attribution/resilience.h"
 #include "attribution/series.h"
 #include "attribution/sockets.h"
@@ -32,6 +33,8 @@ struct pipeline {
 	struct request_stats class_[PLAN_CLASSES_MAX], stage[PLAN_STAGES_MAX];
 	struct request_stats tenant[PLAN_TENANTS_MAX], tenant_alone[PLAN_TENANTS_MAX];
 	struct resilience *resilience;
+	struct recovery *recovery;
+	bool ended; /* no more records will come */
 	struct span span, stage_span[PLAN_STAGES_MAX];
 	uint64_t warmup_requests;
 	uint64_t counters[WIRE_COUNTERS];

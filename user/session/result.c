@@ -122,6 +122,8 @@ static void notes_make(const struct session *s, struct notes *n)
 		notes_foreign(s, n);
 	if (dropped && !s->probe_was_on) /* with probes it stands among the losses */
 		note_add(n, "%" PRIu64 " of the driver's records found the queue full and are missing from the figures", dropped);
+	if (s->broke[0])
+		note_add(n, "%s", s->broke);
 	if (s->driver_stats && s->driver_stats->first_error[0])
 		note_add(n, "first failure: %.150s", s->driver_stats->first_error);
 }

@@ -25,6 +25,28 @@ static void class_from_plan(struct run_meta_class *out, const struct plan_class 
 		snprintf(out->check[i], sizeof(out->check[i]), "%s", class_->check[i].name);
 }
 
+/* By provider, as the scenario's times say after scaling; nothing where all is well. */
+static int faults_from_plan(json_t *configuration, const struct plan *plan)
+{
+	json_t *all = json_object();
+	int r = 0;
+
+	for (uint32_t i = 0; i < plan->providers; i++) {
+		const struct plan_provider *p = &plan->provider[i];
+		json_t *faults = json_array();
+		char text[160];
+
+		for (uint32_t k = 0; k < p->faults; k++)
+			r |= json_array_append_new(faults, json_string(fault_format(&p->fault[k], text, sizeof(text))));
+		r |= p->faults ? json_object_set(all, p->label, faults) : 0;
+		json_decref(faults);
+	}
+	if (json_object_size(all))
+		r |= json_object_set(configuration, "faults", all);
+	json_decref(all);
+	return r;
+}
+
 static int configuration_from_plan(struct run_meta *m, const struct plan *plan)
 {
 	if (!m->configuration)
@@ -38,6 +60,12 @@ static int configuration_from_plan(struct run_meta *m, const struct plan *plan)
 	r |= json_object_set_new(m->configuration, "time_scale", json_real(plan->time_scale));
 	r |= json_object_set_new(m->configuration, "warmup_s", json_real((double)plan->warmup_ns / 1e9));
 	r |= json_object_set_new(m->configuration, "provider", provider);
+	r |= faults_from_plan(m->configuration, plan);
+	if (plan->says[0][0])
+		r |= json_object_set_new(m->configuration, "says",
+					 json_pack("[o, o]", report_text(plan->says[0]), report_text(plan->says[1])));
+	if (plan->ratings)
+		r |= json_object_set_new(m->configuration, "ratings", json_true());
 	return r ? -ENOMEM : 0;
 }
 

@@ -44,6 +44,8 @@ struct session_config {
 	const char *ca_file;
 	bool http2;
 	bool quiet; /* no progress lines */
+	bool plain; /* progress as lines on a terminal too */
+	const char *live_path; /* a JSON line each second goes there; NULL: none */
 	bool json; /* print the document instead of the text */
 	bool colour;
 	struct option_list export; /* "html=report.html", checked: written beside the result's own files */
