@@ -1,4 +1,4 @@
-// rooms: base gateway/plants
+// rooms: base gateway/plants gateway/hoard_parse
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <setjmp.h>

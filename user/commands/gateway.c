@@ -32,6 +32,11 @@ static const struct command_help help = {
 		"long), hog=TIME (the event loop serves another connection first), neighbour=TIME (a process with real-time "
 		"priority takes the worker's CPU), quota=TIME/PERIOD (a control group's, which the request uses up), "
 		"resolver=TIME (request only: a name server takes so long before a new upstream connection). "
+		"Plants that keep something, as KIND@WHEN: leak=BYTES, mmap=BYTES, fd, closed_socket, close_wait, thread; no "
+		"leaks, but "
+		"they look like some: cache=plateau, cache=slow, fragment=BYTES, warmup=BYTES, sawtooth=BYTES, inflight=BYTES; "
+		"WHEN is "
+		"any, chat, stream, embeddings, models, connection, error or disconnect. "
 		"Runs until it is interrupted.",
 	.examples = "  toll gateway --upstream http://127.0.0.1:9000 --plant sleep=1ms@request,cpu=200us@response\n"
 		    "  toll gateway --listen 127.0.0.1:8080 --upstream http://127.0.0.1:9000 --threads 2 --retries 2 --cache\n",

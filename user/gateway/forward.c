@@ -28,6 +28,8 @@ struct forward {
 	bool answering; /* an answer that is forwarded has begun to arrive */
 	bool head_sent;
 	bool full; /* waits for drained() */
+	unsigned status; /* as answered */
+	void *held; /* of the hoard */
 };
 
 static void forward_free(struct forward *f)
@@ -70,6 +72,9 @@ static void answer_error(struct forward *f, unsigned status, const char *what, c
 	upstream_release(f);
 	int ret = buf_printf(&body, "{\"error\":{\"message\":\"upstream %s %s: %s\",\"type\":\"bad_gateway\"}}\n", authority(f),
 			     what, why);
+	f->status = status;
+	int ret = buf_printf(&body, "{\"error\":{\"message\":\"upstream %s %s: %s\",\"type\":\"bad_gateway\"}}\n",
+			     f->shared->authority, what, why);
 	head.body_bytes = ret ? 0 : (int64_t)body.used;
 	http_answer(f->x, &head, body.data, ret ? 0 : body.used);
 	buf_fini(&body);
@@ -222,6 +227,7 @@ static void answer_go(struct forward *f)
 
 	if (!f->head_sent) {
 		struct http_head head = answer_head(f);
+		f->status = head.status;
 		ret = http_answer_head(f->x, &head, body->used || complete ? HTTP_MORE : 0);
 		f->head_sent = true;
 	}
@@ -361,6 +367,19 @@ static void plants_done(struct plant_run *run, uint64_t wall_ns, uint64_t cpu_ns
 		answer_go(f);
 }
 
+static struct hoard_request hoard_request_of(const struct forward *f, bool left)
+{
+	struct http_connection_info info;
+
+	http_exchange_connection(f->x, &info);
+	return (struct hoard_request){.target = http_request_target(f->x),
+				      .body = f->body,
+				      .body_bytes = f->body_bytes,
+				      .first_of_connection = info.turn == 0,
+				      .status = f->status,
+				      .left = left};
+}
+
 void forward_request(void *ctx, struct http_exchange *x)
 {
 	static const struct http_head no_memory = {.status = 503};
@@ -381,6 +400,10 @@ void forward_request(void *ctx, struct http_exchange *x)
 	f->body = http_request_body(x, &f->body_bytes);
 	if (s->truth.fd >= 0)
 		f->truth.tag = f->body ? tag_find(f->body, f->body_bytes) : 0;
+	if (s->hoard) {
+		const struct hoard_request request = hoard_request_of(f, false);
+		f->held = hoard_begin(s->hoard, &request);
+	}
 	f->plants = (struct plant_run){
 		.place = &s->place, .truth = &f->truth, .chance = rng_u64(&s->rng), .done = plants_done, .ctx = f};
 	if (!refused(f) && !plant_run_start(&f->plants, GATEWAY_REQUEST))
@@ -392,9 +415,12 @@ void forward_done(void *ctx, struct http_exchange *x, enum http_end end)
 	struct forward *f = http_exchange_ctx(x);
 
 	(void)ctx;
-	(void)end;
 	if (!f)
 		return;
+	if (f->shared->hoard) {
+		const struct hoard_request request = hoard_request_of(f, end == HTTP_END_ABORTED);
+		hoard_end(f->shared->hoard, &request, f->held);
+	}
 	f->x = NULL;
 	upstream_release(f);
 	loop_timer_cancel(f->shared->place.loop, &f->timer);

@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "gateway/cache.h"
 #include "gateway/limiter.h"
+#include "gateway/hoard.h"
 #include "gateway/plant_run.h"
 #include "gateway/route.h"
 #include "gateway/truth_log.h"
@@ -22,6 +23,7 @@ struct forward_shared {
 	struct plant_place place;
 	struct truth_log truth;
 	struct rng rng;
+	struct hoard *hoard; /* NULL: none is planted */
 	struct forward *live;
 };
 

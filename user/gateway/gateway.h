@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "gateway/hoard.h"
 
 enum gateway_plant_kind {
 	GATEWAY_PLANT_SLEEP = 0, /* sleep=1ms: a timer of the event loop; other requests of the thread go on */
@@ -42,6 +43,7 @@ struct gateway_plant {
 struct gateway_plants {
 	unsigned count;
 	struct gateway_plant plant[GATEWAY_PLANTS_MAX];
+	struct hoard_plants hoard; /* "leak=64B@chat": hoard.h */
 };
 /*
  * "sleep=1ms@request,cpu=200us@response/2", "none". Side request: after the whole request was read, before the first upstream byte

@@ -174,6 +174,26 @@ static bool is_second_quota(const struct gateway_plants *plants, const struct ga
 	return false;
 }
 
+static int word_parse(const char *word, struct gateway_plants *out, struct err *err)
+{
+	bool hoards = hoard_is_plant(word);
+	int ret;
+
+	if (hoards && out->hoard.count == HOARD_PLANTS_MAX)
+		return bad(err, word, "more than 8 plants that keep something");
+	if (!hoards && out->count == GATEWAY_PLANTS_MAX)
+		return bad(err, word, "more than 16 plants");
+	ret = hoards ? hoard_plant_parse(word, &out->hoard.plant[out->hoard.count], err)
+		     : plant_parse(word, &out->plant[out->count], err);
+	if (!ret && !hoards && is_second_quota(out, &out->plant[out->count]))
+		ret = bad(err, word, "there can be one quota only");
+	if (ret)
+		return ret;
+	out->hoard.count += hoards;
+	out->count += !hoards;
+	return 0;
+}
+
 int gateway_plants_parse(const char *text, struct gateway_plants *out, struct err *err)
 {
 	char word[128];
@@ -184,14 +204,9 @@ int gateway_plants_parse(const char *text, struct gateway_plants *out, struct er
 	for (const char *at = text;; at++) {
 		size_t n = strcspn(at, ",");
 		snprintf(word, sizeof(word), "%.*s", (int)(n < sizeof(word) ? n : sizeof(word) - 1), at);
-		if (out->count == GATEWAY_PLANTS_MAX)
-			return bad(err, word, "more than 16 plants");
-		int ret = plant_parse(word, &out->plant[out->count], err);
-		if (!ret && is_second_quota(out, &out->plant[out->count]))
-			ret = bad(err, word, "there can be one quota only");
+		int ret = word_parse(word, out, err);
 		if (ret)
 			return ret;
-		out->count++;
 		at += n;
 		if (!*at)
 			return 0;
