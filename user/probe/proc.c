@@ -170,8 +170,8 @@ int proc_tcp_parse(const char *line, struct proc_tcp *out)
 	unsigned local_port, peer_port, state;
 
 	memset(out, 0, sizeof(*out));
-	if (sscanf(line, " %*u: %32[0-9A-Fa-f]:%x %32[0-9A-Fa-f]:%x %x %*x:%*x %*x:%*x %*x %*u %*u %" SCNu64, local, &local_port,
-		   peer, &peer_port, &state, &out->inode) != 6)
+	if (sscanf(line, " %*u: %32[0-9A-Fa-f]:%x %32[0-9A-Fa-f]:%x %x %" SCNx32 ":%" SCNx32 " %*x:%*x %*x %*u %*u %" SCNu64,
+		   local, &local_port, peer, &peer_port, &state, &out->unsent_bytes, &out->unread_bytes, &out->inode) != 8)
 		return -EPROTO;
 	if (address_parse(local, out->local) || address_parse(peer, out->peer))
 		return -EPROTO;

@@ -44,6 +44,7 @@ struct proc_tcp {
 	uint16_t local_port;
 	uint16_t peer_port;
 	uint8_t state;
+	uint32_t unsent_bytes, unread_bytes;
 	uint64_t inode; /* 0: no process holds it */
 };
 /* One line of /proc/net/tcp or tcp6; -EPROTO for the head line and anything else that is no socket. */

@@ -112,6 +112,17 @@ struct record_events {
 };
 #define RECORD_EVENTS_BATCH_MAX 4096
 
+enum record_fd_kind {
+	RECORD_FD_SOCKET = 0,
+	RECORD_FD_FILE = 1,
+	RECORD_FD_PIPE = 2,
+	RECORD_FD_ANON = 3, /* eventfd, epoll, timerfd, io_uring ... */
+	RECORD_FD_OTHER = 4, /* deleted files, memfds */
+	RECORD_FD_KINDS = 5,
+};
+#define RECORD_TCP_STATES                                                                                                        \
+	12 /* include/net/tcp_states.h: 1 ESTABLISHED ... 7 CLOSE: in no table ... 8 CLOSE_WAIT ...; [0]: other sockets */
+
 /* The gateway's processes together, as they were at one moment of the measured part. */
 struct record_gauges {
 	uint64_t time_ns;
@@ -119,6 +130,15 @@ struct record_gauges {
 	uint64_t rss_bytes, swap_bytes;
 	uint32_t processes, threads, fds;
 	uint32_t reserved0;
+	uint64_t anon_bytes; /* anonymous resident memory: what a leak of heap or mappings adds to; swap apart */
+	uint64_t heap_bytes; /* [heap]: grown by brk */
+	uint64_t mapped_bytes; /* private anonymous mappings, resident or not */
+	uint64_t page_table_bytes;
+	uint64_t written_bytes; /* to block devices, cumulative (/proc/PID/io); 0 also where it may not be read */
+	uint64_t unread_bytes, unsent_bytes; /* in TCP sockets */
+	uint32_t fd[RECORD_FD_KINDS];
+	uint32_t tcp[RECORD_TCP_STATES];
+	uint32_t reserved1;
 };
 
 #define RECORD_SIZE(type, bytes) _Static_assert(sizeof(struct type) == (bytes), "layout of " #type)
@@ -126,7 +146,7 @@ RECORD_SIZE(record_request, 176);
 RECORD_SIZE(record_provider, 136);
 RECORD_SIZE(record_event, 16);
 RECORD_SIZE(record_events, 32);
-RECORD_SIZE(record_gauges, 48);
+RECORD_SIZE(record_gauges, 176);
 
 /*
  * Where finished records go. Called from driver or provider threads: implementations copy and return fast, never block

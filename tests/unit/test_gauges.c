@@ -1,0 +1,133 @@
+// rooms: base record probe/gauges probe/gauges_detail probe/memory_limit probe/proc
+// SPDX-License-Identifier: GPL-2.0-only
+/* What this process itself holds, before and after it takes something. */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "probe/discover.h"
+#include "tests/support/test.h"
+
+static struct record_gauges look(void)
+{
+	struct record_gauges g = {0};
+	uint32_t self = (uint32_t)getpid();
+
+	assert_int_equal(gauges_detail(&self, 1, &g), 0);
+	return g;
+}
+
+static void test_descriptors_by_kind(void **state)
+{
+	struct record_gauges before = look(), after;
+	int pipes[2], event, file, datagram;
+
+	(void)state;
+	assert_int_equal(pipe(pipes), 0);
+	event = eventfd(0, EFD_CLOEXEC);
+	file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	datagram = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	after = look();
+	assert_int_equal(after.fd[RECORD_FD_PIPE], before.fd[RECORD_FD_PIPE] + 2);
+	assert_int_equal(after.fd[RECORD_FD_ANON], before.fd[RECORD_FD_ANON] + 1);
+	assert_int_equal(after.fd[RECORD_FD_FILE], before.fd[RECORD_FD_FILE] + 1);
+	assert_int_equal(after.fd[RECORD_FD_SOCKET], before.fd[RECORD_FD_SOCKET] + 1);
+	assert_int_equal(after.tcp[0], before.tcp[0] + 1);
+	close(pipes[0]);
+	close(pipes[1]);
+	close(event);
+	close(file);
+	close(datagram);
+}
+
+static void connected(int *listener, int *client, int *server)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(addr);
+
+	*listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(*listener, (struct sockaddr *)&addr, len), 0);
+	assert_int_equal(listen(*listener, 1), 0);
+	assert_int_equal(getsockname(*listener, (struct sockaddr *)&addr, &len), 0);
+	*client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(*client, (struct sockaddr *)&addr, len), 0);
+	*server = accept(*listener, NULL, NULL);
+	assert_true(*server >= 0);
+}
+
+static void test_sockets_by_state(void **state)
+{
+	struct record_gauges before = look(), after;
+	int listener, client, server, closed;
+	struct pollfd wait;
+
+	(void)state;
+	closed = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); /* never connected: an fd and nothing in the tables */
+	connected(&listener, &client, &server);
+	after = look();
+	assert_int_equal(after.tcp[7], before.tcp[7] + 1);
+	assert_int_equal(after.tcp[1], before.tcp[1] + 2);
+	assert_int_equal(after.tcp[10], before.tcp[10] + 1);
+	assert_int_equal(send(client, "12345", 5, MSG_NOSIGNAL), 5);
+	close(client);
+	wait = (struct pollfd){.fd = server, .events = POLLRDHUP};
+	assert_int_equal(poll(&wait, 1, 5000), 1);
+	after = look();
+	assert_int_equal(after.tcp[8], before.tcp[8] + 1);
+	assert_int_equal(after.unread_bytes, before.unread_bytes + 5);
+	close(server);
+	close(listener);
+	close(closed);
+}
+
+static void test_memory_by_kind(void **state)
+{
+	const size_t bytes = (size_t)16 << 20;
+	struct record_gauges before = look(), mapped, touched;
+	char *area = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_true(area != MAP_FAILED);
+	mapped = look();
+	assert_true(mapped.mapped_bytes >= before.mapped_bytes + bytes);
+	memset(area, 1, bytes);
+	touched = look();
+	assert_true(touched.anon_bytes >= mapped.anon_bytes + bytes - (1 << 20));
+	munmap(area, bytes);
+}
+
+static void test_a_process_that_is_gone(void **state)
+{
+	uint32_t gone = 0x7fffffff;
+	struct record_gauges g = {0}, zero = {0};
+
+	(void)state;
+	assert_int_equal(gauges_detail(&gone, 1, &g), 0);
+	assert_memory_equal(&g, &zero, sizeof(g));
+}
+
+static void test_memory_limit(void **state)
+{
+	(void)state;
+	assert_true(discover_memory_limit((uint32_t)getpid()) >= (uint64_t)16 << 20);
+	assert_true(discover_memory_limit((uint32_t)getpid()) <=
+		    (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_descriptors_by_kind), cmocka_unit_test(test_sockets_by_state),
+		cmocka_unit_test(test_memory_by_kind),      cmocka_unit_test(test_a_process_that_is_gone),
+		cmocka_unit_test(test_memory_limit),
+	};
+
+	return cmocka_run_group_tests_name("gauges", tests, NULL, NULL);
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What a process tree holds, kind by kind, from /proc. */
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "probe/discover.h"
+#include "probe/proc.h"
+
+#define TCP_CLOSE 7
+#define TCP_CLOSE_WAIT 8
+#define TCP_LAST_ACK 9
+#define TCP_CLOSING 11
+
+struct inodes {
+	uint64_t *at;
+	bool *found; /* in a TCP table */
+	size_t count, room;
+};
+
+static uint64_t field_bytes(const char *text, const char *key)
+{
+	uint64_t kib = 0;
+	const char *at = strstr(text, key);
+
+	if (at && sscanf(at + strlen(key), " %" SCNu64 " kB", &kib) != 1)
+		return 0;
+	return kib * 1024;
+}
+
+static void memory_add(uint32_t pid, struct record_gauges *out)
+{
+	char text[4096];
+
+	if (proc_read(pid, "status", text, sizeof(text)) > 0) {
+		out->anon_bytes += field_bytes(text, "\nRssAnon:");
+		out->page_table_bytes += field_bytes(text, "\nVmPTE:");
+	}
+	if (proc_read(pid, "io", text, sizeof(text)) > 0) {
+		uint64_t written = 0;
+		const char *at = strstr(text, "\nwrite_bytes:");
+		if (at && sscanf(at, " write_bytes: %" SCNu64, &written) == 1)
+			out->written_bytes += written;
+	}
+}
+
+/* "55d0c0a3f000-55d0c0a60000 rw-p 00000000 00:00 0    [heap]": private, of no file */
+static void mapping_add(const char *line, struct record_gauges *out)
+{
+	uint64_t start, end, inode;
+	char mode[5], name[32] = "";
+
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %*x %*x:%*x %" SCNu64 " %31s", &start, &end, mode, &inode, name) < 4)
+		return;
+	if (!strcmp(name, "[heap]"))
+		out->heap_bytes += end - start;
+	else if (!inode && mode[1] == 'w' && mode[3] == 'p')
+		out->mapped_bytes += end - start;
+}
+
+static void mappings_add(uint32_t pid, struct record_gauges *out)
+{
+	char path[64], line[512];
+	FILE *maps;
+
+	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
+	maps = fopen(path, "re");
+	if (!maps)
+		return;
+	while (fgets(line, sizeof(line), maps))
+		mapping_add(line, out);
+	fclose(maps);
+}
+
+static int inode_add(struct inodes *s, uint64_t inode)
+{
+	if (s->count == s->room) {
+		size_t room = s->room ? 2 * s->room : 256;
+		uint64_t *grown = realloc(s->at, room * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		s->at = grown;
+		s->room = room;
+	}
+	s->at[s->count++] = inode;
+	return 0;
+}
+
+static bool is_tcp(int dir, const char *name)
+{
+	char path[64], protocol[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%.20s", dir, name);
+	/* sockfs tells a socket's protocol as an attribute (net/socket.c, sockfs_xattr_get) */
+	ssize_t n = getxattr(path, "system.sockprotoname", protocol, sizeof(protocol) - 1);
+	return n >= 3 && !memcmp(protocol, "TCP", 3);
+}
+
+static int descriptor_add(int dir, const char *name, struct inodes *tcp, struct record_gauges *out)
+{
+	char link[128];
+	uint64_t inode;
+	ssize_t n = readlinkat(dir, name, link, sizeof(link) - 1);
+
+	if (n <= 0)
+		return 0; /* closed meanwhile */
+	link[n] = '\0';
+	if (sscanf(link, "socket:[%" SCNu64 "]", &inode) == 1) {
+		out->fd[RECORD_FD_SOCKET]++;
+		if (is_tcp(dir, name))
+			return inode_add(tcp, inode);
+		out->tcp[0]++;
+		return 0;
+	}
+	if (!strncmp(link, "pipe:", 5))
+		out->fd[RECORD_FD_PIPE]++;
+	else if (!strncmp(link, "anon_inode:", 11))
+		out->fd[RECORD_FD_ANON]++;
+	else if (link[0] != '/' || (n > 10 && !strcmp(link + n - 10, " (deleted)")))
+		out->fd[RECORD_FD_OTHER]++;
+	else
+		out->fd[RECORD_FD_FILE]++;
+	return 0;
+}
+
+static int descriptors_add(uint32_t pid, struct inodes *tcp, struct record_gauges *out)
+{
+	char path[64];
+	int ret = 0;
+
+	snprintf(path, sizeof(path), "/proc/%u/fd", pid);
+	DIR *dir = opendir(path);
+	if (!dir)
+		return 0; /* gone, or not ours to see */
+	for (struct dirent *d = readdir(dir); d && !ret; d = readdir(dir))
+		if (d->d_name[0] != '.')
+			ret = descriptor_add(dirfd(dir), d->d_name, tcp, out);
+	closedir(dir);
+	return ret;
+}
+
+static int inode_order(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+struct states {
+	struct inodes *tcp;
+	struct record_gauges *out;
+};
+
+static int state_visit(void *ctx, const struct proc_tcp *s)
+{
+	struct states *q = ctx;
+	const uint64_t *at = bsearch(&s->inode, q->tcp->at, q->tcp->count, sizeof(*q->tcp->at), inode_order);
+
+	if (!s->inode || !at || q->tcp->found[at - q->tcp->at] || s->state >= RECORD_TCP_STATES)
+		return 0;
+	q->tcp->found[at - q->tcp->at] = true;
+	q->out->tcp[s->state]++;
+	/* of a listener these are its queue's length and bound; a FIN that has come counts as a byte (net/ipv4/tcp_ipv4.c, get_tcp4_sock) */
+	if (s->state != PROC_TCP_LISTEN) {
+		bool fin = s->state == TCP_CLOSE_WAIT || s->state == TCP_LAST_ACK || s->state == TCP_CLOSING;
+		q->out->unread_bytes += s->unread_bytes - (fin && s->unread_bytes ? 1 : 0);
+		q->out->unsent_bytes += s->unsent_bytes;
+	}
+	return 0;
+}
+
+/* A TCP socket that no table names is in CLOSE: never connected, or reset and not yet closed by its owner. */
+static int states_add(uint32_t pid, struct inodes *tcp, struct record_gauges *out)
+{
+	struct states q = {.tcp = tcp, .out = out};
+
+	if (!tcp->count)
+		return 0;
+	qsort(tcp->at, tcp->count, sizeof(*tcp->at), inode_order);
+	tcp->found = calloc(tcp->count, sizeof(*tcp->found));
+	if (!tcp->found)
+		return -ENOMEM;
+	if (proc_tcp_each(pid, state_visit, &q) < 0)
+		return 0;
+	for (size_t i = 0; i < tcp->count; i++)
+		if (!tcp->found[i] && (!i || tcp->at[i] != tcp->at[i - 1]))
+			out->tcp[TCP_CLOSE]++;
+	return 0;
+}
+
+int gauges_detail(const uint32_t *pid, unsigned pids, struct record_gauges *out)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < pids && !ret; i++) {
+		struct inodes tcp = {0};
+		memory_add(pid[i], out);
+		mappings_add(pid[i], out);
+		ret = descriptors_add(pid[i], &tcp, out);
+		if (!ret)
+			ret = states_add(pid[i], &tcp, out);
+		free(tcp.at);
+		free(tcp.found);
+	}
+	return ret;
+}
