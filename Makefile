@@ -25,7 +25,7 @@ CFLAGS ?= -O2 -g
 CFLAGS_ALL := -std=c11 $(WARN) $(CFLAGS) -fno-omit-frame-pointer -pthread
 LDLIBS := -lbpf -lZydis -ldw -lelf -liberty -lz -lcurl -lcyaml -lyaml -ljansson -lhttp_parser -lssl -lcrypto -lm -pthread
 
-ROOMS := base record scenario http provider gateway driver symbol probe timeline attribution report compare session commands
+ROOMS := base record scenario http provider gateway driver symbol probe timeline attribution leak report compare session commands
 SRCS := $(wildcard $(addsuffix /*.c,$(addprefix user/,$(ROOMS))))
 MAIN := $(wildcard user/main.c)
 OBJS := $(SRCS:%.c=$(BUILD)/%.o)

@@ -19,6 +19,7 @@ struct command {
 
 static const struct command commands[] = {
 	{"run", command_run, "load a gateway as a scenario tells and report what it charged each request"},
+	{"soak", command_soak, "does it leak? rounds of load that end with a verdict"},
 	{"attach", command_attach, "watch a running gateway under its own traffic"},
 	{"replay", command_replay, "make the report of a capture again, without root"},
 	{"report", command_report, "print a result as text or JSON"},

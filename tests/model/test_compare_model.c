@@ -1,4 +1,4 @@
-// rooms: base record scenario/criteria scenario/metrics timeline attribution report compare
+// rooms: base leak record scenario/criteria scenario/metrics timeline attribution report compare
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The statistics of `toll compare` on recorded runs: tests/model/compare/ holds the blocks and the driver's lag of live runs of the reference

@@ -1,4 +1,4 @@
-// rooms: base record scenario/criteria scenario/metrics timeline attribution report session/run_meta session/run_meta_json scenario/fault
+// rooms: base leak record scenario/criteria scenario/metrics timeline attribution report session/run_meta session/run_meta_json scenario/fault
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-// rooms: base record timeline attribution gateway/plants session/truth
+// rooms: base record timeline attribution gateway/plants gateway/hoard_parse session/truth
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the gateway's truth log says of each request beside what was measured of it. */
 #include <stdio.h>

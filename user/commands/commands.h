@@ -4,6 +4,7 @@
 #define TOLL_COMMANDS_COMMANDS_H
 
 int command_run(int argc, char **argv);
+int command_soak(int argc, char **argv);
 int command_attach(int argc, char **argv);
 int command_replay(int argc, char **argv);
 int command_report(int argc, char **argv);

@@ -30,6 +30,19 @@ static const struct command_help help = {
 		    "  toll run my.yaml --gateway http://127.0.0.1:4000 --provider 127.0.0.1:9000 --out out/litellm\n",
 };
 
+static const struct command_help soak_help = {
+	.usage = "toll soak [SCENARIO] (--gateway URL | --with RECIPE) [options]",
+	.text = "Does it leak? Loads a gateway with rounds of the same requests (class by class, with pauses; SCENARIO replaces "
+		"them) and "
+		"judges what grows: memory, descriptors, sockets, threads. Ends with leak, no leak or inconclusive, how much for "
+		"each "
+		"request, which class, and how small a leak the run could have seen. Exit code: 0 no leak, 1 a leak or "
+		"inconclusive.",
+	.examples = "  toll soak --gateway http://127.0.0.1:8080 --for 2h\n"
+		    "  toll soak --with nginx --for 10m\n"
+		    "  toll soak --with reference --plant leak=64B@chat --for 3m --out out/leak\n",
+};
+
 struct run_options {
 	struct session_config session;
 	struct plan_overrides plan;
@@ -172,9 +185,10 @@ static int run_all(struct run_options *o, const char *const *source, unsigned so
 	return run_family_wanted(source, sources, o->all) ? run_several(o, source, sources, err) : run_plan(o, source[0], err);
 }
 
-int command_run(int argc, char **argv)
+/* A soak is a run that judges leaks: it has a scenario of its own to begin with. */
+static int run_or_soak(int argc, char **argv, bool soak)
 {
-	struct run_options o = {.tag = true, .common = COMMON_OPTIONS_DEFAULT, .session = {.out_dir = "out/run"}};
+	struct run_options o = {.tag = true, .common = COMMON_OPTIONS_DEFAULT, .session = {.soak = soak}};
 	struct session_config *s = &o.session;
 	const struct option rows[] = {
 		{OPTION_STRING, "gateway", 'g', "URL", "the gateway to load (default $GATEWAY_URL, else http://localhost:8080)",
@@ -215,18 +229,29 @@ int command_run(int argc, char **argv)
 		{OPTION_FLAG, "dry-run", 0, NULL, "print the timeline, requests, tokens and cost, send nothing", &o.dry_run},
 		COMMON_OPTION_ROWS(o.common, s),
 	};
-	const char *scenario[SOURCES_MAX] = {NULL};
+	const char *scenario[SOURCES_MAX] = {soak ? "soak" : NULL};
 	struct err err = {0};
 	unsigned positionals = 0;
-	int rc = options_parse(rows, &help, argc, argv, scenario, SOURCES_MAX, &positionals, &err);
+	s->out_dir = soak ? "out/soak" : "out/run";
+	int rc = options_parse(rows, soak ? &soak_help : &help, argc, argv, scenario, SOURCES_MAX, &positionals, &err);
 
 	if (rc > 0)
 		return EXIT_CODE_OK;
-	if (!rc && !positionals && !o.all)
+	if (!rc && !scenario[0] && !o.all)
 		rc = err_set(&err, -EINVAL, "which scenario? `toll scenarios` lists them; e.g. toll run gateway/smoke");
 	if (!rc)
 		rc = options_finish(&o, &err);
 	if (!rc)
 		rc = gateway_choose(s, &err);
 	return rc ? common_fail(&err) : run_all(&o, scenario, positionals, &err);
+}
+
+int command_run(int argc, char **argv)
+{
+	return run_or_soak(argc, argv, false);
+}
+
+int command_soak(int argc, char **argv)
+{
+	return run_or_soak(argc, argv, true);
 }

@@ -70,11 +70,9 @@ static void answer_error(struct forward *f, unsigned status, const char *what, c
 	struct buf body = {0};
 
 	upstream_release(f);
+	f->status = status;
 	int ret = buf_printf(&body, "{\"error\":{\"message\":\"upstream %s %s: %s\",\"type\":\"bad_gateway\"}}\n", authority(f),
 			     what, why);
-	f->status = status;
-	int ret = buf_printf(&body, "{\"error\":{\"message\":\"upstream %s %s: %s\",\"type\":\"bad_gateway\"}}\n",
-			     f->shared->authority, what, why);
 	head.body_bytes = ret ? 0 : (int64_t)body.used;
 	http_answer(f->x, &head, body.data, ret ? 0 : body.used);
 	buf_fini(&body);

@@ -5,8 +5,8 @@
 
 #include "base/rng.h"
 #include "gateway/cache.h"
-#include "gateway/limiter.h"
 #include "gateway/hoard.h"
+#include "gateway/limiter.h"
 #include "gateway/plant_run.h"
 #include "gateway/route.h"
 #include "gateway/truth_log.h"

@@ -138,13 +138,12 @@ static int worker_open(struct worker *w, struct gateway *g, unsigned index, stru
 	w->shared.defects = g->config->defects;
 	w->shared.cache = g->cache;
 	rng_init(&w->shared.rng, 1, index);
-	ret = route_open(w, g, index);
 	if (g->config->plants.hoard.count) {
-		w->shared.hoard = hoard_new(&g->config->plants.hoard, g->target.authority, index);
+		w->shared.hoard = hoard_new(&g->config->plants.hoard, g->target[0].authority, index);
 		if (!w->shared.hoard)
 			return -ENOMEM;
 	}
-	ret = upstream_pool_new(&w->shared.pool, w->loop, &g->target);
+	ret = route_open(w, g, index);
 	if (ret)
 		return ret;
 	ret = plants_open(w, index, err);
@@ -179,7 +178,6 @@ static void worker_close(struct worker *w)
 	for (unsigned i = 0; i < w->shared.route.count; i++)
 		upstream_pool_free(w->shared.route.at[i].pool);
 	hoard_free(w->shared.hoard);
-	upstream_pool_free(w->shared.pool);
 	truth_log_fini(&w->shared.truth);
 	mailbox_close(&w->box);
 	mailbox_close(&w->helper_box);

@@ -115,15 +115,6 @@ static void build_warmup(struct build *b)
 	build_dist(b, warmup, "latency", in->warmup_stats->latency);
 }
 
-/* Parts of the result that no run of this version can have. */
-static void build_not_yet(struct build *b)
-{
-	static const char *const paths[] = {"leak"};
-
-	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
-		build_absent(b, "", paths[i], "toll does not measure this yet");
-}
-
 json_t *report_build(const struct report_input *in)
 {
 	struct build b = {.in = in, .doc = json_object(), .not_measured = json_object()};
@@ -153,7 +144,7 @@ json_t *report_build(const struct report_input *in)
 	build_capture(&b);
 	build_series(&b);
 	build_stacks(&b);
-	build_not_yet(&b);
+	build_leak(&b);
 	build_put(&b, b.doc, "not_measured", b.not_measured);
 	if (b.failed) {
 		json_decref(b.doc);
@@ -166,8 +157,12 @@ int report_exit_code(const json_t *doc)
 {
 	const char *verdict = json_string_value(json_object_get(doc, "verdict"));
 
+	const json_t *leak = json_object_get(doc, "leak");
+
 	if (!json_is_true(json_object_get(doc, "complete")))
 		return EXIT_CODE_CUT_SHORT;
+	if (leak && strcmp(json_string_value(json_object_get(leak, "verdict")), "no_leak") != 0)
+		return EXIT_CODE_CRITERIA;
 	if (!verdict || (strcmp(verdict, "met") && strcmp(verdict, "none")))
 		return EXIT_CODE_CRITERIA;
 	return EXIT_CODE_OK;

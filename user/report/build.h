@@ -86,6 +86,7 @@ void build_series(struct build *b);
 
 /* build_stacks.c: where in the code, by samples and waits */
 void build_stacks(struct build *b);
+void build_leak(struct build *b); /* build_leak.c */
 
 /* build_criteria.c: criteria and verdict */
 void build_criteria(struct build *b);

@@ -19,6 +19,7 @@
 #include "attribution/stacks.h"
 #include "base/err.h"
 #include "bpf/wire.h"
+#include "leak/watch.h"
 #include "record/capture.h"
 #include "record/request_stats.h"
 #include "scenario/criteria.h"
@@ -108,6 +109,7 @@ struct report_input {
 	const struct sockets *sockets; /* NULL: no probes */
 	const struct threads *threads; /* what the gateway's threads did; NULL: no probes */
 	const struct calls *calls; /* system calls; NULL: no probes */
+	const struct leak_result *leak; /* NULL: no soak */
 	double warmup_s; /* as planned */
 	uint64_t start_ns; /* CLOCK_MONOTONIC of the load's start, 0: not known */
 	const char *const *criterion; /* texts */
@@ -127,7 +129,7 @@ struct report_input {
 json_t *report_build(const struct report_input *in);
 /* A JSON string; in a text that is no UTF-8 the bytes beyond ASCII become '?'. NULL: no memory. */
 json_t *report_text(const char *text);
-/* enum exit_code of a document: 3 cut short; 1 missed, not measured or invalid; else 0. */
+/* enum exit_code of a document: 3 cut short; 1 missed, not measured, invalid, or a soak that ended otherwise than with "no leak"; else 0. */
 int report_exit_code(const json_t *doc);
 /* Writes path atomically (temporary file + rename), mode 0600. err on ENOSPC and the like. */
 int report_write_json(const json_t *doc, const char *path, struct err *err);

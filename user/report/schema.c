@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "report/report.h"
 #include "report/schema_causes.h"
+#include "report/schema_leak.h"
 #include "report/schema_peers.h"
 #include "report/schema_planted.h"
 #include "report/schema_series.h"
@@ -219,6 +220,7 @@ static const char schema_text[] =
 	SCHEMA_FINDINGS
 	SCHEMA_TRACES
 	SCHEMA_STACKS
+	SCHEMA_LEAK
 	"    \"not_measured\": {\n"
 	"      \"description\": \"path of every figure that is absent, with the reason\",\n"
 	"      \"type\": \"object\",\n"
@@ -230,6 +232,7 @@ static const char schema_text[] =
 	SCHEMA_SOCKETS_DEF
 	SCHEMA_PLANT_DEF
 	SCHEMA_CAUSE_DEFS
+	"    \"interval\": {\"type\": \"array\", \"items\": {\"type\": \"number\"}},\n"
 	"    \"dist\": {\n"
 	"      \"description\": \"a distribution of times; percentiles by nearest rank\",\n"
 	"      \"type\": \"object\",\n"

@@ -16,6 +16,7 @@ const struct text_part text_parts[] = {
 	{"ratings", "Ratings", text_ratings},
 	{"charge", NULL, text_charge},
 	{"findings", NULL, text_findings},
+	{"leak", "Leaks", text_leak},
 	{"phases", "The toll", text_phases},
 	{"causes", "Causes", text_causes},
 	{"stacks", "Where in the code", text_stacks},

@@ -94,6 +94,7 @@ void text_upstreams(struct text *t, const json_t *doc);
 void text_sockets(struct text *t, const json_t *doc);
 void text_resilience(struct text *t, const json_t *doc);
 void text_planted(struct text *t, const json_t *doc);
+void text_leak(struct text *t, const json_t *doc);
 void text_exemplars(struct text *t, const json_t *doc);
 void text_gateway(struct text *t, const json_t *doc);
 void text_driver(struct text *t, const json_t *doc);

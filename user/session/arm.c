@@ -122,6 +122,9 @@ static int pipeline_open(struct session *s)
 	if (rc)
 		return err_set(&s->err, rc, "no memory for the run");
 	meta.provider_is_ours = s->providers > 0;
+	meta.soak = s->config->soak;
+	if (s->found.pids)
+		meta.memory_limit_bytes = discover_memory_limit(s->found.pid[0]);
 	meta.start_unix_s = (uint64_t)s->start_wall_s;
 	configuration_add(s, &meta);
 	rc = pipeline_new(&s->pipeline, &config, &s->err);

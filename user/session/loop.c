@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/rng.h"
 #include "session/live.h"
 #include "session/parts.h"
 #include "session/progress.h"
@@ -19,6 +20,8 @@
 #define TICK_NS (20 * NS_PER_MS)
 #define START_DELAY_NS (50 * NS_PER_MS)
 #define JUDGE_NS (NS_PER_S / 4)
+#define SOAK_SAMPLES 200
+#define GAUGES_LEAST_NS (100 * NS_PER_MS)
 
 /* The providers' logs come last, one each. */
 enum { POLL_SIGNAL, POLL_TICK, POLL_DONE, POLL_LOG, POLL_FDS = POLL_LOG + PLAN_PROVIDERS_MAX };
@@ -29,6 +32,8 @@ struct loop {
 	uint64_t next_second_ns;
 	struct progress progress;
 	uint64_t next_judge_ns;
+	uint64_t next_gauges_ns, gauges_every_ns;
+	struct rng rng;
 	bool measured_started;
 };
 
@@ -116,6 +121,16 @@ static int every_second(struct loop *l, uint64_t now_ns)
 	return s->probe ? probe_flush(s->probe, false) : 0;
 }
 
+/* Once a second; a soak too short for enough of those has more. */
+static uint64_t gauges_interval_ns(const struct session *s)
+{
+	uint64_t of_soak = s->config->soak && s->config->plan ? plan_duration_ns(s->config->plan) / SOAK_SAMPLES : NS_PER_S;
+
+	if (of_soak < GAUGES_LEAST_NS)
+		return GAUGES_LEAST_NS;
+	return of_soak < NS_PER_S ? of_soak : NS_PER_S;
+}
+
 static int on_tick(struct loop *l, uint64_t now_ns)
 {
 	struct session *s = l->s;
@@ -137,11 +152,15 @@ static int on_tick(struct loop *l, uint64_t now_ns)
 		l->next_judge_ns = now_ns + JUDGE_NS;
 		live_judge(s);
 	}
-	if (now_ns >= l->next_second_ns) {
-		l->next_second_ns = now_ns + NS_PER_S;
+	if (now_ns >= l->next_gauges_ns) {
+		/* at uneven times: collections of a heap that keep step with the samples would drift through them like growth */
+		l->next_gauges_ns = now_ns + l->gauges_every_ns * (75 + rng_below(&l->rng, 51)) / 100;
 		rc = gauges_frame(s, gauges_sample(&s->gauges, now_ns));
 		if (rc)
 			return rc;
+	}
+	if (now_ns >= l->next_second_ns) {
+		l->next_second_ns = now_ns + NS_PER_S;
 		rc = every_second(l, now_ns);
 		if (rc)
 			log_line(LOG_DEBUG, "flush of open turns: %s", strerror(-rc));
@@ -235,7 +254,7 @@ static int load_start(struct session *s)
 
 int session_loop(struct session *s)
 {
-	struct loop l = {.s = s};
+	struct loop l = {.s = s, .gauges_every_ns = gauges_interval_ns(s)};
 	sigset_t stop;
 	int rc = load_start(s);
 
@@ -244,6 +263,7 @@ int session_loop(struct session *s)
 	rc = progress_open(&l.progress, s, &s->err);
 	if (rc)
 		return rc;
+	rng_init(&l.rng, s->start_ns, 0);
 	sigemptyset(&stop);
 	sigaddset(&stop, SIGINT);
 	sigaddset(&stop, SIGTERM);

@@ -109,8 +109,9 @@ static int pipeline_open(struct pipeline *p)
 	p->gaps = gaps_new();
 	p->resilience = resilience_new(p->meta.provider_is_ours ? p->meta.upstreams : 0);
 	p->recovery = recovery_of_meta(&p->meta);
+	p->leak = leak_watch_new(p->meta.classes);
 	if (!p->timeline || !p->resilience || !p->recovery || !p->attribution || !p->series || !p->sockets || !p->calls ||
-	    !p->stacks || !p->gaps)
+	    !p->stacks || !p->leak || !p->gaps)
 		return -ENOMEM;
 	return stats_init(p);
 }
@@ -150,6 +151,7 @@ void pipeline_free(struct pipeline *p)
 	sockets_free(p->sockets);
 	calls_free(p->calls);
 	stacks_free(p->stacks);
+	leak_watch_free(p->leak);
 	gaps_free(p->gaps);
 	request_stats_fini(&p->total);
 	request_stats_fini(&p->warmup);
@@ -220,6 +222,7 @@ static int frame_request(struct pipeline *p, const struct record_request *r)
 		ret = gaps_take(p->gaps, r->id, set, n);
 	if (!ret)
 		ret = series_request(p->series, r);
+	leak_watch_requests(p->leak, r->class_index, 1);
 	return ret ? ret : timeline_request(p->timeline, r);
 }
 
@@ -277,6 +280,8 @@ static int frame_gauges(struct pipeline *p, const struct record_gauges *g)
 {
 	int r = blocks_gauges(blocks_of(p), g);
 
+	if (!r)
+		r = leak_watch_gauges(p->leak, g);
 	return r ? r : series_gauges(p->series, g);
 }
 

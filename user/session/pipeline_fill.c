@@ -168,6 +168,8 @@ void pipeline_fill_report(struct pipeline *p, struct report_input *in)
 	in->threads = timeline_threads(p->timeline);
 	in->stacks = p->stacks;
 	in->no_stacks_because = p->meta.no_stacks_because[0] ? p->meta.no_stacks_because : NULL;
+	if (p->meta.soak && !leak_watch_judge(p->leak, (double)p->meta.memory_limit_bytes, &p->leaks))
+		in->leak = &p->leaks;
 	in->warmup_s = (double)p->meta.warmup_ns / (double)NS_PER_S;
 	memcpy(in->counters, p->counters, sizeof(in->counters));
 	in->warmup_requests = p->warmup_requests;

@@ -28,6 +28,8 @@ struct pipeline {
 	struct sockets *sockets;
 	struct calls *calls;
 	struct stacks *stacks;
+	struct leak_watch *leak;
+	struct leak_result leaks;
 	struct gaps *gaps;
 	struct request_stats total, warmup;
 	struct request_stats class_[PLAN_CLASSES_MAX], stage[PLAN_STAGES_MAX];

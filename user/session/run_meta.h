@@ -37,6 +37,7 @@ struct run_meta {
 	char scenario[PLAN_NAME_MAX];
 	bool attach;
 	bool provider_is_ours;
+	bool soak; /* judges leaks */
 	bool open_loop;
 	uint64_t start_ns; /* CLOCK_MONOTONIC when the schedule begins; 0: not known yet */
 	uint64_t start_unix_s;
@@ -70,6 +71,7 @@ struct run_meta {
 	uint32_t plants, plant_causes;
 	char note[RUN_META_NOTES_MAX][256];
 	uint32_t notes;
+	uint64_t memory_limit_bytes; /* of the gateway's cgroup, else the machine's memory; 0: not known */
 };
 
 /* Scenario, classes, stages, criteria and loop of a plan; this machine. The rest stays as it is. plan NULL: attach. -ENOMEM. */

@@ -27,6 +27,8 @@ static const struct field run_fields[] = {
 	FIELD(run_meta, scenario, FIELD_TEXT),
 	FIELD(run_meta, attach, FIELD_BOOL),
 	FIELD(run_meta, provider_is_ours, FIELD_BOOL),
+	FIELD(run_meta, soak, FIELD_BOOL),
+	FIELD(run_meta, memory_limit_bytes, FIELD_U64),
 	FIELD(run_meta, open_loop, FIELD_BOOL),
 	FIELD(run_meta, start_ns, FIELD_U64),
 	FIELD(run_meta, start_unix_s, FIELD_U64),

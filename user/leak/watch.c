@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "leak/watch.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "leak/split.h"
+
+/* One a second for more than an hour; then one every two seconds, four ... */
+#define SAMPLES_MAX 4096
+#define BYTES_MATERIAL 65536.0
+#define COUNT_MATERIAL 8.0
+
+struct moment {
+	double time_s;
+	double requests[LEAK_CLASSES_MAX];
+	double value[LEAK_GAUGES];
+};
+
+struct leak_watch {
+	unsigned classes;
+	double requests[LEAK_CLASSES_MAX];
+	uint64_t start_ns;
+	struct moment *at;
+	unsigned count, room;
+	unsigned every, skipped; /* one sample in so many is a moment of its own */
+	uint64_t samples;
+};
+
+static const struct {
+	const char *name, *title;
+	bool bytes;
+} gauge_row[LEAK_GAUGES] = {
+	[LEAK_MEMORY] = {"memory", "anonymous memory", true},
+	[LEAK_HEAP] = {"heap", "heap (brk)", true},
+	[LEAK_MAPPINGS] = {"mappings", "anonymous mappings", true},
+	[LEAK_DESCRIPTORS] = {"descriptors", "file descriptors", false},
+	[LEAK_SOCKETS_CLOSE_WAIT] = {"sockets_close_wait", "sockets in CLOSE_WAIT", false},
+	[LEAK_SOCKETS_CLOSED] = {"sockets_closed", "sockets in CLOSE", false},
+	[LEAK_THREADS] = {"threads", "threads", false},
+	[LEAK_SOCKET_BYTES] = {"socket_bytes", "bytes in sockets", true},
+};
+
+const char *leak_gauge_name(enum leak_gauge gauge)
+{
+	return (unsigned)gauge < LEAK_GAUGES ? gauge_row[gauge].name : "unknown";
+}
+
+const char *leak_gauge_title(enum leak_gauge gauge)
+{
+	return (unsigned)gauge < LEAK_GAUGES ? gauge_row[gauge].title : "unknown";
+}
+
+bool leak_gauge_is_bytes(enum leak_gauge gauge)
+{
+	return (unsigned)gauge < LEAK_GAUGES && gauge_row[gauge].bytes;
+}
+
+struct leak_watch *leak_watch_new(unsigned classes)
+{
+	struct leak_watch *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return NULL;
+	w->classes = classes < LEAK_CLASSES_MAX ? classes : LEAK_CLASSES_MAX;
+	w->every = 1;
+	return w;
+}
+
+void leak_watch_free(struct leak_watch *w)
+{
+	if (!w)
+		return;
+	free(w->at);
+	free(w);
+}
+
+void leak_watch_requests(struct leak_watch *w, unsigned class_index, uint64_t ended)
+{
+	if (class_index < LEAK_CLASSES_MAX)
+		w->requests[class_index] += (double)ended;
+}
+
+void leak_watch_restart(struct leak_watch *w)
+{
+	w->count = 0;
+	w->every = 1;
+	w->skipped = 0;
+	w->start_ns = 0;
+	memset(w->requests, 0, sizeof(w->requests));
+}
+
+static void values_of(const struct record_gauges *g, double value[LEAK_GAUGES])
+{
+	value[LEAK_MEMORY] = (double)(g->anon_bytes + g->swap_bytes);
+	value[LEAK_HEAP] = (double)g->heap_bytes;
+	value[LEAK_MAPPINGS] = (double)g->mapped_bytes;
+	value[LEAK_DESCRIPTORS] = g->fds;
+	value[LEAK_SOCKETS_CLOSE_WAIT] = g->tcp[8];
+	value[LEAK_SOCKETS_CLOSED] = g->tcp[7];
+	value[LEAK_THREADS] = g->threads;
+	value[LEAK_SOCKET_BYTES] = (double)(g->unread_bytes + g->unsent_bytes);
+}
+
+/* Of two moments one is kept, whole, for values and requests belong together: the one with less memory, for floors are what counts. */
+static void moment_join(struct moment *into, const struct moment *later)
+{
+	if (later->value[LEAK_MEMORY] < into->value[LEAK_MEMORY])
+		*into = *later;
+}
+
+static void halve(struct leak_watch *w)
+{
+	for (unsigned i = 0; i < w->count / 2; i++) {
+		struct moment joined = w->at[2 * i];
+		moment_join(&joined, &w->at[2 * i + 1]);
+		w->at[i] = joined;
+	}
+	w->count /= 2;
+	w->every *= 2;
+}
+
+static int moment_add(struct leak_watch *w, const struct moment *now)
+{
+	if (w->count == SAMPLES_MAX)
+		halve(w);
+	if (w->count == w->room) {
+		unsigned room = w->room ? 2 * w->room : 256;
+		struct moment *grown = realloc(w->at, room * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		w->at = grown;
+		w->room = room;
+	}
+	w->at[w->count++] = *now;
+	return 0;
+}
+
+int leak_watch_gauges(struct leak_watch *w, const struct record_gauges *g)
+{
+	struct moment now = {0};
+
+	if (!w->start_ns)
+		w->start_ns = g->time_ns;
+	now.time_s = (double)(g->time_ns - w->start_ns) / (double)NS_PER_S;
+	memcpy(now.requests, w->requests, sizeof(now.requests));
+	values_of(g, now.value);
+	w->samples++;
+	if (w->count && w->skipped + 1 < w->every) {
+		w->skipped++;
+		moment_join(&w->at[w->count - 1], &now);
+		return 0;
+	}
+	w->skipped = 0;
+	return moment_add(w, &now);
+}
+
+static double requests_of(const struct moment *m, unsigned classes)
+{
+	double sum = 0;
+
+	for (unsigned i = 0; i < LEAK_CLASSES_MAX; i++)
+		sum += classes & 1u << i ? m->requests[i] : 0;
+	return sum;
+}
+
+/* classes: bits of those whose requests count. */
+static unsigned series_fill(const struct leak_watch *w, enum leak_gauge gauge, unsigned classes, struct leak_sample *out,
+			    unsigned most)
+{
+	unsigned n = w->count < most ? w->count : most;
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct moment *m = &w->at[i];
+		out[i] = (struct leak_sample){m->time_s, requests_of(m, classes), m->value[gauge]};
+	}
+	return n;
+}
+
+unsigned leak_watch_series(const struct leak_watch *w, enum leak_gauge gauge, struct leak_sample *out, unsigned most)
+{
+	return series_fill(w, gauge, ~0u, out, most);
+}
+
+/* Which gauge the verdict is about: a leak before doubt before none; among leaks memory first, and the narrower kind before the wider. */
+static void verdict_sum_up(struct leak_result *out)
+{
+	static const enum leak_verdict order[] = {LEAK_FOUND, LEAK_INCONCLUSIVE, LEAK_NONE};
+	/* sockets' bytes and address space come and go with the load: they are evidence, no verdict */
+	static const enum leak_gauge judged[] = {LEAK_MEMORY, LEAK_SOCKETS_CLOSE_WAIT, LEAK_SOCKETS_CLOSED, LEAK_THREADS,
+						 LEAK_DESCRIPTORS};
+
+	for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		for (unsigned g = 0; g < sizeof(judged) / sizeof(judged[0]); g++) {
+			if (out->gauge[judged[g]].verdict != order[i])
+				continue;
+			out->verdict = order[i];
+			out->worst = judged[g];
+			return;
+		}
+	}
+}
+
+/* Growth of one gauge, told apart by class and time. */
+static int split_by_class(const struct leak_watch *w, enum leak_gauge gauge, double from_s, struct leak_split *out)
+{
+	struct split split;
+	int rc = split_init(&split, w->classes + 1);
+
+	*out = (struct leak_split){0};
+	for (unsigned i = 0; i < w->count && !rc; i++) {
+		const struct moment *m = &w->at[i];
+		double driver[LEAK_CLASSES_MAX + 1];
+		memcpy(driver, m->requests, w->classes * sizeof(driver[0]));
+		driver[w->classes] = m->time_s;
+		rc = split_add(&split, driver, m->value[gauge], m->time_s < from_s);
+	}
+	if (!rc)
+		rc = split_solve(&split);
+	for (unsigned i = 0; i < w->classes && !rc; i++)
+		out->class_[i].told =
+			split_slope(&split, i, &out->class_[i].per_request, &out->class_[i].low, &out->class_[i].high);
+	if (!rc)
+		out->time.told = split_slope(&split, w->classes, &out->time.per_request, &out->time.low, &out->time.high);
+	split_fini(&split);
+	return rc;
+}
+
+static int judge_classes(const struct leak_watch *w, enum leak_gauge gauge, unsigned classes, struct leak_sample *sample,
+			 struct leak_judgement *out)
+{
+	const struct leak_config config = {.material = gauge_row[gauge].bytes ? BYTES_MATERIAL : COUNT_MATERIAL};
+	const struct leak_series series = {sample, series_fill(w, gauge, classes, sample, SAMPLES_MAX)};
+
+	return leak_judge(&series, &config, out);
+}
+
+/*
+ * Against all requests first; then, where phases by class show who drives it, against those classes alone, for growth that comes with one
+ * class only is no line against all.
+ */
+static int judge_gauge(const struct leak_watch *w, enum leak_gauge gauge, struct leak_sample *sample, struct leak_result *out)
+{
+	struct leak_judgement *j = &out->gauge[gauge], alone;
+	struct leak_split *split = &out->split[gauge];
+	unsigned driving = 0;
+	int rc = judge_classes(w, gauge, ~0u, sample, j);
+
+	if (!rc && (j->per_second.error > 0 || j->per_second.slope != 0)) /* a gauge that never changes has no drivers */
+		rc = split_by_class(w, gauge, j->judged_from_s, split);
+	for (unsigned i = 0; i < w->classes && !rc; i++)
+		driving |= split->class_[i].told && split->class_[i].low > 0 ? 1u << i : 0;
+	/* another axis may take the noise out of a growth; it must not talk a slowing one into a steady one */
+	if (rc || !driving || (j->reason != LEAK_TOO_NOISY && j->reason != LEAK_STEPPED))
+		return rc;
+	rc = judge_classes(w, gauge, driving, sample, &alone);
+	if (!rc && alone.verdict == LEAK_FOUND) {
+		*j = alone;
+		split->driving = driving;
+	}
+	return rc;
+}
+
+int leak_watch_judge(const struct leak_watch *w, double limit_bytes, struct leak_result *out)
+{
+	struct leak_sample *sample = calloc(SAMPLES_MAX, sizeof(*sample));
+	int rc = sample ? 0 : -ENOMEM;
+
+	*out = (struct leak_result){.classes = w->classes, .samples = w->samples, .limit_bytes = limit_bytes};
+	for (unsigned g = 0; g < LEAK_GAUGES && !rc; g++)
+		rc = judge_gauge(w, (enum leak_gauge)g, sample, out);
+	free(sample);
+	if (rc)
+		return rc;
+	out->duration_s = w->count ? w->at[w->count - 1].time_s : 0;
+	verdict_sum_up(out);
+	if (limit_bytes > 0)
+		out->limit_in_s = leak_time_to_limit_s(&out->gauge[LEAK_MEMORY], limit_bytes, &out->limit_in_low_s);
+	return 0;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A soak as it goes: gauges of the gateway and requests done by class, in bounded memory however long it runs, and what they say about
+ * leaks in the end (or so far).
+ */
+#ifndef TOLL_LEAK_WATCH_H
+#define TOLL_LEAK_WATCH_H
+
+#include "leak/leak.h"
+#include "record/request.h"
+
+#define LEAK_CLASSES_MAX 16
+
+enum leak_gauge {
+	LEAK_MEMORY = 0, /* anonymous resident memory and swap: what the verdict in bytes is about */
+	LEAK_HEAP, /* by brk */
+	LEAK_MAPPINGS, /* private anonymous mappings */
+	LEAK_DESCRIPTORS,
+	LEAK_SOCKETS_CLOSE_WAIT, /* the peer has closed, the gateway has not */
+	LEAK_SOCKETS_CLOSED, /* a descriptor and nothing behind it */
+	LEAK_THREADS,
+	LEAK_SOCKET_BYTES, /* unread and unsent */
+	LEAK_GAUGES,
+};
+const char *leak_gauge_name(enum leak_gauge gauge); /* "memory", "heap", ... */
+const char *leak_gauge_title(enum leak_gauge gauge); /* "sockets in CLOSE_WAIT" */
+bool leak_gauge_is_bytes(enum leak_gauge gauge);
+
+/* Growth for each request of one class. */
+struct leak_class {
+	bool told; /* false: its requests always came with others', or there were too few */
+	double per_request, low, high;
+};
+
+/* Growth told apart by what drives it. */
+struct leak_split {
+	struct leak_class class_[LEAK_CLASSES_MAX];
+	struct leak_class time; /* per second, without requests; told where there were idle phases, or the rate varied */
+	unsigned driving; /* bits of the classes that the verdict was judged against; 0: all requests */
+};
+
+struct leak_result {
+	enum leak_verdict verdict; /* leak where one gauge leaks; none where all that could be judged are none */
+	enum leak_gauge worst; /* what the verdict is about */
+	struct leak_judgement gauge[LEAK_GAUGES];
+	struct leak_split split[LEAK_GAUGES];
+	unsigned classes;
+	double limit_bytes; /* of memory: cgroup or machine; 0: not known */
+	double limit_in_s, limit_in_low_s; /* when it is reached; 0: never */
+	uint64_t samples;
+	double duration_s;
+};
+
+struct leak_watch;
+struct leak_watch *leak_watch_new(unsigned classes); /* NULL: no memory */
+void leak_watch_free(struct leak_watch *w);
+void leak_watch_requests(struct leak_watch *w, unsigned class_index, uint64_t ended);
+int leak_watch_gauges(struct leak_watch *w, const struct record_gauges *g); /* 0 or -ENOMEM */
+/* Another process from here on (restart): what was before is told apart, the judgement begins anew. */
+void leak_watch_restart(struct leak_watch *w);
+/* limit_bytes 0: not known. -ENOMEM. */
+int leak_watch_judge(const struct leak_watch *w, double limit_bytes, struct leak_result *out);
+/* The series of one gauge, for plots; returns how many into at most `most`. */
+unsigned leak_watch_series(const struct leak_watch *w, enum leak_gauge gauge, struct leak_sample *out, unsigned most);
+
+#endif
