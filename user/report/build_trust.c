@@ -20,6 +20,7 @@ static const struct {
 	[WIRE_COUNT_MARKS_SEEN] = {"marks_seen", false},
 	[WIRE_COUNT_SNAPSHOT_RACES] = {"snapshot_races", false},
 	[WIRE_COUNT_DRIVER_DROPPED] = {"driver_dropped", true},
+	[WIRE_COUNT_THREADS_REFUSED] = {"threads_refused", true},
 };
 
 /* DESIGN: a verdict is refused above a stated loss. These are the stated ones. */

@@ -113,6 +113,7 @@ static const char schema_text[] =
 	"            \"targets_full\": {\"type\": \"integer\", \"minimum\": 0},\n"
 	"            \"marks_bound\": {\"type\": \"integer\", \"minimum\": 0},\n"
 	"            \"driver_dropped\": {\"type\": \"integer\", \"minimum\": 0},\n"
+	"            \"threads_refused\": {\"type\": \"integer\", \"minimum\": 0},\n"
 	"            \"rejected\": {\"type\": \"integer\", \"minimum\": 0}\n"
 	"          }\n"
 	"        },\n"

@@ -63,8 +63,8 @@ static int probes_arm(struct session *s)
 	}
 	s->probe_was_on = true;
 	snprintf(s->paths, sizeof(s->paths), "%s", probe_paths(s->probe));
-	if (probe_no_threads(s->probe))
-		log_line(LOG_INFO, "no accounts of threads: %s", probe_no_threads(s->probe));
+	if (s->config->groups && probe_no_threads(s->probe))
+		snprintf(s->no_threads_because, sizeof(s->no_threads_because), "%s", probe_no_threads(s->probe));
 	return 0;
 }
 

@@ -45,6 +45,7 @@ struct session {
 	bool probe_was_on;
 	char paths[200];
 	char no_probes_because[480];
+	char no_threads_because[200]; /* they were asked for, and refused */
 	struct queue queue;
 	struct capture_writer *capture;
 	struct pipeline *pipeline;

@@ -120,6 +120,8 @@ static void notes_make(const struct session *s, struct notes *n)
 		note_add(n, "%s was followed to the gateway behind it", s->found.not_owner);
 	if (s->probe_was_on)
 		notes_foreign(s, n);
+	if (s->no_threads_because[0])
+		note_add(n, "no causes: %s", s->no_threads_because);
 	if (dropped && !s->probe_was_on) /* with probes it stands among the losses */
 		note_add(n, "%" PRIu64 " of the driver's records found the queue full and are missing from the figures", dropped);
 	if (s->broke[0])
