@@ -6,6 +6,7 @@
 int command_run(int argc, char **argv);
 int command_soak(int argc, char **argv);
 int command_attach(int argc, char **argv);
+int command_top(int argc, char **argv);
 int command_replay(int argc, char **argv);
 int command_report(int argc, char **argv);
 int command_compare(int argc, char **argv);

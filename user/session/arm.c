@@ -31,6 +31,8 @@ static int on_wire(void *ctx, const void *data, uint32_t bytes)
 		return capture_wire_check(data, bytes) ? 0 : code_stack(&s->code, data);
 	if (h->kind == WIRE_KIND_PROCESS && bytes >= sizeof(struct wire_process))
 		process_seen(s, data);
+	if (s->config->viewer)
+		s->config->viewer->wire(s->config->viewer->ctx, data, bytes);
 	return session_frame(s, CAPTURE_WIRE, data, bytes);
 }
 

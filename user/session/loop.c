@@ -35,6 +35,7 @@ struct loop {
 	uint64_t next_gauges_ns, gauges_every_ns;
 	struct rng rng;
 	bool measured_started;
+	bool viewer_left;
 };
 
 void session_cut_short(struct session *s, const char *fmt, ...)
@@ -112,12 +113,30 @@ static int gauges_frame(struct session *s, bool taken)
 	return taken ? session_frame(s, CAPTURE_GAUGES, &s->gauges.record, sizeof(s->gauges.record)) : 0;
 }
 
+static void viewer_show(const struct session *s, uint64_t now_ns)
+{
+	const struct session_view view = {
+		.now_ns = now_ns,
+		.start_ns = s->start_ns,
+		.exe = s->found.exe,
+		.pid = s->gauges.pid,
+		.pids = s->gauges.pids,
+		.gauges = &s->gauges.record,
+		.attribution = pipeline_attribution(s->pipeline),
+		.series = pipeline_series(s->pipeline),
+	};
+
+	s->config->viewer->second(s->config->viewer->ctx, &view);
+}
+
 static int every_second(struct loop *l, uint64_t now_ns)
 {
 	struct session *s = l->s;
 
 	gateway_watch(s);
 	progress_second(&l->progress, s, now_ns);
+	if (s->config->viewer)
+		viewer_show(s, now_ns);
 	return s->probe ? probe_flush(s->probe, false) : 0;
 }
 
@@ -139,6 +158,8 @@ static int on_tick(struct loop *l, uint64_t now_ns)
 
 	if (read(l->fd[POLL_TICK].fd, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
 		return -errno;
+	if (s->config->viewer && !s->config->viewer->tick(s->config->viewer->ctx))
+		l->viewer_left = true;
 	if (!l->measured_started && now_ns >= warmup_end_ns(s)) {
 		rc = gauges_frame(s, gauges_start(&s->gauges, now_ns));
 		if (rc)
@@ -182,7 +203,7 @@ static bool is_over(const struct loop *l, uint64_t now_ns)
 {
 	const struct session *s = l->s;
 
-	if (s->cut_short[0] || (l->fd[POLL_DONE].revents & POLLIN))
+	if (s->cut_short[0] || l->viewer_left || (l->fd[POLL_DONE].revents & POLLIN))
 		return true;
 	return !s->driver && now_ns >= s->start_ns + s->config->attach_ns;
 }
@@ -278,6 +299,8 @@ int session_loop(struct session *s)
 	if (!rc)
 		rc = loop_run(&l);
 	progress_close(&l.progress);
+	if (s->config->viewer)
+		s->config->viewer->end(s->config->viewer->ctx, s->cut_short[0] ? s->cut_short : NULL);
 	overhead_fini(&s->overhead);
 	s->end_ns = clock_now_ns();
 	if (!rc)

@@ -398,6 +398,16 @@ int pipeline_meta_write(struct pipeline *p)
 	return 0;
 }
 
+const struct attribution *pipeline_attribution(const struct pipeline *p)
+{
+	return p->attribution;
+}
+
+const struct series *pipeline_series(const struct pipeline *p)
+{
+	return p->series;
+}
+
 const struct timeline *pipeline_timeline(const struct pipeline *p)
 {
 	return p->timeline;

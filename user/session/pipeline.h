@@ -46,6 +46,8 @@ int pipeline_meta_write(struct pipeline *p);
  * points to belongs to the pipeline and stays until pipeline_free().
  */
 void pipeline_fill_report(struct pipeline *p, struct report_input *in);
+const struct attribution *pipeline_attribution(const struct pipeline *p);
+const struct series *pipeline_series(const struct pipeline *p);
 const struct timeline *pipeline_timeline(const struct pipeline *p);
 
 #endif

@@ -37,7 +37,11 @@ static int paths_make(struct session *s)
 {
 	const char *dir = s->config->out_dir;
 	char absolute[PATH_MAX];
-	int rc = directory_make(dir, &s->err);
+	int rc;
+
+	if (s->config->no_result)
+		return 0;
+	rc = directory_make(dir, &s->err);
 
 	if (rc)
 		return rc;

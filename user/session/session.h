@@ -14,6 +14,29 @@
 #include "record/capture.h"
 #include "scenario/plan.h"
 
+struct attribution;
+struct series;
+
+/* How it goes, once a second, to somebody who looks on. Everything belongs to the session. */
+struct session_view {
+	uint64_t now_ns, start_ns;
+	const char *exe; /* the gateway's; "" */
+	const uint32_t *pid; /* its processes as they are now */
+	unsigned pids;
+	const struct record_gauges *gauges; /* the last sample; time_ns 0: none */
+	const struct attribution *attribution;
+	const struct series *series;
+};
+
+/* Called by the session's thread. */
+struct session_viewer {
+	void *ctx;
+	bool (*tick)(void *ctx); /* about every 20 ms; false: end now */
+	void (*second)(void *ctx, const struct session_view *view);
+	void (*wire)(void *ctx, const void *record, uint32_t bytes); /* each record of the probes */
+	void (*end)(void *ctx, const char *why); /* the loop is over; why: cut short, or NULL */
+};
+
 struct session_config {
 	const struct plan *plan; /* NULL: attach, no load of ours */
 	uint64_t attach_ns; /* attach: how long */
@@ -49,6 +72,8 @@ struct session_config {
 	const char *live_path; /* a JSON line each second goes there; NULL: none */
 	bool json; /* print the document instead of the text */
 	bool colour;
+	const struct session_viewer *viewer; /* NULL: none */
+	bool no_result; /* only the viewer is served: nothing is printed or written */
 	struct option_list export; /* "html=report.html", checked: written beside the result's own files */
 };
 
