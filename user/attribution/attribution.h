@@ -72,6 +72,7 @@ struct attribution_set {
 	struct hist *ttft; /* t0 -> first token at the driver */
 	struct hist *ttft_toll; /* gateway's part of it */
 	uint64_t chunks, chunks_unmatched;
+	uint64_t cache_own, cache_peer; /* cache hits: from the gateway's own memory; after a call of another peer */
 	struct hist *upstream_turns; /* per request */
 	struct hist *self_hold; /* |kernel's read of the last request byte -> t6, less the provider's own hold| */
 	struct hist *self_end; /* |driver's own end - kernel's read of the last answer byte| */

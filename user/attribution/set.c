@@ -142,6 +142,8 @@ int set_add(struct attribution_set *s, const struct whole_request *w, const stru
 	int rc = hist_record(s->latency, cut->total_ns);
 
 	s->requests++;
+	s->cache_own += w->cache_hit && !w->side_calls;
+	s->cache_peer += w->cache_hit && w->side_calls;
 	s->latency_sum_ns += cut->total_ns;
 	s->toll_sum_ns += cut->toll_ns;
 	rc |= hist_record(s->toll, cut->toll_ns);

@@ -14,7 +14,8 @@
 
 struct gateway_options {
 	const char *listen, *upstream, *plant, *tls_cert, *tls_key, *truth, *ready_fd;
-	const char *keys, *defect;
+	const char *keys, *defect, *redis;
+	uint64_t redis_ttl_ns;
 	uint64_t threads, retries, backlog, backoff_ns, attempt_ns, breaker_failures, breaker_open_ns, cache_bytes, cache_ttl_ns;
 	bool cache, upstream_insecure;
 };
@@ -42,7 +43,7 @@ static const struct command_help help = {
 		    "  toll gateway --listen 127.0.0.1:8080 --upstream http://127.0.0.1:9000 --threads 2 --retries 2 --cache\n",
 };
 
-#define ROWS 21
+#define ROWS 23
 static void options_fill(struct option rows[ROWS], struct gateway_options *o)
 {
 	const struct option table[ROWS] = {
@@ -68,6 +69,8 @@ static void options_fill(struct option rows[ROWS], struct gateway_options *o)
 		{OPTION_BYTES, "cache-size", 0, "BYTES", "... of this size (default 64MiB)", &o->cache_bytes},
 		{OPTION_DURATION, "cache-ttl", 0, "TIME", "... for this long (default: until others need the room)",
 		 &o->cache_ttl_ns},
+		{OPTION_STRING, "redis", 0, "HOST:PORT", "... and ask this Redis where the memory has no answer", &o->redis},
+		{OPTION_DURATION, "redis-ttl", 0, "TIME", "how long it keeps them (default: for ever)", &o->redis_ttl_ns},
 		{OPTION_STRING, "defect", 0, "DEFECTS",
 		 "plant defects: breaker_never_opens, unlimited_retries, unfair_limiter, stream_crosstalk, pool_leak (default "
 		 "none)",
@@ -110,6 +113,8 @@ static int config_fill(struct gateway_config *c, const struct gateway_options *o
 	c->cache = o->cache;
 	c->cache_bytes = o->cache_bytes;
 	c->cache_ttl_ns = o->cache_ttl_ns;
+	c->redis = o->redis && o->redis[0] ? o->redis : NULL;
+	c->redis_ttl_ns = o->redis_ttl_ns;
 	c->keys = o->keys && o->keys[0] ? o->keys : NULL;
 	c->backoff_ns = o->backoff_ns;
 	c->attempt_ns = o->attempt_ns;

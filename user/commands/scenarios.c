@@ -21,7 +21,6 @@ static const struct command_help help = {
 static const struct {
 	const char *name, *needs;
 } missing[] = {
-	{"edge/l2-cache", "needs a Redis behind the embedded gateway"},
 	{"load/db-connection-storm", "needs a PostgreSQL behind the embedded gateway"},
 };
 

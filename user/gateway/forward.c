@@ -24,6 +24,7 @@ struct forward {
 	const char *body;
 	size_t body_bytes;
 	struct route_walk walk;
+	struct redis_ask second; /* what Redis is asked for */
 	struct loop_timer timer; /* of the back-off before an attempt, or of the attempt's limit */
 	bool answering; /* an answer that is forwarded has begun to arrive */
 	bool head_sent;
@@ -45,6 +46,8 @@ static void forward_free(struct forward *f)
 	truth_log_add(&s->truth, &f->truth);
 	loop_timer_cancel(s->place.loop, &f->timer);
 	route_forget(&s->route, &f->walk);
+	if (s->redis)
+		redis_forget(s->redis, &f->second);
 	buf_fini(&f->head);
 	buf_fini(&f->key);
 	buf_fini(&f->copy);
@@ -190,6 +193,19 @@ static void cache_copy(struct forward *f, const struct buf *body)
 		f->key.used = 0; /* this one is not kept */
 }
 
+/* As Redis holds it: content type, a newline, the body. */
+static void second_keep(struct forward *f, const struct cache_answer *answer)
+{
+	struct buf value = {0};
+	int ret = buf_printf(&value, "%s\n", answer->content_type ? answer->content_type : "");
+
+	if (!ret)
+		ret = buf_append(&value, answer->body, answer->body_bytes);
+	if (!ret)
+		redis_set(f->shared->redis, f->key.data, f->key.used, value.data, value.used, f->shared->redis_ttl_ns);
+	buf_fini(&value);
+}
+
 static void cache_keep(struct forward *f)
 {
 	const struct cache_answer answer = {.status = upstream_status(f->up),
@@ -198,8 +214,11 @@ static void cache_keep(struct forward *f)
 					    .body = f->copy.data,
 					    .body_bytes = f->copy.used};
 
-	if (f->key.used && answer.status == 200)
-		cache_put(f->shared->cache, f->key.data, f->key.used, &answer);
+	if (!f->key.used || answer.status != 200)
+		return;
+	cache_put(f->shared->cache, f->key.data, f->key.used, &answer);
+	if (f->shared->redis)
+		second_keep(f, &answer);
 }
 
 /* Whose client gets this piece: with the planted defect, one stream's piece in 32 goes into another's. */
@@ -339,12 +358,43 @@ static bool refused(struct forward *f)
 	return false;
 }
 
+static void upstream_go(struct forward *f);
+
+/* What Redis has goes into the memory too, so that the next one need not ask. */
+static void on_second(struct redis_ask *ask, const char *value, size_t bytes)
+{
+	struct forward *f = ask->ctx;
+	const char *body = value ? memchr(value, '\n', bytes) : NULL;
+	char type[128] = "";
+
+	if (!body) {
+		upstream_go(f);
+		return;
+	}
+	snprintf(type, sizeof(type), "%.*s", (int)(body - value), value);
+	const struct cache_answer answer = {.status = 200,
+					    .content_type = type[0] ? type : NULL,
+					    .body = body + 1,
+					    .body_bytes = bytes - (size_t)(body + 1 - value)};
+	const struct http_head head = {
+		.status = 200, .content_type = answer.content_type, .body_bytes = (int64_t)answer.body_bytes};
+	cache_put(f->shared->cache, f->key.data, f->key.used, &answer);
+	http_answer(f->x, &head, answer.body, answer.body_bytes);
+}
+
 static void request_go(struct forward *f)
+{
+	if (answer_cached(f))
+		return;
+	f->second = (struct redis_ask){.answer = on_second, .ctx = f};
+	if (!f->shared->redis || !f->key.used || redis_get(f->shared->redis, &f->second, f->key.data, f->key.used))
+		upstream_go(f);
+}
+
+static void upstream_go(struct forward *f)
 {
 	uint64_t wait_ns;
 
-	if (answer_cached(f))
-		return;
 	if (route_next(&f->shared->route, &f->walk, 0, clock_now_ns(), &wait_ns))
 		attempt_start(f, f->plants.resolved);
 	else
@@ -421,6 +471,8 @@ void forward_done(void *ctx, struct http_exchange *x, enum http_end end)
 	}
 	f->x = NULL;
 	upstream_release(f);
+	if (f->shared->redis)
+		redis_forget(f->shared->redis, &f->second);
 	loop_timer_cancel(f->shared->place.loop, &f->timer);
 	if (plant_run_cancel(&f->plants))
 		forward_free(f);

@@ -8,6 +8,7 @@
 #include "gateway/hoard.h"
 #include "gateway/limiter.h"
 #include "gateway/plant_run.h"
+#include "gateway/redis.h"
 #include "gateway/route.h"
 #include "gateway/truth_log.h"
 #include "http/server.h"
@@ -17,6 +18,8 @@ struct forward;
 /* What the requests of one worker share; only its thread touches it (the cache has a lock of its own). */
 struct forward_shared {
 	struct route route;
+	struct redis *redis; /* second level of the cache; NULL: off */
+	uint64_t redis_ttl_ns;
 	struct limiter *limiter; /* NULL: everybody may call */
 	unsigned defects; /* enum gateway_defect */
 	struct cache *cache; /* NULL: off */

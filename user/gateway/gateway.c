@@ -146,7 +146,11 @@ static int worker_open(struct worker *w, struct gateway *g, unsigned index, stru
 	ret = route_open(w, g, index);
 	if (ret)
 		return ret;
-	ret = plants_open(w, index, err);
+	if (g->config->redis && g->cache)
+		ret = redis_new(&w->shared.redis, w->loop, g->config->redis, err);
+	w->shared.redis_ttl_ns = g->config->redis_ttl_ns;
+	if (!ret)
+		ret = plants_open(w, index, err);
 	if (!ret)
 		ret = http_server_new(&w->server, w->loop, &server);
 	if (!ret)
@@ -175,6 +179,7 @@ static void worker_close(struct worker *w)
 		pthread_join(w->helper, NULL);
 	}
 	forward_free_all(&w->shared);
+	redis_free(w->shared.redis);
 	for (unsigned i = 0; i < w->shared.route.count; i++)
 		upstream_pool_free(w->shared.route.at[i].pool);
 	hoard_free(w->shared.hoard);

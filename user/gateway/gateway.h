@@ -101,6 +101,8 @@ struct gateway_config {
 	bool cache; /* answers an equal request body from memory */
 	uint64_t cache_bytes; /* 0: 64 MiB */
 	uint64_t cache_ttl_ns; /* 0: until others need the room */
+	const char *redis; /* "127.0.0.1:6379": asked where the memory has no answer; NULL: none */
+	uint64_t redis_ttl_ns; /* 0: for ever */
 	unsigned defects; /* enum gateway_defect */
 	unsigned backlog; /* listen backlog; 0: default 1024 */
 	const char *tls_cert, *tls_key; /* inbound TLS */

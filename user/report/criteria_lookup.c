@@ -216,8 +216,9 @@ static int lookup_inside(const struct scope *s, const char *metric, struct crite
 	const struct hist *h = inside_hist(a, metric, &stat);
 	bool attempts = !strcmp(metric, "upstream.attempts_per_request");
 	bool cache = !strcmp(metric, "cache_hit_rate");
+	bool own = !strcmp(metric, "cache.own_hit_rate"), peer = !strcmp(metric, "cache.peer_hit_rate");
 
-	if (!stat && !attempts && !cache)
+	if (!stat && !attempts && !cache && !own && !peer)
 		return LOOKUP_NOT_MINE;
 	if (!why)
 		why = build_loss_refusal(s->in);
@@ -231,6 +232,9 @@ static int lookup_inside(const struct scope *s, const char *metric, struct crite
 	if (attempts)
 		return a && a->upstream_turns && hist_count(a->upstream_turns) ? lookup_is(out, hist_mean(a->upstream_turns))
 									       : lookup_no_data(out, "no request was joined");
+	if (own || peer)
+		return a && a->requests ? lookup_is(out, (double)(own ? a->cache_own : a->cache_peer) / (double)a->requests)
+					: lookup_no_data(out, "no request was joined");
 	if (!s->whole_run)
 		return lookup_no_data(out, "cache hits are told for the whole run only");
 	if (!s->in->timeline->whole)

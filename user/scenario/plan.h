@@ -139,6 +139,7 @@ struct plan {
 	uint32_t tenants; /* 0: all requests are of one, with the key of the environment */
 	struct plan_setting setting[PLAN_SETTINGS_MAX]; /* of the embedded gateway; other gateways are as they are */
 	uint32_t settings;
+	bool redis; /* the embedded gateway gets a Redis as second level of its cache */
 };
 
 /* What the command line may change. Zero-initialise: nothing. */

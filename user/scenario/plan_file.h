@@ -31,10 +31,11 @@ int plan_class_read(const struct place *at, struct plan_class *out);
 /* plan_stage.c: one item of stages:, which may stand for several; its name is set to the default. The plan's classes are there already. */
 int plan_stage_read(const struct place *at, struct plan *plan);
 
-/* plan_peers.c: provider: into a struct plan_provider; providers:, gateway: and tenants: into the struct plan. */
+/* plan_peers.c: provider: into a struct plan_provider; providers:, gateway:, peers: and tenants: into the struct plan. */
 int plan_provider_read(const struct place *at, const struct field *f, void *out);
 int plan_providers_read(const struct place *at, const struct field *f, void *out);
 int plan_settings_read(const struct place *at, const struct field *f, void *out);
+int plan_peers_read(const struct place *at, const struct field *f, void *out);
 int plan_tenants_read(const struct place *at, const struct field *f, void *out);
 
 /* Parses text as a criterion of this plan: its classes, stages and checks. Err has no file and line. */

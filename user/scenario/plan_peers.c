@@ -149,6 +149,24 @@ int plan_settings_read(const struct place *at, const struct field *f, void *out)
 	return 0;
 }
 
+/* What stands behind the embedded gateway beside the providers: so far a Redis as its cache. */
+int plan_peers_read(const struct place *at, const struct field *f, void *out)
+{
+	struct plan *plan = out;
+	struct place member;
+
+	if (at->node->type != YAML_MAPPING_NODE || !place_member(at, 0, &member))
+		return field_error(at, f->expected);
+	for (unsigned i = 0; place_member(at, i, &member); i++) {
+		const char *program = place_text(&member);
+
+		if (strcmp(member.key, "cache") != 0 || !program || strcmp(program, "redis") != 0)
+			return place_error(&member, "expected cache: redis");
+		plan->redis = true;
+	}
+	return 0;
+}
+
 /* --- tenants -------------------------------------------------------------------------------------------------------------- */
 
 #define TENANT_OF(member) offsetof(struct plan_tenant, member), sizeof(((struct plan_tenant *)0)->member)

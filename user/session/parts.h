@@ -12,6 +12,7 @@
 #include "session/code.h"
 #include "session/gauges.h"
 #include "session/overhead.h"
+#include "session/peer_child.h"
 #include "session/pipeline.h"
 #include "session/provider_child.h"
 #include "session/queue.h"
@@ -34,6 +35,7 @@ struct session {
 
 	struct provider_child provider[PLAN_PROVIDERS_MAX];
 	unsigned providers;
+	struct peer_child redis;
 	struct recipe *recipe;
 	struct recipe_running gateway;
 	struct discovered found;

@@ -94,6 +94,7 @@ static int providers_start(struct session *s)
 /* "name=value" for the recipe's start. */
 struct settings {
 	char text[PLAN_SETTINGS_MAX][sizeof(struct plan_setting) + 2];
+	char redis[40];
 	char upstreams[PLAN_PROVIDERS_MAX * (PLAN_NAME_MAX + 32)];
 };
 
@@ -108,6 +109,11 @@ static void upstreams_make(const struct session *s, char *out, size_t size)
 					 s->config->provider_tls_cert ? "https" : "http", s->provider[i].port);
 }
 
+static bool is_reference(const struct session *s)
+{
+	return !strcmp(recipe_name(s->recipe), "reference");
+}
+
 /* The scenario's settings are the embedded gateway's; others have settings of their own. --set comes behind them and wins. */
 static unsigned settings_make(const struct session *s, struct settings *settings, const char **extra)
 {
@@ -118,8 +124,12 @@ static unsigned settings_make(const struct session *s, struct settings *settings
 		upstreams_make(s, settings->upstreams, sizeof(settings->upstreams));
 		extra[n++] = settings->upstreams;
 	}
-	if (!plan || strcmp(recipe_name(s->recipe), "reference") != 0)
+	if (!plan || !is_reference(s))
 		return n;
+	if (s->redis.pid) {
+		snprintf(settings->redis, sizeof(settings->redis), "redis=127.0.0.1:%u", s->redis.port);
+		extra[n++] = settings->redis;
+	}
 	for (unsigned i = 0; i < plan->settings; i++) {
 		snprintf(settings->text[i], sizeof(settings->text[i]), "%s=%s", plan->setting[i].name, plan->setting[i].value);
 		extra[n++] = settings->text[i];
@@ -131,7 +141,7 @@ static int recipe_begin(struct session *s)
 {
 	const struct session_config *c = s->config;
 	char plant[PLANT_TEXT_MAX], truth[sizeof(s->truth_path) + 8];
-	const char *extra[OPTION_LIST_MAX + PLAN_SETTINGS_MAX + 4];
+	const char *extra[OPTION_LIST_MAX + PLAN_SETTINGS_MAX + 5];
 	struct settings settings;
 	struct recipe_params params = {
 		.upstream_scheme = c->provider_tls_cert ? "https" : "http",
@@ -144,6 +154,11 @@ static int recipe_begin(struct session *s)
 
 	if (rc)
 		return rc;
+	if (c->plan && c->plan->redis && is_reference(s)) {
+		rc = peer_child_start_redis(&s->redis, s->log_path, &s->err);
+		if (rc)
+			return rc;
+	}
 	params.extras = settings_make(s, &settings, extra);
 	for (unsigned i = 0; c->recipe_params && i < c->recipe_params->count; i++)
 		extra[params.extras++] = c->recipe_params->value[i];

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "session/peer_child.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "session/child.h"
+
+#define READY_NS (5 * NS_PER_S)
+#define LOOK_NS (10 * NS_PER_MS)
+#define STOP_NS (2 * NS_PER_S)
+#define TRIES 3
+
+static struct sockaddr_in loopback(unsigned port)
+{
+	return (struct sockaddr_in){
+		.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+}
+
+/* Free now: whoever takes it in between makes the start fail, and another is tried. */
+static unsigned port_find(void)
+{
+	struct sockaddr_in address = loopback(0);
+	socklen_t size = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	unsigned port = 0;
+
+	if (fd >= 0 && !bind(fd, (struct sockaddr *)&address, sizeof(address)) &&
+	    !getsockname(fd, (struct sockaddr *)&address, &size))
+		port = ntohs(address.sin_port);
+	if (fd >= 0)
+		close(fd);
+	return port;
+}
+
+static bool accepts(unsigned port)
+{
+	struct sockaddr_in address = loopback(port);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool yes = fd >= 0 && !connect(fd, (struct sockaddr *)&address, sizeof(address));
+
+	if (fd >= 0)
+		close(fd);
+	return yes;
+}
+
+static int ready_wait(struct peer_child *p, const char *log_path, struct err *err)
+{
+	uint64_t until_ns = clock_now_ns() + READY_NS;
+	char said[200];
+	int status;
+
+	while (clock_now_ns() < until_ns && !child_ended(p->pid, &status)) {
+		if (accepts(p->port))
+			return 0;
+		clock_sleep_until(clock_now_ns() + LOOK_NS, NULL);
+	}
+	child_log_last_line(log_path, said, sizeof(said));
+	peer_child_stop(p);
+	return err_set(err, -ETIMEDOUT, "redis-server did not start: %s", said[0] ? said : "it said nothing");
+}
+
+int peer_child_start_redis(struct peer_child *out, const char *log_path, struct err *err)
+{
+	char program[256], port[16];
+	char *argv[] = {"redis-server", "--port", port,    "--bind", "127.0.0.1",   "--save", "",
+			"--appendonly", "no",     "--dir", "/tmp",   "--maxmemory", "64mb",   "--maxmemory-policy",
+			"allkeys-lru",  NULL};
+	struct child_spec spec = {.argv = argv, .log_path = log_path};
+	int ret = -EADDRINUSE;
+
+	*out = (struct peer_child){0};
+	if (child_find_program("redis-server", program, sizeof(program)))
+		return err_set(err, -ENOTSUP,
+			       "the scenario's cache needs redis-server (Debian's package redis-server); install it, or "
+			       "run against a gateway of your own");
+	for (unsigned i = 0; i < TRIES && ret; i++) {
+		struct err why = {0};
+
+		out->port = port_find();
+		snprintf(port, sizeof(port), "%u", out->port);
+		ret = child_start(&spec, &out->pid, &why);
+		if (!ret)
+			ret = ready_wait(out, log_path, &why);
+		if (ret && i + 1 == TRIES)
+			err_set(err, ret, "%s", why.text);
+	}
+	return ret;
+}
+
+void peer_child_stop(struct peer_child *p)
+{
+	if (p->pid > 0)
+		child_stop(p->pid, SIGTERM, STOP_NS, NULL);
+	p->pid = 0;
+}
