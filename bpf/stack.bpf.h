@@ -7,6 +7,8 @@
 #ifndef TOLL_STACK_BPF_H
 #define TOLL_STACK_BPF_H
 
+#include <asm/unistd_64.h>
+
 #include "bpf/emit.bpf.h"
 
 #define TEXTS_MAX 1024
@@ -14,6 +16,7 @@
 #define STACK_WORDS 64
 #define STACK_PAGE 4096
 #define KEY_SEED 0x9e3779b97f4a7c15ULL
+#define KEY_BLOCKED 0x100000000ULL /* of a wait, not of a sample */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -241,6 +244,68 @@ static __always_inline __u64 key_of_user(void *ctx, struct stack_take *t)
 static __always_inline void kernel_frames_take(void *ctx, struct stack_take *t)
 {
 	t->kernel_frames = frames_of(bpf_get_stack(ctx, t->scratch->kernel, WIRE_STACK_FRAMES_MAX * sizeof(__u64), 0));
+}
+
+/* --- where a thread blocks --------------------------------------------------------------------------------------------------- */
+
+/* At most this many stacks of waits, per CPU: at 0.5 us each a thousandth of its time. */
+#define BLOCK_WINDOW_NS 10000000ULL
+#define BLOCKS_PER_WINDOW 20
+
+/* Parked until something comes: where, is the same for all requests and none's cost. */
+static __always_inline bool call_parks(__u16 nr)
+{
+	switch (nr) {
+	case __NR_epoll_wait:
+	case __NR_epoll_pwait:
+	case __NR_epoll_pwait2:
+	case __NR_poll:
+	case __NR_ppoll:
+	case __NR_select:
+	case __NR_pselect6:
+	case __NR_accept:
+	case __NR_accept4:
+	case __NR_io_uring_enter:
+	case __NR_wait4:
+	case __NR_waitid:
+	case __NR_rt_sigsuspend:
+	case __NR_rt_sigtimedwait:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static __always_inline bool block_is_told(struct stack_scratch *s, __u64 now_ns)
+{
+	if (now_ns - s->window_ns >= BLOCK_WINDOW_NS) {
+		s->window_ns = now_ns;
+		s->taken = 0;
+	}
+	if (s->taken >= BLOCKS_PER_WINDOW)
+		return false;
+	s->taken++;
+	return true;
+}
+
+/*
+ * Where the current thread, just leaving its CPU, waits: key of its stack; 0: parked, not taken. The kernel's frames go with the call, so
+ * only a new key pays for them.
+ */
+static __always_inline __u64 stack_of_block(void *ctx, struct task_struct *task, __u16 nr, __u64 now_ns)
+{
+	struct stack_take t;
+	__u32 zero = 0;
+	__u64 key;
+
+	t.scratch = bpf_map_lookup_elem(&stack_scratch, &zero);
+	if (call_parks(nr) || !t.scratch || !block_is_told(t.scratch, now_ns) || !stack_begin(&t, task))
+		return 0;
+	key = key_mix(key_of_user(ctx, &t), nr | KEY_BLOCKED);
+	if (bpf_map_lookup_elem(&stack_keys, &key))
+		return key;
+	kernel_frames_take(ctx, &t);
+	return stack_send(&t, key);
 }
 
 #endif

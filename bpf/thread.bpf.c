@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Where a thread's time goes when it is not on a CPU: who took it off, what it waited for, who ran in its place. */
 #include "bpf/lookup.bpf.h"
+#include "bpf/stack.bpf.h"
 
 const volatile __u32 threads_max = 65536;
+const volatile bool stack_blocks = false; /* take the stacks of waits */
 __u32 threads_live = 0;
 
 struct cpu_state {
@@ -175,7 +177,7 @@ static __always_inline void entry_note(struct thread_state *t, struct task_struc
 		t->off.flags |= WIRE_OFF_FAULT;
 }
 
-static __always_inline void thread_leaves(struct thread_state *t, struct task_struct *task, __u32 cpu, bool runnable,
+static __always_inline void thread_leaves(void *ctx, struct thread_state *t, struct task_struct *task, __u32 cpu, bool runnable,
 					  unsigned int state, __u64 now_ns)
 {
 	t->off.exec_ns = task->se.sum_exec_runtime;
@@ -184,6 +186,8 @@ static __always_inline void thread_leaves(struct thread_state *t, struct task_st
 	t->off.runnable_ns = 0;
 	t->off.flags = runnable ? WIRE_OFF_PREEMPTED : blocked_flags(task, state);
 	entry_note(t, task, runnable);
+	if (stack_blocks && !runnable)
+		t->off.stack = stack_of_block(ctx, task, t->off.syscall, now_ns);
 	if (runnable)
 		wait_begins(t, task, cpu, now_ns);
 	calls_send(t, now_ns);
@@ -220,7 +224,7 @@ int BPF_PROG(toll_switch, bool preempt, struct task_struct *prev, struct task_st
 	if (!c)
 		return 0;
 	if (out && out->role == WIRE_ROLE_GATEWAY)
-		thread_leaves(out, prev, cpu, preempt || prev_state == 0, prev_state, now_ns);
+		thread_leaves(ctx, out, prev, cpu, preempt || prev_state == 0, prev_state, now_ns);
 	holder_change(c, holder_of(in, next), now_ns);
 	if (in && in->role == WIRE_ROLE_GATEWAY)
 		thread_returns(in, next, cpu, now_ns);

@@ -20,7 +20,7 @@
 
 struct seen {
 	uint64_t key;
-	unsigned samples;
+	unsigned samples, waits;
 	unsigned frames;
 	bool cut;
 	char folded[4096]; /* outermost first, as folded stacks are written */
@@ -32,6 +32,7 @@ struct rig {
 	struct probe *probe;
 	struct symbols *symbols;
 	unsigned samples, without_stack;
+	unsigned waits, waits_without_stack; /* blocked, of the program's threads */
 	struct seen *seen;
 	unsigned stacks;
 };
@@ -64,6 +65,17 @@ static int on_named(void *ctx, const struct record_stack *stack, uint32_t bytes)
 	return 0;
 }
 
+static void wait_seen(struct rig *r, const struct wire_off_cpu *o)
+{
+	if (o->flags & WIRE_OFF_PREEMPTED)
+		return;
+	r->waits++;
+	if (o->stack)
+		seen_get(r, o->stack)->waits++;
+	else
+		r->waits_without_stack++;
+}
+
 static int on_record(void *ctx, const void *data, uint32_t bytes)
 {
 	const struct wire_sample *sample = data;
@@ -72,6 +84,8 @@ static int on_record(void *ctx, const void *data, uint32_t bytes)
 	assert_int_equal(capture_wire_check(data, bytes), 0);
 	if (sample->h.kind == WIRE_KIND_STACK)
 		return symbols_take(r->symbols, data, NULL);
+	if (sample->h.kind == WIRE_KIND_OFF_CPU)
+		wait_seen(r, data);
 	if (sample->h.kind != WIRE_KIND_SAMPLE)
 		return 0;
 	assert_int_equal(sample->tgid, r->pid);
@@ -96,8 +110,13 @@ static void rig_open(struct rig *r, const char *flags, const char *mode)
 {
 	struct symbols_config names = {.named = on_named, .ctx = r};
 	struct probe_target target = {.role = WIRE_ROLE_GATEWAY};
-	struct probe_config config = {
-		.target = &target, .targets = 1, .ring_bytes = 1 << 24, .sample_hz = SAMPLE_HZ, .record = on_record, .ctx = r};
+	struct probe_config config = {.target = &target,
+				      .targets = 1,
+				      .ring_bytes = 1 << 24,
+				      .sample_hz = SAMPLE_HZ,
+				      .groups = PROBE_THREADS,
+				      .record = on_record,
+				      .ctx = r};
 	struct err err = {0};
 
 	memset(r, 0, sizeof(*r));
@@ -164,6 +183,18 @@ static void rig_close(struct rig *r)
 	unlink(r->program);
 	rmdir(r->dir);
 	free(r->seen);
+}
+
+static void rig_wait(struct rig *r, unsigned waits)
+{
+	uint64_t give_up_ns = clock_now_ns() + 20 * NS_PER_S;
+
+	while (r->waits < waits && clock_now_ns() < give_up_ns) {
+		assert_return_code(probe_poll(r->probe), 0);
+		clock_sleep_until(clock_now_ns() + 5 * NS_PER_MS, NULL);
+	}
+	assert_in_range(r->waits, waits, UINT32_MAX);
+	assert_int_equal(symbols_name(r->symbols), 0);
 }
 
 /* Samples in stacks that hold the text, in percent of all with a stack. */
@@ -293,6 +324,28 @@ static void ended_process_has_names(void **state)
 	rig_close(&r);
 }
 
+/* Where it sleeps is one stack, user's and kernel's, without the frames of the probe that took it; sent once. */
+static void waits_have_stacks(void **state)
+{
+	const struct seen *sleep = NULL;
+	struct rig r;
+
+	(void)state;
+	rig_open(&r, "-fomit-frame-pointer", "wait");
+	rig_watch(&r);
+	rig_wait(&r, 100);
+	for (unsigned i = 0; i < r.stacks; i++)
+		if (!sleep || r.seen[i].waits > sleep->waits)
+			sleep = &r.seen[i];
+	assert_non_null(sleep);
+	assert_in_range(sleep->waits, 80, UINT32_MAX);
+	assert_false(sleep->cut);
+	assert_non_null(strstr(sleep->folded, ";main;chain_a;chain_b;chain_c;"));
+	assert_non_null(strstr(sleep->folded, "nanosleep_[k]"));
+	assert_string_equal(sleep->folded + strlen(sleep->folded) - strlen("schedule_[k]"), "schedule_[k]");
+	rig_close(&r);
+}
+
 /* A process whose code was never told: samples come, each counted as without a stack. */
 static void unknown_code_is_counted(void **state)
 {
@@ -312,11 +365,11 @@ static void unknown_code_is_counted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(without_frame_pointers),  cmocka_unit_test(with_frame_pointers),
-		cmocka_unit_test(stripped_is_unwound),     cmocka_unit_test(stripped_of_all_is_unwound),
-		cmocka_unit_test(deleted_has_names),       cmocka_unit_test(jit_has_names),
-		cmocka_unit_test(churn_is_followed),       cmocka_unit_test(ended_process_has_names),
-		cmocka_unit_test(unknown_code_is_counted),
+		cmocka_unit_test(without_frame_pointers), cmocka_unit_test(with_frame_pointers),
+		cmocka_unit_test(stripped_is_unwound),    cmocka_unit_test(stripped_of_all_is_unwound),
+		cmocka_unit_test(deleted_has_names),      cmocka_unit_test(jit_has_names),
+		cmocka_unit_test(churn_is_followed),      cmocka_unit_test(ended_process_has_names),
+		cmocka_unit_test(waits_have_stacks),      cmocka_unit_test(unknown_code_is_counted),
 	};
 
 	return cmocka_run_group_tests_name("stacks", tests, NULL, NULL);

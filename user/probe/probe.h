@@ -34,7 +34,6 @@ enum probe_group {
 	PROBE_THREADS = 1, /* thread life, off-CPU periods */
 	PROBE_SYSCALLS = 2, /* with threads */
 	PROBE_ALLOC = 4, /* with threads */
-	PROBE_STACKS = 8,
 };
 
 struct probe_config {

@@ -38,6 +38,7 @@ void skeleton_stacks(struct toll_bpf *skel, uint32_t period_ns)
 	bpf_map__set_autocreate(skel->maps.stack_tops, period_ns > 0);
 	bpf_map__set_autocreate(skel->maps.stack_scratch, period_ns > 0);
 	skel->rodata->sample_period_ns = period_ns;
+	skel->rodata->stack_blocks = period_ns > 0;
 }
 
 int skeleton_run_iterator(struct bpf_program *prog, int map_fd)

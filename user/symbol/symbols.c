@@ -15,6 +15,7 @@
 
 #define WAITING_BYTES_DEFAULT (64u << 20)
 #define PROCESSES_MAX 1024
+#define PROBE_FRAMES_MAX 12
 #define LOOK_AGAIN_NS (100 * NS_PER_MS)
 #define SPACES_MAX 128 /* each holds its files open */
 
@@ -235,6 +236,29 @@ static int name_put(struct symbols *s, struct record_stack *head, const char *na
 	return rc ? rc : buf_append(&s->text, "", 1);
 }
 
+/* A wait's stack is taken in the scheduler's tracepoint: its first frames are ours. */
+static bool is_probe(const char *name)
+{
+	return !name || !strncmp(name, "bpf_", 4) || !strncmp(name, "__bpf_", 6) || !strncmp(name, "__traceiter_", 12) ||
+	       !strncmp(name, "get_perf_callchain", 18);
+}
+
+static unsigned probe_frames(struct symbols *s, const struct wire_stack *stack)
+{
+	unsigned last = 0;
+
+	for (unsigned i = 0; i < stack->kernel_frames && i < PROBE_FRAMES_MAX; i++) {
+		const char *name = kernel_name(s, stack->frame[i]);
+
+		if (name && !strncmp(name, "__schedule", 10))
+			return last;
+		if (!is_probe(name))
+			return 0;
+		last = i + 1;
+	}
+	return 0;
+}
+
 static int kernel_put(struct symbols *s, struct record_stack *head, uint64_t address)
 {
 	const char *name = kernel_name(s, address);
@@ -296,7 +320,7 @@ static int stack_name(struct symbols *s, const struct waiting *w)
 
 	s->text.used = 0;
 	rc = buf_append(&s->text, &head, sizeof(head));
-	for (unsigned i = 0; i < stack->kernel_frames && !rc; i++)
+	for (unsigned i = probe_frames(s, stack); i < stack->kernel_frames && !rc; i++)
 		rc = kernel_put(s, &head, stack->frame[i]);
 	chain_choose(w, stack, &head, &chain);
 	for (unsigned i = 0; i < chain.frames && !rc; i++)
