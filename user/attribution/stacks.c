@@ -167,6 +167,8 @@ int stacks_told(struct stacks *s, const struct cause_stack *told, uint16_t class
 	struct stacks_row row = {
 		.phase = (uint8_t)told->phase, .cause = (uint8_t)told->cause, .class_index = class_index, .ns = told->ns};
 
+	if (told->cause == CAUSE_IDLE && !told->stack)
+		return 0; /* parked: where, is not looked for */
 	s->stats.in_requests += told->first;
 	s->stats.waits_ns += told->waited ? told->ns : 0;
 	s->stats.waits_without_stack_ns += told->waited && !told->stack ? told->ns : 0;
