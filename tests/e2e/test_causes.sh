@@ -69,6 +69,10 @@ found process_request idle
 check "two-in-one-phase: the smaller one is there too" \
 	'.planted_causes | length == 2 and (.[1] | .cause == "own_user" and .measured_p50_ns >= 900000)' "$result"
 
+# work that another thread does meanwhile is work, not a hand-off
+plant done-elsewhere handoff@response,cpu=2ms@response
+found process_response own_user
+
 # where system calls are not told, code and kernel are one cause
 probes=sockets,threads plant no-calls cpu=1ms@request
 found process_request own_cpu

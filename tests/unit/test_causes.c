@@ -386,8 +386,39 @@ static void test_work_done_by_another_thread_meanwhile(void **state)
 	RIG_OFF(&s->threads, B, 100, 1150, 1160, .syscall = SYS_futex, .waker_tid = A);
 	RIG_OFF(&s->threads, A, 1200, 1800, 1810, .syscall = SYS_futex, .waker_tid = B);
 	const uint64_t *c = split(s, PHASE_PROCESS_REQUEST);
-	assert_int_equal(c[CAUSE_HAND_OFF], 600);
+	assert_int_equal(c[CAUSE_OWN_CPU], 100 + 600 + 190);
+	assert_int_equal(c[CAUSE_HAND_OFF], 0);
 	assert_int_equal(c[CAUSE_LOCK], 0);
+}
+
+/* What the other one waits for is what the request waits for; while it is parked, the work lies in its queue. */
+static void test_waits_of_another_thread_meanwhile(void **state)
+{
+	struct scene *s = *state;
+
+	own_marks(s);
+	RIG_OFF(&s->threads, A, 1200, 1800, 1810, .syscall = SYS_epoll_wait, .waker_tid = B);
+	RIG_OFF(&s->threads, B, 100, 1250, 1260, .syscall = SYS_epoll_wait, .waker_tid = A);
+	RIG_OFF(&s->threads, B, 1300, 1400, 1405, .syscall = SYS_epoll_wait);
+	RIG_OFF(&s->threads, B, 1500, 1650, 1660, .syscall = SYS_fsync);
+	const uint64_t *c = split(s, PHASE_PROCESS_REQUEST);
+	assert_int_equal(c[CAUSE_HAND_OFF], 50 + 100);
+	assert_int_equal(c[CAUSE_RUN_QUEUE], 10 + 5 + 10 + 10);
+	assert_int_equal(c[CAUSE_DISK], 150);
+	assert_int_equal(c[CAUSE_OWN_CPU], 100 + 40 + 95 + 140 + 190);
+	assert_int_equal(c[CAUSE_IDLE], 0);
+}
+
+static void test_result_of_a_thread_that_was_sent_nothing(void **state)
+{
+	struct scene *s = *state;
+
+	own_marks(s); /* B was busy when A gave it something: nobody can tell what of its work that was */
+	RIG_OFF(&s->threads, A, 1200, 1800, 1810, .syscall = SYS_epoll_wait, .waker_tid = B);
+	RIG_OFF(&s->threads, B, 100, 900, 910, .syscall = SYS_epoll_wait, .waker_tid = 55);
+	const uint64_t *c = split(s, PHASE_PROCESS_REQUEST);
+	assert_int_equal(c[CAUSE_HAND_OFF], 600);
+	assert_int_equal(c[CAUSE_OWN_CPU], 100 + 190);
 }
 
 static void test_parked_worker_waits_for_its_dispatcher(void **state)
@@ -537,6 +568,8 @@ int main(void)
 		SCENE(test_hand_off_with_a_queue_between),
 		SCENE(test_first_thread_that_never_came_back),
 		SCENE(test_work_done_by_another_thread_meanwhile),
+		SCENE(test_waits_of_another_thread_meanwhile),
+		SCENE(test_result_of_a_thread_that_was_sent_nothing),
 		SCENE(test_parked_worker_waits_for_its_dispatcher),
 		SCENE(test_lock_of_another_request_delays_the_pick_up),
 		SCENE(test_unknown_where_there_is_no_account),

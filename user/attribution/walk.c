@@ -51,24 +51,24 @@ static const struct thread *waker_of(const struct walk *w, const struct thread *
 	return waker && waker != t && waker->role == WIRE_ROLE_GATEWAY ? waker : NULL;
 }
 
-/* Did t wake this one up since it had the request? Then it gave its work away, and what it waits for is the result. */
-static bool was_sent_by(const struct walk *w, const struct thread *worker, const struct thread *t, uint64_t until_ns)
+/* When t last woke this one up since it had the request: it gave work away, and what it waits for is the result. 0: it did not. */
+static uint64_t sent_by(const struct walk *w, const struct thread *worker, const struct thread *t, uint64_t until_ns)
 {
-	uint64_t i = thread_off_after(worker, w->window_ns);
+	uint64_t sent_ns = 0, i = thread_off_after(worker, w->window_ns);
 
 	for (unsigned n = 0; n < WAKES_MAX; n++, i++) {
 		const struct thread_off *o = thread_off_at(worker, i);
 		if (!o || o->runnable_ns >= until_ns)
-			return false;
+			break;
 		if (o->waker_tid == t->tid && o->runnable_ns >= w->window_ns)
-			return true;
+			sent_ns = o->runnable_ns;
 	}
-	return false;
+	return sent_ns;
 }
 
 static enum cause parked_cause(const struct walk *w, const struct thread *t, const struct thread_off *o)
 {
-	return waker_of(w, t, o) ? CAUSE_HAND_OFF : CAUSE_IDLE;
+	return w->borrowed || waker_of(w, t, o) ? CAUSE_HAND_OFF : CAUSE_IDLE;
 }
 
 static enum cause futex_cause(const struct walk *w, const struct thread *t, const struct thread_off *o)
@@ -77,7 +77,7 @@ static enum cause futex_cause(const struct walk *w, const struct thread *t, cons
 
 	if (!has_work(t, o->out_ns))
 		return parked_cause(w, t, o);
-	return w->custody && waker && was_sent_by(w, waker, t, o->runnable_ns) ? CAUSE_HAND_OFF : CAUSE_LOCK;
+	return w->custody && waker && sent_by(w, waker, t, o->runnable_ns) ? CAUSE_HAND_OFF : CAUSE_LOCK;
 }
 
 static enum cause blocked_cause(const struct walk *w, const struct thread *t, const struct thread_off *o)
@@ -102,9 +102,29 @@ static enum cause blocked_cause(const struct walk *w, const struct thread *t, co
 	}
 }
 
-static void blocked(struct walk *w, const struct thread *t, const struct thread_off *o, uint64_t ns)
+/*
+ * t waits for another thread's result: where it had woken that one up for it, what that one did from then on is what was waited
+ * for. Returns until when it was on its way.
+ */
+static uint64_t followed(struct walk *w, const struct thread *t, const struct thread_off *o, uint64_t from_ns, uint64_t to_ns)
+{
+	const struct thread *worker = w->custody && !w->borrowed ? waker_of(w, t, o) : NULL;
+	uint64_t sent_ns = worker ? sent_by(w, worker, t, o->runnable_ns) : 0;
+
+	if (!sent_ns || sent_ns >= to_ns)
+		return to_ns;
+	sent_ns = max_u64(sent_ns, from_ns);
+	struct walk borrowed = *w;
+	borrowed.borrowed = true;
+	borrowed.taken_ns = sent_ns;
+	walk_thread(&borrowed, worker, sent_ns, to_ns);
+	return sent_ns;
+}
+
+static void blocked(struct walk *w, const struct thread *t, const struct thread_off *o, uint64_t from_ns, uint64_t to_ns)
 {
 	enum cause cause = blocked_cause(w, t, o);
+	uint64_t ns = (cause == CAUSE_HAND_OFF ? followed(w, t, o, from_ns, to_ns) : to_ns) - from_ns;
 
 	walk_add(w, cause, ns);
 	if (w->witness->stack)
@@ -141,7 +161,7 @@ static uint64_t off(struct walk *w, const struct thread *t, const struct thread_
 	uint64_t woken_ns = min_u64(o->runnable_ns, to_ns), in_ns = min_u64(o->in_ns, to_ns);
 
 	if (from_ns < woken_ns) {
-		blocked(w, t, o, woken_ns - from_ns);
+		blocked(w, t, o, from_ns, woken_ns);
 		from_ns = woken_ns;
 	}
 	if (from_ns < in_ns) {

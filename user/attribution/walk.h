@@ -13,6 +13,7 @@ struct walk {
 	enum phase phase;
 	bool toll;
 	bool custody; /* the thread has the request in its hands: what tells nothing else is its own work */
+	bool borrowed; /* ... for as long as another thread waits for the result */
 	uint64_t taken_ns; /* other work that was done by then is over: this thread took the request over; 0: had it before */
 	uint64_t window_ns; /* when it came into these hands, or began to wait for them */
 };
