@@ -58,6 +58,7 @@ alone hog=2ms@request process_request other_work
 alone_if_allowed fsync=1MiB@request process_request disk
 alone_if_allowed file_faults=100@response process_response page_fault
 alone_if_allowed neighbour=2ms@request process_request run_queue
+alone_if_allowed resolver=2ms@request upstream_dns socket
 alone_if_allowed quota=2ms/20ms@request process_request throttled
 
 plant two-sides lock=2ms@request,cpu=1ms@response

@@ -130,13 +130,27 @@ static bool has_fin(const struct tcp_info *info)
 	return info->tcpi_state == 8 /* TCP_CLOSE_WAIT */ || info->tcpi_state == 9 /* TCP_LAST_ACK */;
 }
 
+/*
+ * tcp_get_info() takes the state before it has the socket's lock and the counters when it has it: a FIN that came between is counted and
+ * not told. By the second look it is.
+ */
+static bool info_read(int fd, struct tcp_info *info)
+{
+	socklen_t bytes = sizeof(*info), state_bytes = 1;
+	uint8_t state;
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &bytes) || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &state_bytes))
+		return false;
+	bytes = sizeof(*info);
+	return state == info->tcpi_state || !getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &bytes);
+}
+
 bool conn_positions(const struct conn *c, struct conn_positions *out)
 {
 	struct tcp_info info = {0};
-	socklen_t bytes = sizeof(info);
 	int unread = 0;
 
-	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &bytes) || ioctl(c->fd, SIOCINQ, &unread))
+	if (!info_read(c->fd, &info) || ioctl(c->fd, SIOCINQ, &unread))
 		return false;
 	out->in = info.tcpi_bytes_received - (has_fin(&info) ? 1u : 0u) - (unsigned)unread;
 	out->out = info.tcpi_bytes_sent - info.tcpi_bytes_retrans + info.tcpi_notsent_bytes;
