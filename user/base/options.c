@@ -156,6 +156,13 @@ static bool is_help(const char *text)
 	return strcmp(text, "--help") == 0 || strcmp(text, "-h") == 0;
 }
 
+/* One row a line, for completion scripts: "--name <tab> ARGNAME <tab> help". */
+static void list_rows(const struct option *row)
+{
+	for (; row->kind != OPTION_END; row++)
+		printf("--%s\t%s\t%s\n", row->name, row->kind == OPTION_FLAG ? "" : row->argname, row->help);
+}
+
 static int positional_take(const struct parse *p, const char *text, const char **positional, unsigned max, unsigned *count)
 {
 	if (*count == max)
@@ -177,6 +184,9 @@ int options_parse(const struct option *rows, const struct command_help *help, in
 
 		if (!options_ended && strcmp(text, "--") == 0) {
 			options_ended = true;
+		} else if (!options_ended && argc == 2 && strcmp(text, "--list-options") == 0) {
+			list_rows(rows);
+			return 1;
 		} else if (!options_ended && is_help(text)) {
 			options_print_help(stdout, rows, help);
 			return 1;

@@ -41,7 +41,7 @@ struct command_help {
 /*
  * Parses argv[1..]; both "--name value" and "--name=value"; "--" ends options. Positional arguments are collected in
  * positional (at most max; *count set). Returns 0, 1 if --help was printed to stdout, or -EINVAL with err naming the
- * argument, what was expected and the nearest known option.
+ * argument, what was expected and the nearest known option. A lone --list-options prints the rows for completion scripts, and returns 1 too.
  */
 int options_parse(const struct option *rows, const struct command_help *help, int argc, char **argv, const char **positional,
 		  unsigned max, unsigned *count, struct err *err);

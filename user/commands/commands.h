@@ -17,5 +17,7 @@ int command_provider(int argc, char **argv);
 int command_gateway(int argc, char **argv);
 int command_schema(int argc, char **argv);
 int command_scenarios(int argc, char **argv);
+int command_completion(int argc, char **argv);
+int command_version(void);
 
 #endif

@@ -8,10 +8,11 @@
 #include "base/options.h"
 #include "commands/commands.h"
 #include "commands/output.h"
+#include "report/merge.h"
 #include "report/report.h"
 
 static const struct command_help help = {
-	.usage = "toll report RESULT [--format FORMAT] [--out FILE]",
+	.usage = "toll report RESULT [--format FORMAT] [--out FILE] [--redact]",
 	.text = "Prints a result.json again: as the report that the run printed, or in another form. Needs no root. Exits with 0 "
 		"when it "
 		"could be printed, whatever the run's verdict, and with 2 when the file is no result.",
@@ -28,32 +29,41 @@ static void formats_print(FILE *out)
 		fprintf(out, "  %-12s %s\n", f->name, f->what);
 }
 
-static int report(const char *path, const struct report_format *format, const char *out, bool colour, struct err *err)
+struct report_arguments {
+	const char *path, *out;
+	const struct report_format *format;
+	bool colour, redact;
+};
+
+static int report(const struct report_arguments *a, struct err *err)
 {
 	json_t *doc;
-	int ret = report_read_json(path, &doc, err);
+	int ret = report_read_json(a->path, &doc, err);
 
 	if (ret)
 		return ret;
-	ret = out ? report_format_write(format, doc, out, err) : output_print(doc, format, colour, err);
+	if (a->redact && report_redact(doc))
+		ret = err_set(err, -ENOMEM, "%s: no memory", a->path);
+	if (!ret)
+		ret = a->out ? report_format_write(a->format, doc, a->out, err) : output_print(doc, a->format, a->colour, err);
 	json_decref(doc);
 	return ret;
 }
 
 int command_report(int argc, char **argv)
 {
-	const char *name = "text", *path = NULL, *out = NULL;
-	const struct report_format *format;
-	bool colour = true;
+	struct report_arguments a = {.colour = true};
+	const char *name = "text";
 	const struct option rows[] = {
 		{OPTION_STRING, "format", 'f', "FORMAT", "one of the formats below (default text)", &name},
-		{OPTION_STRING, "out", 'o', "FILE", "write to this file instead", &out},
-		{OPTION_FLAG, "color", 0, NULL, "colours on a terminal (default; --no-color or NO_COLOR=1: none)", &colour},
+		{OPTION_STRING, "out", 'o', "FILE", "write to this file instead", &a.out},
+		{OPTION_FLAG, "color", 0, NULL, "colours on a terminal (default; --no-color or NO_COLOR=1: none)", &a.colour},
+		{OPTION_FLAG, "redact", 0, NULL, "without hosts, addresses, users and paths, as toll redact does", &a.redact},
 		{OPTION_END, NULL, 0, NULL, NULL, NULL},
 	};
 	struct err err = {0};
 	unsigned count = 0;
-	int ret = options_parse(rows, &help, argc, argv, &path, 1, &count, &err);
+	int ret = options_parse(rows, &help, argc, argv, &a.path, 1, &count, &err);
 
 	if (ret > 0) {
 		formats_print(stdout);
@@ -61,10 +71,11 @@ int command_report(int argc, char **argv)
 	}
 	if (!ret && !count)
 		ret = err_set(&err, -EINVAL, "toll report needs a result: toll report out/demo/result.json");
+	a.colour = a.colour && output_has_colour();
 	if (!ret)
-		ret = report_format_find(name, &format, &err);
+		ret = report_format_find(name, &a.format, &err);
 	if (!ret)
-		ret = report(path, format, out, colour && output_has_colour(), &err);
+		ret = report(&a, &err);
 	if (ret) {
 		log_line(LOG_ERROR, "%s", err.text);
 		return EXIT_CODE_CANNOT_RUN;

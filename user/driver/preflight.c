@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/url.h"
 #include "driver/driver.h"
 #include "driver/env.h"
 
@@ -14,6 +15,7 @@ struct preflight {
 	CURL *easy;
 	struct curl_slist *headers;
 	char *url, *authority;
+	char shown[512]; /* the URL without its user */
 	char curl_error[CURL_ERROR_SIZE];
 };
 
@@ -51,11 +53,11 @@ static int tell_failure(const struct preflight *p, CURLcode code, struct err *er
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return err_set(err, -EHOSTUNREACH,
 			       "the gateway's host name in %s has no address (%s); check its spelling or give an IP address",
-			       p->url, why);
+			       p->shown, why);
 	case CURLE_OPERATION_TIMEDOUT:
 		return err_set(err, -ETIMEDOUT,
 			       "the gateway at %s did not answer GET %s in time (%s); is something else on that port?",
-			       p->authority, p->url, why);
+			       p->authority, p->shown, why);
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CACERT_BADFILE:
 		return err_set(err, -EPROTO,
@@ -73,7 +75,7 @@ static int tell_failure(const struct preflight *p, CURLcode code, struct err *er
 			       "the gateway at %s closed the connection without an answer (%s); is it an https:// port?",
 			       p->authority, why);
 	default:
-		return err_set(err, -EIO, "GET %s failed: %s", p->url, why);
+		return err_set(err, -EIO, "GET %s failed: %s", p->shown, why);
 	}
 }
 
@@ -89,7 +91,7 @@ static int preflight_run(struct preflight *p, unsigned *status, struct err *err)
 	if (answered == 401)
 		return err_set(err, -EACCES,
 			       "the gateway at %s wants a key (GET %s answered 401); set API_KEY to one that it accepts",
-			       p->authority, p->url);
+			       p->authority, p->shown);
 	return 0;
 }
 
@@ -108,6 +110,7 @@ int driver_preflight(const struct driver_config *config, const char *path, unsig
 	p.easy = curl_easy_init();
 	p.url = env_url(config->url, path);
 	p.headers = env_headers(config, config->api_key, PLAN_HEALTH);
+	url_without_user(p.shown, sizeof(p.shown), p.url ? p.url : "");
 	if (p.easy && p.url && p.headers && preflight_apply(&p, config))
 		r = preflight_run(&p, status, err);
 	else

@@ -258,7 +258,7 @@ static int gateway_open(struct gateway *g, const struct gateway_config *config, 
 	if (ret)
 		return ret;
 	if (config->truth_path) {
-		g->truth_fd = open(config->truth_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
+		g->truth_fd = open(config->truth_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
 		if (g->truth_fd < 0) {
 			int e = errno;
 			return err_set(err, -e, "cannot write the truth log %s: %s", config->truth_path, strerror(e));

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/url.h"
 #include "session/parts.h"
 
 static int on_named(void *ctx, const struct record_stack *stack, uint32_t bytes)
@@ -74,9 +75,10 @@ static int probes_arm(struct session *s)
 static json_t *configuration_of(const struct session *s)
 {
 	const struct session_config *c = s->config;
-	json_t *out = json_pack("{s:s, s:s?, s:s?, s:s?, s:i, s:b, s:b}", "gateway", s->url, "recipe", c->recipe, "plant",
-				c->plant, "provider_listen", c->provider, "driver_threads", (int)(c->threads ? c->threads : 1),
-				"tag", c->tag, "http2", c->http2);
+	char url[sizeof(s->url)];
+	json_t *out = json_pack("{s:s, s:s?, s:s?, s:s?, s:i, s:b, s:b}", "gateway", url_without_user(url, sizeof(url), s->url),
+				"recipe", c->recipe, "plant", c->plant, "provider_listen", c->provider, "driver_threads",
+				(int)(c->threads ? c->threads : 1), "tag", c->tag, "http2", c->http2);
 	const char *key;
 	json_t *value;
 	void *next;

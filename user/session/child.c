@@ -144,7 +144,7 @@ int child_start(const struct child_spec *spec, pid_t *pid, struct err *err)
 	if (child_find_program(spec->argv[0], program, sizeof(program)))
 		return err_set(err, -ENOENT, "cannot start %s: there is no such program in PATH; install it", spec->argv[0]);
 	if (spec->log_path) {
-		log_fd = open(spec->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+		log_fd = open(spec->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 		if (log_fd < 0) {
 			int e = errno;
 			return err_set(err, -e, "cannot write the log %s of %s: %s", spec->log_path, spec->argv[0], strerror(e));

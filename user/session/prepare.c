@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/url.h"
 #include "session/parts.h"
 
 #define PREFLIGHT_PATH "/v1/models"
@@ -234,7 +235,7 @@ int session_gateway_find(struct session *s)
 {
 	const struct session_config *c = s->config;
 	struct authority a;
-	char address[128] = "";
+	char address[128] = "", shown[sizeof(s->url)];
 	int rc;
 
 	s->gateway_is_local = true;
@@ -244,7 +245,7 @@ int session_gateway_find(struct session *s)
 		return discover_by_comm(c->comm, &s->found, &s->err);
 	if (c->cgroup)
 		return discover_by_cgroup(c->cgroup, &s->found, &s->err);
-	rc = url_split(s->url, &a, &s->err);
+	rc = url_split(url_without_user(shown, sizeof(shown), s->url), &a, &s->err);
 	if (rc)
 		return rc;
 	if (!host_is_local(a.host, address, sizeof(address))) {
@@ -283,11 +284,13 @@ static int preflight(struct session *s)
 		.ca_file = s->config->ca_file,
 		.http2 = s->config->http2,
 	};
+	char shown[sizeof(s->url)];
 	unsigned status = 0;
 	int rc = driver_preflight(&config, PREFLIGHT_PATH, &status, &s->err);
 
 	if (!rc && status >= 500)
-		log_line(LOG_WARN, "%s%s answered %u before the run: is its upstream up?", s->url, PREFLIGHT_PATH, status);
+		log_line(LOG_WARN, "%s%s answered %u before the run: is its upstream up?",
+			 url_without_user(shown, sizeof(shown), s->url), PREFLIGHT_PATH, status);
 	return rc;
 }
 

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "base/url.h"
 #include "report/formats.h"
 #include "session/parts.h"
 
@@ -53,7 +54,7 @@ static void gateway_fill(const struct session *s, struct report_gateway *g)
 	snprintf(g->comm, sizeof(g->comm), "%s", s->found.comm);
 	snprintf(g->how, sizeof(g->how), "%s", s->found.how);
 	snprintf(g->recipe, sizeof(g->recipe), "%s", s->config->recipe ? s->config->recipe : "");
-	snprintf(g->url, sizeof(g->url), "%s", s->url);
+	url_without_user(g->url, sizeof(g->url), s->url);
 	for (unsigned i = 0; i < s->gauges.pids && g->pids < sizeof(g->pid) / sizeof(g->pid[0]); i++)
 		g->pid[g->pids++] = s->gauges.pid[i];
 	g->died = s->gateway_died;
