@@ -74,6 +74,9 @@ $(BUILD)/.setup: scripts/setup
 	$(Q)touch $@
 setup: $(BUILD)/.setup
 
+# --- make install, make deb ----------------------------------------------------------------------------------------------------------
+include scripts/install.mk
+
 # --- tests: tests/<kind>/test_X.c links the rooms its first line names: "// rooms: base record" ------------------------------------
 # Built with ASan + UBSan from sources (unit, model, replay): none of them may need root, BPF or network beyond loopback.
 include scripts/tests.mk

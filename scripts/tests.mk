@@ -12,10 +12,13 @@ TEST_LDLIBS := -Wl,--as-needed $(LDLIBS) -luring -lcmocka
 SAN_TESTS := $(wildcard tests/unit/test_*.c tests/model/test_*.c tests/replay/test_*.c)
 BPF_TESTS := $(wildcard tests/bpf/test_*.c)
 FUZZ_TESTS := $(wildcard tests/fuzz/fuzz_*.c)
+# makers of what benches measure on: plain, as the program is
+BENCH_TOOLS := $(wildcard tests/bench/*.c)
 E2E_TESTS := $(wildcard tests/e2e/test_*.sh)
 SAN_BINS := $(SAN_TESTS:%.c=$(BUILD)/%)
 BPF_BINS := $(BPF_TESTS:%.c=$(BUILD)/%)
 FUZZ_BINS := $(FUZZ_TESTS:%.c=$(BUILD)/%)
+BENCH_BINS := $(BENCH_TOOLS:%.c=$(BUILD)/%)
 
 test_words = $(shell sed -n '1,3s,^// rooms:,,p' $(1))
 word_sources = $(or $(wildcard user/$(1:.c=).c),$(wildcard user/$(1)/*.c),$(1:.c=).c)
@@ -26,6 +29,7 @@ define test_program
 $(BUILD)/$(1:%.c=%): $(patsubst %.c,$(2)/%.o,$(call test_sources,$(1)))
 endef
 $(foreach t,$(SAN_TESTS),$(eval $(call test_program,$(t),$(BUILD)/san)))
+$(foreach t,$(BENCH_TOOLS),$(eval $(call test_program,$(t),$(BUILD))))
 $(foreach t,$(BPF_TESTS),$(eval $(call test_program,$(t),$(BUILD))))
 $(foreach t,$(FUZZ_TESTS),$(eval $(call test_program,$(t),$(BUILD)/fuzz)))
 
@@ -33,7 +37,7 @@ $(SAN_BINS):
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SAN_CFLAGS) $^ -o $@ $(TEST_LDLIBS)
-$(BPF_BINS):
+$(BPF_BINS) $(BENCH_BINS):
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) $^ -o $@ $(TEST_LDLIBS)
@@ -78,7 +82,7 @@ check: $(BUILD)/.setup
 	$(Q)scripts/check
 demo: $(BUILD)/toll
 	$(Q)scripts/demo
-bench: $(BUILD)/toll
+bench: $(BUILD)/toll $(BENCH_BINS)
 	$(Q)scripts/bench $(ROWS)
 
 TEST_DEPS := $(foreach d,san fuzz .,$(wildcard $(addprefix $(BUILD)/$(d)/,$(addsuffix /*.d,$(addprefix user/,$(ROOMS)) tests/unit \

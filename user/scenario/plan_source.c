@@ -37,7 +37,11 @@ static bool beside_program(char *buf, size_t size)
 			return false;
 		*slash = '\0';
 	}
-	return has_scenarios(buf);
+	if (has_scenarios(buf))
+		return true;
+	/* PREFIX/bin/toll has PREFIX/share/toll, wherever PREFIX is */
+	size_t used = strlen(buf);
+	return (size_t)snprintf(buf + used, size - used, "/share/toll") < size - used && has_scenarios(buf);
 }
 
 const char *plan_share_dir(char *buf, unsigned long size)
