@@ -91,7 +91,7 @@ int command_completion(int argc, char **argv)
 		if (!strcmp(shell, shells[i].shell))
 			return fputs(shells[i].text, stdout) < 0 ? EXIT_CODE_CANNOT_RUN : EXIT_CODE_OK;
 	if (!rc)
-		rc = err_set(&err, -EINVAL, "toll completion %.40s: expected bash, zsh or fish", count ? shell : "");
+		err_fill(&err, -EINVAL, "toll completion %.40s: expected bash, zsh or fish", count ? shell : "");
 	log_line(LOG_ERROR, "%s", err.text);
 	return EXIT_CODE_CANNOT_RUN;
 }

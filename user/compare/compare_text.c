@@ -10,6 +10,7 @@
 #include "report/text.h"
 
 #define LABEL 12
+#define CHANGE_SHOWN_MAX 10 /* times: beyond it an interval says nothing */
 
 static const char *value_text(char buf[TEXT_CELL], const struct figure *f, double value)
 {
@@ -34,7 +35,9 @@ static const char *change_text(char buf[TEXT_CELL], const struct figure *f, doub
 
 	if (!isfinite(change))
 		return "–";
-	if (!f->is_absolute)
+	if (!f->is_absolute && change > CHANGE_SHOWN_MAX)
+		snprintf(buf, TEXT_CELL, "> +%d %%", CHANGE_SHOWN_MAX * 100);
+	else if (!f->is_absolute)
 		snprintf(buf, TEXT_CELL, "%s%.*f %%", sign, fabs(change) < 0.1 ? 2 : 1, fabs(change) * 100);
 	else if (f->unit == FIGURE_SHARE)
 		snprintf(buf, TEXT_CELL, "%s%.2f pp", sign, fabs(change) * 100);
