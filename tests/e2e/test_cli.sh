@@ -40,3 +40,9 @@ expect "compare names the file" 2 'nothing.json: No such file' "$toll" compare n
 expect "compare refuses a gate it cannot read" 2 "expected a metric and what it may change by" "$toll" compare nothing.json nothing.json --gate 'toll.p99 10'
 expect "merge wants two results" 2 'needs two results' "$toll" merge nothing.json
 expect "schema of comparisons" 0 'toll.compare/1' "$toll" schema compare
+
+# docs/guide.md explains messages; each must still be one
+# shellcheck disable=SC2016
+while read -r message; do
+	if grep -qaF -- "$message" "$toll"; then echo "ok the guide explains a message that exists: $message"; else echo "not ok the guide explains a message that exists: $message"; fi
+done < <(sed -n 's/^### `\(.*\)`$/\1/p' docs/guide.md)
