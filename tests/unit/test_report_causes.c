@@ -178,6 +178,41 @@ static void test_system_calls_and_threads(void **state)
 	report_fixture_fini(&f);
 }
 
+/* Streams whose chunks take 10 µs through the gateway, and 1 µs more with each one. */
+static void add_growing_streams(struct report_fixture *f)
+{
+	static struct whole_chunk chunk[100];
+	struct whole_request w = {
+		.t1 = 1000, .t2 = 1000, .t3 = 1000, .t9 = 2000, .t10 = 2000, .t11 = 3000, .chunk = chunk, .chunks = 100};
+
+	w.driver.due_ns = 1000;
+	for (unsigned k = 0; k < 100; k++)
+		chunk[k] = (struct whole_chunk){.readable_ns = 5000, .sent_ns = 15000 + k * 1000};
+	for (unsigned i = 0; i < 200; i++)
+		attribution_add(f->attribution, &w);
+	attribution_finish(f->attribution);
+}
+
+static void test_growth_is_told(void **state)
+{
+	struct report_fixture f;
+
+	(void)state;
+	report_fixture_init_threads(&f, 300);
+	json_t *doc = build(&f);
+	assert_true(json_is_false(
+		json_object_get(json_object_get(json_object_get(doc, "growth"), "chunk_lag"), "grows"))); /* 100 ns a chunk */
+	json_decref(doc);
+	add_growing_streams(&f);
+	doc = build(&f);
+	const json_t *findings = json_object_get(doc, "findings"),
+		     *last = json_array_get(findings, json_array_size(findings) - 1);
+	assert_true(json_is_true(json_object_get(json_object_get(json_object_get(doc, "growth"), "chunk_lag"), "grows")));
+	assert_non_null(strstr(json_string_value(json_object_get(last, "text")), "each further 100 chunks add 100 µs (chunk "));
+	json_decref(doc);
+	report_fixture_fini(&f);
+}
+
 static void test_interference_opens_the_report(void **state)
 {
 	struct report_fixture f;
@@ -213,9 +248,10 @@ static void test_criteria_may_name_causes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_causes_add_up_to_the_toll),     cmocka_unit_test(test_phases_add_up_too),
-		cmocka_unit_test(test_system_calls_and_threads),      cmocka_unit_test(test_findings_and_composition),
-		cmocka_unit_test(test_interference_opens_the_report), cmocka_unit_test(test_criteria_may_name_causes),
+		cmocka_unit_test(test_causes_add_up_to_the_toll), cmocka_unit_test(test_phases_add_up_too),
+		cmocka_unit_test(test_system_calls_and_threads),  cmocka_unit_test(test_growth_is_told),
+		cmocka_unit_test(test_findings_and_composition),  cmocka_unit_test(test_interference_opens_the_report),
+		cmocka_unit_test(test_criteria_may_name_causes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

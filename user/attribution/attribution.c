@@ -20,6 +20,7 @@ struct attribution {
 	struct blocks *blocks;
 	struct phase_segments segments; /* of the request that is being added */
 	struct cause_jobs jobs;
+	struct trend trend[ATTRIBUTION_TRENDS];
 	struct cause_threads threads;
 	uint64_t warmup, unmatched;
 };
@@ -34,6 +35,8 @@ struct attribution *attribution_new(const struct attribution_config *config)
 		return NULL;
 	a->config = *config;
 	exemplars_init(&a->exemplars);
+	for (unsigned i = 0; i < ATTRIBUTION_TRENDS; i++)
+		trend_init(&a->trend[i]);
 	a->set = calloc(sets ? sets : 1, sizeof(*a->set));
 	a->blocks = blocks_new(0);
 	rc = cause_threads_init(&a->threads, config->threads);
@@ -145,6 +148,20 @@ int attribution_finish(struct attribution *a)
 	return rc ? -ENOMEM : 0;
 }
 
+static void trends_add(struct attribution *a, const struct whole_request *w, const struct phase_cut *cut)
+{
+	const struct record_request *r = &w->driver;
+
+	for (uint32_t i = 0; i < w->chunks; i++)
+		if (w->chunk[i].readable_ns && w->chunk[i].sent_ns >= w->chunk[i].readable_ns)
+			trend_add(&a->trend[ATTRIBUTION_TREND_CHUNK], i, w->chunk[i].sent_ns - w->chunk[i].readable_ns);
+	if (!(r->flags & RECORD_POSITIONS) || !w->upstreams)
+		return;
+	trend_add(&a->trend[ATTRIBUTION_TREND_REQUEST], r->out_end_pos - r->out_start_pos, cut->ns[PHASE_PROCESS_REQUEST]);
+	if (!(r->flags & RECORD_STREAM))
+		trend_add(&a->trend[ATTRIBUTION_TREND_ANSWER], r->in_end_pos - r->in_start_pos, cut->ns[PHASE_PROCESS_RESPONSE]);
+}
+
 int attribution_add(struct attribution *a, const struct whole_request *w)
 {
 	bool threads = a->config.threads && a->config.threads->stats.threads;
@@ -165,6 +182,7 @@ int attribution_add(struct attribution *a, const struct whole_request *w)
 	for (unsigned i = 0; i < sets; i++)
 		rc |= set_add(set[i], w, &cut);
 	rc |= peers_add(&a->peers, w);
+	trends_add(a, w, &cut);
 	rc |= exemplars_add(&a->exemplars, w, &cut);
 	rc |= blocks_whole(a->blocks, w, &cut);
 	if (threads)
@@ -236,4 +254,9 @@ bool attribution_sample(const struct attribution *a, unsigned i, struct attribut
 		return false;
 	*out = *a->exemplars.sample[i];
 	return true;
+}
+
+const struct trend *attribution_trend(const struct attribution *a, enum attribution_trend which)
+{
+	return &a->trend[which];
 }

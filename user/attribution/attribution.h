@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "attribution/trend.h"
 #include "base/hist.h"
 #include "timeline/timeline.h"
 
@@ -98,6 +99,14 @@ struct attribution_exemplar {
 };
 
 struct attribution;
+/* What may grow with what; in ns. */
+enum attribution_trend {
+	ATTRIBUTION_TREND_CHUNK, /* a chunk's way through the gateway, with its number in the stream */
+	ATTRIBUTION_TREND_REQUEST, /* process request, with the bytes of the request */
+	ATTRIBUTION_TREND_ANSWER, /* process response, with the bytes of the answer */
+	ATTRIBUTION_TRENDS,
+};
+const struct trend *attribution_trend(const struct attribution *a, enum attribution_trend which);
 struct cause_threads; /* attribution/cause_threads.h */
 const struct cause_threads *attribution_cause_threads(const struct attribution *a);
 /* Causes that were looked for before all was known that may matter: too many requests were waiting. */

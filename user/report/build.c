@@ -138,6 +138,7 @@ json_t *report_build(const struct report_input *in)
 	build_planted(&b);
 	build_compositions(&b);
 	build_findings(&b);
+	build_growth(&b);
 	build_calls(&b);
 	build_threads(&b);
 	build_exemplars(&b);

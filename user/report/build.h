@@ -64,6 +64,9 @@ void build_mixes(const struct attribution_set *a, struct cause_mix *typical, str
 /* build_calls.c */
 void build_calls(struct build *b);
 
+/* build_growth.c: after the findings */
+void build_growth(struct build *b);
+
 /* build_threads.c */
 void build_threads(struct build *b);
 

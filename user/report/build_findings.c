@@ -29,7 +29,7 @@ static const char *const phrase[CAUSES] = {
 	[CAUSE_SWAP] = "waiting for memory (reclaim, swap)",
 	[CAUSE_SOCKET] = "blocked in a read or write of a socket or pipe",
 	[CAUSE_OTHER_BLOCKED] = "blocked in other system calls",
-	[CAUSE_IDLE] = "sleeping",
+	[CAUSE_IDLE] = "waiting idle (timer, sleep or back-off)",
 	[CAUSE_HAND_OFF] = "hand-off from one thread to another",
 	[CAUSE_UNKNOWN] = "not known: there is no account of its threads",
 };
@@ -114,8 +114,9 @@ static void evidence(struct build *b, struct buf *t, const struct finding *f, co
 		tell_holders(t, slow);
 		break;
 	case CAUSE_IDLE:
-		buf_printf(t, "; %d %% of it in a timer, the rest parked until something came",
-			   percent(build_ratio((double)slow->timer_ns, (double)cause_mix_ns(slow, CAUSE_IDLE))));
+		if (slow->timer_ns)
+			buf_printf(t, "; %d %% of it in a sleep call",
+				   percent(build_ratio((double)slow->timer_ns, (double)cause_mix_ns(slow, CAUSE_IDLE))));
 		break;
 	default:
 		break;

@@ -18,6 +18,24 @@
 	"        },\n"
 
 #define SCHEMA_FINDINGS \
+	"    \"growth\": {\n" \
+	"      \"description\": \"does a cost grow with the number of the chunk, the bytes of the request or of the answer? by cost\",\n" \
+	"      \"type\": \"object\",\n" \
+	"      \"additionalProperties\": {\n" \
+	"        \"type\": \"object\",\n" \
+	"        \"required\": [\"with\", \"slope_ns\", \"z\", \"grows\"],\n" \
+	"        \"properties\": {\n" \
+	"          \"with\": {\"type\": \"string\"},\n" \
+	"          \"slope_ns\": {\"description\": \"per chunk or byte, by Theil and Sen over medians of groups\", \"type\": \"number\"},\n" \
+	"          \"z\": {\"description\": \"of Mann and Kendall\", \"type\": \"number\"},\n" \
+	"          \"low_at\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"          \"low_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"          \"high_at\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"          \"high_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"          \"grows\": {\"type\": \"boolean\"}\n" \
+	"        }\n" \
+	"      }\n" \
+	"    },\n" \
 	"    \"system_calls\": {\n" \
 	"      \"description\": \"of the gateway's threads, by name\",\n" \
 	"      \"type\": \"object\",\n" \
