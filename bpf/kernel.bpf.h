@@ -137,7 +137,7 @@ struct task_struct {
 	int tgid;
 	unsigned int flags;
 	unsigned int __state; /* 5.14 (2f064a59a11f) */
-	int on_cpu;
+	unsigned int on_cpu; /* int until 7.x made it smaller: only an unsigned one is adjusted to that by CO-RE */
 	unsigned in_iowait : 1;
 	unsigned in_memstall : 1; /* CONFIG_PSI */
 	bool throttled; /* 6.18: a throttled task leaves its queue by itself, on its way to user space (e1fad12dcb66) */
