@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// rooms: base probe tests/support/alloc_target
+// rooms: base symbol probe tests/support/alloc_target
 /* Allocator probes on a program whose calls are known: every call, every byte, every failure, whatever the allocator and the link. */
 #include <signal.h>
 #include <string.h>
