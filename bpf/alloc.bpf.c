@@ -7,7 +7,6 @@
 
 #include "bpf/alloc_state.bpf.h"
 
-bool alloc_is_on;
 /* A number for each time that the probes were put on: a call that another window saw begin will not be seen to end. */
 __u32 alloc_window;
 /*

@@ -23,15 +23,17 @@ struct {
 	__type(value, struct alloc_thread);
 } alloc_threads SEC(".maps") __weak;
 
-/* Set while allocator probes are on: marks carry their thread's time in the allocator. */
-extern bool alloc_is_on;
+/* Allocator probes were asked for; without them nothing of this is loaded. */
+const volatile bool alloc_is_wanted SEC(".rodata") __weak = false;
+/* Set while they are on: marks carry their thread's time in the allocator. */
+bool alloc_is_on SEC(".bss") __weak;
 
 /* 0: the probes are off. */
 static __always_inline __u64 alloc_ns_current(void)
 {
 	struct alloc_thread *t;
 
-	if (!alloc_is_on)
+	if (!alloc_is_wanted || !alloc_is_on)
 		return 0;
 	t = bpf_task_storage_get(&alloc_threads, bpf_get_current_task_btf(), NULL, 0);
 	return t && t->total_ns ? t->total_ns : 1;

@@ -7,6 +7,7 @@
 #ifndef TOLL_SOCKET_STATE_BPF_H
 #define TOLL_SOCKET_STATE_BPF_H
 
+#include "bpf/alloc_state.bpf.h"
 #include "bpf/target.bpf.h"
 
 struct sock_state {
@@ -173,10 +174,12 @@ static __always_inline void mark_take(struct sock_state *st, const enum wire_lan
 		if (lane == WIRE_LANE_READ) {
 			st->open.reader.tid = tid;
 			st->open.reader.tgid = (__u32)(pid_tgid >> 32);
+			st->open.reader.alloc_ns = tid && st->open.role == WIRE_ROLE_GATEWAY ? alloc_ns_current() : 0;
 		}
 		if (lane == WIRE_LANE_OUT) {
 			st->open.sender.tid = tid;
 			st->open.sender.tgid = (__u32)(pid_tgid >> 32);
+			st->open.sender.alloc_ns = tid && st->open.role == WIRE_ROLE_GATEWAY ? alloc_ns_current() : 0;
 		}
 	} else {
 		if (tid)

@@ -19,7 +19,6 @@ struct thread_state {
 	__u32 tgid;
 	__u32 tid;
 	__u32 waits_on_cpu; /* runnable: whose queue it is in */
-	__u64 alloc_ns; /* spent inside the allocator so far */
 	__u64 throttled_clock; /* of its run queue when it began to wait */
 	__u64 held_ns[HOLDERS_COUNTED]; /* while it waited on other CPUs than waits_on_cpu */
 	__u64 held_from_ns[HOLDERS_COUNTED]; /* of waits_on_cpu, when it began to wait there */
@@ -57,14 +56,6 @@ static __always_inline void calls_send(struct thread_state *t, __u64 now_ns)
 	emit_header(&t->calls.h, WIRE_KIND_SYSCALLS, bytes, now_ns);
 	emit_copy(&t->calls, bytes);
 	t->calls.count = 0;
-}
-
-/* Time that the current thread has spent inside the allocator so far; 0: not known. */
-static __always_inline __u64 thread_alloc_ns(void)
-{
-	struct thread_state *t = thread_state_get(bpf_get_current_task_btf());
-
-	return t ? t->alloc_ns : 0;
 }
 
 #endif

@@ -21,6 +21,8 @@ static void test_lists(void **state)
 	assert_int_equal(groups, PROBE_THREADS | PROBE_SYSCALLS);
 	groups_format(text, sizeof(text), groups);
 	assert_string_equal(text, "sockets, threads, syscalls");
+	assert_int_equal(groups_parse("alloc", &groups, &err), 0);
+	assert_int_equal(groups, PROBE_THREADS | PROBE_ALLOC);
 }
 
 static void test_unknown_names_are_refused(void **state)
@@ -35,7 +37,7 @@ static void test_unknown_names_are_refused(void **state)
 		assert_true(groups_parse(bad[i], &groups, &err) < 0);
 	}
 	assert_string_equal(err.text,
-			    "--probes all: 'all' is no group of probes; they are sockets (always on), threads, syscalls");
+			    "--probes all: 'all' is no group of probes; they are sockets (always on), threads, syscalls, alloc");
 }
 
 int main(void)

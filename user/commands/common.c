@@ -11,6 +11,23 @@
 #include "report/formats.h"
 
 #define SAMPLE_HZ_MAX 10000
+#define BUDGET_DEFAULT 0.03
+
+/* "2%", "2.5 %", "0", "off". */
+static int budget_parse(const char *text, double *share, struct err *err)
+{
+	double percent = 0;
+	char *end = NULL;
+
+	*share = text ? 0 : BUDGET_DEFAULT;
+	if (!text || !strcmp(text, "off"))
+		return 0;
+	percent = strtod(text, &end);
+	if (end == text || !(percent >= 0 && percent <= 100) || (*end && strcmp(end + strspn(end, " "), "%") != 0))
+		return err_set(err, -EINVAL, "--budget %.40s: expected a part of the gateway's CPU, such as 2%%, or off", text);
+	*share = percent / 100;
+	return 0;
+}
 
 int common_fail(const struct err *err)
 {
@@ -69,7 +86,7 @@ int common_finish(const struct common_options *common, struct session_config *se
 		return err_set(err, -EINVAL, "--sample-hz %llu: at most %d", (unsigned long long)common->sample_hz,
 			       SAMPLE_HZ_MAX);
 	session->sample_hz = (unsigned)common->sample_hz;
-	if (groups_parse(common->probes, &session->groups, err))
+	if (groups_parse(common->probes, &session->groups, err) || budget_parse(common->budget, &session->budget, err))
 		return -EINVAL;
 	if (exports_check(&session->export, err))
 		return -EINVAL;

@@ -15,14 +15,18 @@ struct common_options {
 	bool verbose;
 	bool no_probes;
 	const char *probes;
+	const char *budget;
 	bool color;
 	const char *format;
 };
 
 /* The last rows of a command's table, its end included. */
 #define COMMON_OPTION_ROWS(common, s)                                                                                            \
-	{OPTION_STRING,   "probes", 0, "LIST", "sockets (always on), threads, syscalls (default sockets,threads)",               \
+	{OPTION_STRING,   "probes", 0, "LIST", "sockets (always on), threads, syscalls, alloc (default sockets,threads)",        \
 	 &(common).probes},                                                                                                      \
+		{OPTION_STRING,   "budget", 0, "SHARE", "what probes may take of the gateway's CPU (default 3%; off)",           \
+		 &(common).budget},                                                                                              \
+		{OPTION_FLAG, "ab", 0, NULL, "windows with and without allocator probes: what they cost", &(s)->ab},             \
 		{OPTION_FLAG, "no-probes", 0, NULL, "load only, on purpose", &(common).no_probes},                               \
 		{OPTION_U64,         "sample-hz", 0, "N", "CPU samples of the gateway, a second and CPU (default 99; 0: none)",  \
 		 &(common).sample_hz},                                                                                           \

@@ -155,10 +155,15 @@ static int attach(const struct alloc_probe *p, struct watched *w)
 
 int alloc_probe_add(struct alloc_probe *p, uint32_t pid, struct err *err)
 {
-	struct watched **grown = realloc(p->process, (p->processes + 1) * sizeof(struct watched *));
-	struct watched *w = calloc(1, sizeof(*w));
+	struct watched **grown;
+	struct watched *w;
 	int rc;
 
+	for (unsigned i = 0; i < p->processes; i++)
+		if (p->process[i]->pid == pid)
+			return 0;
+	grown = realloc(p->process, (p->processes + 1) * sizeof(struct watched *));
+	w = calloc(1, sizeof(*w));
 	if (grown)
 		p->process = grown;
 	if (!grown || !w) {

@@ -33,7 +33,7 @@ struct alloc_probe; /* opaque */
 int alloc_probe_open(struct alloc_probe **out, const struct alloc_probe_config *config, struct err *err);
 void alloc_probe_close(struct alloc_probe *p); /* NULL is fine */
 enum uprobe_link_kind alloc_probe_link(const struct alloc_probe *p);
-/* Adds a process and puts the probes on it if they are on. Without an allocator function it is none the less 0: notes tell. */
+/* Adds a process (once, however often it is called) and puts the probes on it if they are on. Without an allocator function it is none the less 0: notes tell. */
 int alloc_probe_add(struct alloc_probe *p, uint32_t pid, struct err *err);
 /* The process has ended. */
 void alloc_probe_forget(struct alloc_probe *p, uint32_t pid);

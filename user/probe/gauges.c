@@ -51,6 +51,20 @@ static void gauge_memory(uint32_t pid, struct process_gauges *out)
 	out->swap_bytes += status_bytes(status, "\nVmSwap:");
 }
 
+uint64_t discover_cpu_ns(const uint32_t *pid, unsigned pids)
+{
+	uint64_t ns = 0;
+
+	for (unsigned i = 0; i < pids; i++) {
+		clockid_t clock;
+		struct timespec ts;
+
+		if (!clock_getcpuclockid((pid_t)pid[i], &clock) && !clock_gettime(clock, &ts))
+			ns += (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+	}
+	return ns;
+}
+
 int discover_gauges(const uint32_t *pid, unsigned pids, struct process_gauges *out)
 {
 	memset(out, 0, sizeof(*out));

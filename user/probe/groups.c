@@ -16,6 +16,7 @@ static const struct {
 	{"sockets", 0},
 	{"threads", PROBE_THREADS},
 	{"syscalls", PROBE_THREADS | PROBE_SYSCALLS},
+	{"alloc", PROBE_THREADS | PROBE_ALLOC},
 };
 #define NAMES (sizeof(names) / sizeof(names[0]))
 
@@ -39,10 +40,10 @@ int groups_parse(const char *list, unsigned *groups, struct err *err)
 		size_t bytes = strcspn(at, ",");
 
 		if (name_add(at, bytes, groups))
-			return err_set(
-				err, -EINVAL,
-				"--probes %s: '%.*s' is no group of probes; they are sockets (always on), threads, syscalls",
-				list, (int)bytes, at);
+			return err_set(err, -EINVAL,
+				       "--probes %s: '%.*s' is no group of probes; they are sockets (always on), threads, "
+				       "syscalls, alloc",
+				       list, (int)bytes, at);
 		at = at[bytes] ? at + bytes + 1 : NULL;
 	}
 	return 0;

@@ -28,6 +28,7 @@ struct probe {
 	uint64_t records;
 	uint64_t marks;
 	uint64_t gateway_marks[WIRE_LANES];
+	uint64_t answers;
 	char paths[200];
 	struct samples *samples;
 	char no_samples[160];
@@ -38,6 +39,8 @@ static void marks_count(struct probe *p, const struct wire_turn *t)
 {
 	if (t->flags & WIRE_TURN_STILL_OPEN)
 		return;
+	if (t->role == WIRE_ROLE_GATEWAY && t->side == WIRE_SIDE_SERVER && t->lane[WIRE_LANE_OUT].count)
+		p->answers++;
 	for (int lane = 0; lane < WIRE_LANES; lane++) {
 		p->marks += t->lane[lane].count;
 		if (t->role == WIRE_ROLE_GATEWAY)
@@ -76,6 +79,8 @@ static int load_with(struct probe *p, bool data_ready, bool accept)
 	skeleton_choose(p->skel, data_ready);
 	bpf_program__set_autoload(p->skel->progs.toll_accept, accept);
 	skeleton_stacks(p->skel, samples_period_ns(p->config.sample_hz));
+	p->skel->rodata->alloc_is_wanted = (p->config.groups & PROBE_ALLOC) != 0;
+	bpf_map__set_autocreate(p->skel->maps.alloc_threads, (p->config.groups & PROBE_ALLOC) != 0);
 	rc = accounts_choose(p->skel, p->config.groups, p->config.threads_max);
 	if (!rc)
 		rc = bpf_map__set_max_entries(p->skel->maps.events, ring_bytes);
@@ -279,6 +284,16 @@ void probe_samples_start(struct probe *p)
 			 skeleton_advice(rc));
 }
 
+int probe_alloc_threads_fd(const struct probe *p)
+{
+	return p->config.groups & PROBE_ALLOC ? bpf_map__fd(p->skel->maps.alloc_threads) : -1;
+}
+
+void probe_alloc_marks(struct probe *p, bool on)
+{
+	p->skel->bss->alloc_is_on = on;
+}
+
 const char *probe_no_samples(const struct probe *p)
 {
 	return p->samples ? NULL : p->no_samples;
@@ -296,6 +311,11 @@ int probe_poll(struct probe *p)
 	int n = ring_buffer__consume(p->ring);
 
 	return p->record_error ? p->record_error : n;
+}
+
+uint64_t probe_answers(const struct probe *p)
+{
+	return p->answers;
 }
 
 int probe_ring_fd(const struct probe *p)

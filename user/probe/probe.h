@@ -34,6 +34,8 @@ enum probe_group {
 	PROBE_THREADS = 1, /* thread life, off-CPU periods */
 	PROBE_SYSCALLS = 2, /* with threads */
 	PROBE_ALLOC = 4, /* with threads */
+	PROBE_ALLOC = 4, /* marks carry their thread's time in the allocator, if alloc_probe.h puts its probes on */
+	PROBE_STACKS = 8,
 };
 
 struct probe_config {
@@ -61,12 +63,17 @@ int probe_add_target(struct probe *p, const struct probe_target *target);
 int probe_text(struct probe *p, uint32_t tgid, const struct code_maps *maps, bool frame_pointers);
 /* Starts the clock of the CPU samples: after probe_text() of all that is watched. Nothing to do where none were asked for. */
 void probe_samples_start(struct probe *p);
+/* With PROBE_ALLOC: the map that alloc_probe_open() takes; -1 without. And whether the allocator probes are on just now. */
+int probe_alloc_threads_fd(const struct probe *p);
+void probe_alloc_marks(struct probe *p, bool on);
 /* NULL: threads are accounted for; else why not. */
 const char *probe_no_threads(const struct probe *p);
 /* NULL: CPU samples are taken; else why not. */
 const char *probe_no_samples(const struct probe *p);
 /* Delivers what is in the ring now; returns the number of records or -errno. */
 int probe_poll(struct probe *p);
+/* Requests that the gateway has answered, as far as their turns have been delivered. */
+uint64_t probe_answers(const struct probe *p);
 int probe_ring_fd(const struct probe *p);
 /* Asks the kernel to send turns that are still open: idle ones (quiet since 100 ms), or all of them. */
 int probe_flush(struct probe *p, bool all);

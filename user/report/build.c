@@ -115,6 +115,19 @@ static void build_warmup(struct build *b)
 	build_dist(b, warmup, "latency", in->warmup_stats->latency);
 }
 
+/* What was built where the probes are known. */
+static void build_probed(struct build *b)
+{
+	const char *key, *path;
+	json_t *part, *reason;
+
+	json_object_foreach ((json_t *)b->in->probed, key, part)
+		if (strcmp(key, "not_measured") != 0)
+			build_put(b, b->doc, key, json_deep_copy(part));
+	json_object_foreach (json_object_get(b->in->probed, "not_measured"), path, reason)
+		build_absent(b, "", path, json_string_value(reason));
+}
+
 json_t *report_build(const struct report_input *in)
 {
 	struct build b = {.in = in, .doc = json_object(), .not_measured = json_object()};
@@ -135,6 +148,7 @@ json_t *report_build(const struct report_input *in)
 	build_upstreams(&b);
 	build_sockets(&b);
 	build_resilience(&b);
+	build_probed(&b);
 	build_planted(&b);
 	build_compositions(&b);
 	build_findings(&b);

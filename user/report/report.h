@@ -86,6 +86,7 @@ struct report_input {
 	const struct stacks *stacks; /* NULL: no probes */
 	const char *no_stacks_because; /* NULL: CPU samples were taken */
 	const char *probe_paths;
+	const json_t *probed; /* further parts of the document, and "not_measured", that the probes' side has made. NULL: none */
 	bool probe_cpu_known;
 	double probe_cpu_share; /* of the gateway's CPU */
 	const struct capture_end *capture; /* NULL: off */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "report/report.h"
+#include "report/schema_allocator.h"
 #include "report/schema_causes.h"
 #include "report/schema_leak.h"
 #include "report/schema_peers.h"
@@ -197,6 +198,8 @@ static const char schema_text[] =
 	"      }\n"
 	"    },\n"
 	SCHEMA_SOCKETS
+	SCHEMA_ALLOCATOR
+	SCHEMA_PROBES
 	SCHEMA_PLANTED
 	"    \"exemplars\": {\n"
 	"      \"type\": \"object\",\n"

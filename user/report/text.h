@@ -93,6 +93,8 @@ void text_streams(struct text *t, const json_t *doc);
 void text_upstreams(struct text *t, const json_t *doc);
 void text_sockets(struct text *t, const json_t *doc);
 void text_resilience(struct text *t, const json_t *doc);
+void text_alloc(struct text *t, const json_t *doc);
+void text_probes(struct text *t, const json_t *doc);
 void text_planted(struct text *t, const json_t *doc);
 void text_leak(struct text *t, const json_t *doc);
 void text_exemplars(struct text *t, const json_t *doc);

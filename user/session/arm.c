@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/url.h"
 #include "session/parts.h"
@@ -20,6 +21,7 @@ static void process_seen(struct session *s, const struct wire_process *p)
 	gauges_process(&s->gauges, p);
 	if (p->role == WIRE_ROLE_GATEWAY && p->event == WIRE_PROCESS_FORK)
 		code_process(&s->code, p->tgid);
+	alloc_watch_process(&s->alloc, p);
 }
 
 static int on_wire(void *ctx, const void *data, uint32_t bytes)
@@ -203,6 +205,8 @@ int session_arm(struct session *s)
 		return rc;
 	if (s->probe)
 		late_workers_add(s);
+	if (s->probe && probe_alloc_threads_fd(s->probe) >= 0)
+		alloc_watch_open(&s->alloc, s->probe, s->gauges.pid, s->gauges.pids, c->budget, clock_now_ns());
 	if (!s->probe && !c->plan)
 		return err_set(&s->err, -EPERM, "nothing to attach: %s", s->no_probes_because);
 	if (!s->probe)

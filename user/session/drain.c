@@ -62,6 +62,7 @@ void session_drain(struct session *s)
 /* Probes first: nothing may be charged to a gateway that is ending. The gateway before its provider. */
 void session_tear_down(struct session *s)
 {
+	alloc_watch_close(&s->alloc);
 	probe_close(s->probe);
 	s->probe = NULL;
 	code_close(&s->code);

@@ -165,6 +165,7 @@ static int on_tick(struct loop *l, uint64_t now_ns)
 		if (rc)
 			return rc;
 		overhead_init(&s->overhead, now_ns + NS_PER_S);
+		session_probes_start(s, now_ns);
 		l->measured_started = true;
 	}
 	if (s->probe && l->measured_started)
@@ -180,6 +181,7 @@ static int on_tick(struct loop *l, uint64_t now_ns)
 		if (rc)
 			return rc;
 	}
+	session_probes_tick(s, now_ns);
 	if (now_ns >= l->next_second_ns) {
 		l->next_second_ns = now_ns + NS_PER_S;
 		rc = every_second(l, now_ns);

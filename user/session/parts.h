@@ -9,6 +9,8 @@
 #include "probe/discover.h"
 #include "probe/probe.h"
 #include "report/report.h"
+#include "session/ab.h"
+#include "session/alloc_watch.h"
 #include "session/code.h"
 #include "session/gauges.h"
 #include "session/overhead.h"
@@ -55,6 +57,9 @@ struct session {
 	const struct driver_stats *driver_stats;
 	struct gauges gauges;
 	struct overhead overhead;
+	struct alloc_watch alloc;
+	struct ab ab;
+	json_t *probed; /* what they saw and cost, at the end */
 	struct truth truth;
 
 	time_t start_wall_s;
@@ -78,6 +83,11 @@ void session_drain(struct session *s);
 void session_tear_down(struct session *s);
 /* result.c: the document, its files, the report on the screen; an exit code. */
 int session_result(struct session *s);
+
+/* probing.c: the measured part begins; every tick; the parts of the result (a new reference). */
+void session_probes_start(struct session *s, uint64_t now_ns);
+void session_probes_tick(struct session *s, uint64_t now_ns);
+json_t *session_probed(const struct session *s);
 
 /* One frame of any source into the pipeline. */
 int session_frame(void *ctx, enum capture_frame type, const void *data, uint32_t bytes);

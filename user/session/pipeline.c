@@ -129,6 +129,7 @@ int pipeline_new(struct pipeline **out, const struct pipeline_config *config, st
 	if (p && config->meta) {
 		p->meta = *config->meta;
 		json_incref(p->meta.configuration);
+		json_incref(p->meta.probed);
 		r = pipeline_open(p);
 		if (!r)
 			r = pipeline_meta_write(p);

@@ -115,6 +115,7 @@ static void fill_head(const struct pipeline *p, struct report_input *in)
 	in->start_ns = m->start_ns;
 	in->machine = m->machine;
 	in->configuration = m->configuration;
+	in->probed = m->probed;
 	in->gateway = m->gateway;
 	in->probe_paths = m->probe_paths[0] ? m->probe_paths : NULL;
 	in->probe_cpu_known = m->probe_cpu_known;

@@ -167,6 +167,8 @@ static void input_fill(struct session *s, struct report_input *in, struct notes 
 	in->start_unix_s = (uint64_t)s->start_wall_s;
 	in->invalid_because = invalid[0] ? invalid : NULL;
 	in->no_probes_because = s->no_probes_because[0] ? s->no_probes_because : NULL;
+	s->probed = session_probed(s);
+	in->probed = s->probed;
 	in->probe_cpu_known = overhead_share(&s->overhead, &in->probe_cpu_share);
 	in->probe_paths = s->probe_was_on ? s->paths : NULL;
 	in->open_loop = plan_is_open(s->config->plan);

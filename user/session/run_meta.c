@@ -107,6 +107,8 @@ static void copy_text(char *out, size_t size, const char *text)
 
 void run_meta_from_report(struct run_meta *m, const struct report_input *in)
 {
+	json_t *probed;
+
 	m->ended = true;
 	m->complete = in->complete;
 	copy_text(m->cut_short_because, sizeof(m->cut_short_because), in->cut_short_because);
@@ -114,6 +116,9 @@ void run_meta_from_report(struct run_meta *m, const struct report_input *in)
 	copy_text(m->no_probes_because, sizeof(m->no_probes_because), in->no_probes_because);
 	copy_text(m->probe_paths, sizeof(m->probe_paths), in->probe_paths);
 	m->start_unix_s = in->start_unix_s;
+	probed = in->probed ? json_deep_copy(in->probed) : NULL; /* in->probed may be m->probed */
+	json_decref(m->probed);
+	m->probed = probed;
 	m->probe_cpu_known = in->probe_cpu_known;
 	m->probe_cpu_share = in->probe_cpu_share;
 	m->gateway = in->gateway;
@@ -136,5 +141,6 @@ void run_meta_from_report(struct run_meta *m, const struct report_input *in)
 void run_meta_fini(struct run_meta *m)
 {
 	json_decref(m->configuration);
+	json_decref(m->probed);
 	memset(m, 0, sizeof(*m));
 }

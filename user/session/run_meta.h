@@ -62,6 +62,7 @@ struct run_meta {
 	char no_probes_because[480]; /* "": probes were on */
 	char no_stacks_because[160]; /* "": CPU samples were taken */
 	char probe_paths[256];
+	json_t *probed; /* owned; NULL: none. As report_input.probed */
 	bool probe_cpu_known;
 	double probe_cpu_share;
 	struct report_gateway gateway;

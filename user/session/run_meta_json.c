@@ -224,6 +224,8 @@ char *run_meta_encode(const struct run_meta *m)
 		r |= json_object_set_new(doc, lists[i].key, list_encode(&lists[i], m));
 	if (m->configuration)
 		r |= json_object_set(doc, "configuration", m->configuration);
+	if (m->probed)
+		r |= json_object_set(doc, "probed", m->probed);
 	char *text = r ? NULL : json_dumps(doc, JSON_COMPACT);
 	json_decref(doc);
 	return text;
@@ -336,6 +338,8 @@ static int doc_decode(const json_t *doc, struct run_meta *m, struct err *err)
 		r = list_decode(&lists[i], doc, m, err);
 	if (!r && json_is_object(json_object_get(doc, "configuration")))
 		m->configuration = json_incref(json_object_get(doc, "configuration"));
+	if (!r && json_is_object(json_object_get(doc, "probed")))
+		m->probed = json_incref(json_object_get(doc, "probed"));
 	return r;
 }
 

@@ -26,6 +26,8 @@ static void signals_block(void)
 static void session_free(struct session *s)
 {
 	session_tear_down(s);
+	alloc_watch_fini(&s->alloc);
+	json_decref(s->probed);
 	driver_free(s->driver);
 	pipeline_free(s->pipeline);
 	truth_fini(&s->truth);

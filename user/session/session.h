@@ -55,6 +55,8 @@ struct session_config {
 	const char *provider_tls_cert, *provider_tls_key;
 	bool no_probes;
 	unsigned sample_hz; /* CPU samples of the gateway's threads, per second and CPU; 0: none */
+	double budget; /* of the gateway's CPU, for the probes; 0: no limit */
+	bool ab; /* windows with and without probes, and the difference */
 	unsigned groups; /* of enum probe_group */
 	uint64_t ring_bytes; /* 0: default */
 	const char *out_dir;

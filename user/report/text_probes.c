@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <string.h>
+
+#include "report/text.h"
+
+static void group_words(char *out, size_t size, const char *name, const json_t *group)
+{
+	char share[TEXT_CELL], on[TEXT_CELL], held[64] = "";
+	const char *mode = text_string(group, "mode");
+
+	if (json_object_get(group, "limited_from_s"))
+		snprintf(held, sizeof(held), ", held back from %.1f s on", text_number(group, "limited_from_s"));
+	snprintf(out, size, "%s: %s of the gateway's CPU%s%s%s%s%s", name,
+		 json_object_get(group, "cpu_share") ? text_percent(share, text_number(group, "cpu_share")) : "an unknown part",
+		 !strcmp(mode, "sampled") ? ", one return in 16 looked at" : "",
+		 !strcmp(mode, "windows") ? ", in windows, on " : "",
+		 !strcmp(mode, "windows") ? text_percent(on, text_number(group, "on_share")) : "",
+		 !strcmp(mode, "windows") ? " of the time" : "", held);
+}
+
+static void ab_words(char *out, size_t size, const json_t *ab)
+{
+	const json_t *interval = json_object_get(ab, "interval_share");
+	char with[TEXT_CELL], without[TEXT_CELL];
+
+	snprintf(out, size,
+		 "A/B: %s of gateway CPU a request with %s, %s without: %+.2f %% (95 %% confidence: %+.2f to %+.2f %%, %llu "
+		 "pairs of "
+		 "windows)",
+		 text_ns(with, ab, "with_ns"), text_string(ab, "groups"), text_ns(without, ab, "without_ns"),
+		 100 * text_number(ab, "difference_share"), 100 * json_number_value(json_array_get(interval, 0)),
+		 100 * json_number_value(json_array_get(interval, 1)), (unsigned long long)text_u64(ab, "pairs"));
+}
+
+void text_probes(struct text *t, const json_t *doc)
+{
+	const json_t *probes = json_object_get(doc, "probes"), *ab = json_object_get(probes, "ab");
+	json_t *groups = json_object_get(probes, "groups"), *group;
+	const char *name;
+	char line[320];
+
+	if (!probes)
+		return;
+	if (json_object_get(probes, "budget"))
+		snprintf(line, sizeof(line), "may take %.4g %% of the gateway's CPU (--budget)",
+			 100 * text_number(probes, "budget"));
+	else
+		snprintf(line, sizeof(line), "no budget was set");
+	text_wrap(t, TEXT_BOLD, "PROBES", 12, line);
+	json_object_foreach (groups, name, group) {
+		group_words(line, sizeof(line), name, group);
+		if (!strcmp(name, "sockets"))
+			strncat(line, " (always on: without them there is no phase)", sizeof(line) - strlen(line) - 1);
+		text_wrap(t, TEXT_PLAIN, "", 12, line);
+	}
+	if (ab) {
+		ab_words(line, sizeof(line), ab);
+		text_wrap(t, TEXT_PLAIN, "", 12, line);
+	}
+	text_blank(t);
+}

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "session/alloc_watch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hist.h"
+#include "base/log.h"
+#include "report/allocator.h"
+
+#define TICK_NS (20 * NS_PER_MS)
+#define SAMPLE 16 /* of so many returns of malloc one, where all are too dear */
+#define NOTES_MAX 8
+
+void alloc_watch_open(struct alloc_watch *w, struct probe *probe, const uint32_t *pid, unsigned pids, double share,
+		      uint64_t now_ns)
+{
+	struct alloc_probe_config config = {.threads_map_fd = probe_alloc_threads_fd(probe)};
+	struct budget_seen start = {.now_ns = now_ns};
+	struct err err = {0};
+	unsigned failed = 0;
+
+	w->probe = probe;
+	if (calibrate(UPROBE_LINK_BEST, &w->calibration, &err)) {
+		snprintf(w->why, sizeof(w->why), "%.300s", err.text);
+		return;
+	}
+	config.link = w->calibration.link;
+	memcpy(config.bias_ns, w->calibration.bias_ns, sizeof(config.bias_ns));
+	if (alloc_probe_open(&w->alloc, &config, &err)) {
+		w->alloc = NULL;
+		snprintf(w->why, sizeof(w->why), "%.300s", err.text);
+		return;
+	}
+	for (unsigned i = 0; i < pids; i++)
+		failed += alloc_probe_add(w->alloc, pid[i], &err) != 0;
+	if (failed == pids) {
+		snprintf(w->why, sizeof(w->why), "%.300s", err.text);
+		alloc_watch_close(w);
+		return;
+	}
+	budget_init(&w->budget, share, &start);
+}
+
+void alloc_watch_close(struct alloc_watch *w)
+{
+	if (w->probe)
+		probe_alloc_marks(w->probe, false);
+	w->probe = NULL;
+	if (w->alloc)
+		alloc_probe_switch(w->alloc, false);
+	if (w->why[0]) {
+		alloc_probe_close(w->alloc);
+		w->alloc = NULL;
+	}
+}
+
+void alloc_watch_fini(struct alloc_watch *w)
+{
+	alloc_watch_close(w);
+	alloc_probe_close(w->alloc);
+	free(w->base);
+	*w = (struct alloc_watch){.alloc = NULL};
+}
+
+void alloc_watch_process(struct alloc_watch *w, const struct wire_process *p)
+{
+	struct err err = {0};
+
+	if (!w->alloc || p->role != WIRE_ROLE_GATEWAY)
+		return;
+	if (p->event == WIRE_PROCESS_EXIT)
+		alloc_probe_forget(w->alloc, p->tgid_in_ns);
+	else if (alloc_probe_add(w->alloc, p->tgid_in_ns, &err))
+		log_line(LOG_DEBUG, "%s", err.text); /* it has ended already */
+}
+
+static bool row_since_start(const struct alloc_watch *w, unsigned index, struct alloc_row *row)
+{
+	uint64_t *value = (uint64_t *)&row->stats;
+
+	if (alloc_probe_row(w->alloc, index, row))
+		return false;
+	for (size_t i = 0; index < w->base_rows && i < sizeof(row->stats) / sizeof(*value); i++)
+		value[i] -= ((const uint64_t *)&w->base[index])[i];
+	return true;
+}
+
+/* What these calls cost, and what they would have cost with all returns or with some. */
+static void costs_add(const struct calibration *c, const struct alloc_row *row, struct budget_seen *seen)
+{
+	double entry_ns = c->entry_ns[row->place.insn], return_ns = c->call_ns[row->place.insn] - entry_ns;
+	double calls = (double)row->stats.calls, some = calls / SAMPLE, all = calls;
+	double entries_ns = (calls + (double)row->stats.nested) * entry_ns;
+
+	if (return_ns < 0)
+		return_ns = 0;
+	if (row->kind == WIRE_ALLOC_FREE)
+		all = some;
+	else if (row->kind != WIRE_ALLOC_MALLOC)
+		some = all;
+	if (row->entry_only)
+		some = all = 0;
+	seen->spent_ns += entries_ns + (double)row->stats.returns * return_ns;
+	seen->full_ns += entries_ns + all * return_ns;
+	seen->sampled_ns += entries_ns + some * return_ns;
+}
+
+static void costs_read(const struct alloc_watch *w, struct budget_seen *seen)
+{
+	struct alloc_row row;
+
+	seen->spent_ns = seen->full_ns = seen->sampled_ns = 0;
+	for (unsigned i = 0; i < alloc_probe_rows(w->alloc); i++)
+		if (!alloc_probe_row(w->alloc, i, &row))
+			costs_add(&w->calibration, &row, seen);
+}
+
+static void base_take(struct alloc_watch *w)
+{
+	unsigned rows = alloc_probe_rows(w->alloc);
+	struct alloc_row row;
+
+	w->base = calloc(rows ? rows : 1, sizeof(*w->base));
+	if (!w->base)
+		return;
+	for (w->base_rows = 0; w->base_rows < rows && !alloc_probe_row(w->alloc, w->base_rows, &row); w->base_rows++)
+		w->base[w->base_rows] = row.stats;
+}
+
+void alloc_watch_start(struct alloc_watch *w, uint64_t now_ns, uint64_t requests)
+{
+	if (!w->alloc || w->measured)
+		return;
+	base_take(w);
+	costs_read(w, &w->seen);
+	w->spent_start_ns = w->seen.spent_ns;
+	w->cpu_start_ns = w->seen.gateway_cpu_ns;
+	w->measured = true;
+	w->start_ns = w->last_ns = now_ns;
+	w->requests_on_from = requests;
+}
+
+/* Time and requests of the window that is open, so far. */
+static void window_follow(struct alloc_watch *w, uint64_t now_ns, uint64_t requests)
+{
+	if (w->measured && w->was_on) {
+		w->on_ns += now_ns - w->last_ns;
+		w->requests_on += requests - w->requests_on_from;
+	}
+	w->last_ns = now_ns;
+	w->requests_on_from = requests;
+}
+
+static void put_on(struct alloc_watch *w, bool on, uint64_t now_ns, uint64_t requests)
+{
+	int rc;
+
+	window_follow(w, now_ns, requests);
+	if (on == w->was_on)
+		return;
+	if (!on)
+		probe_alloc_marks(w->probe, false);
+	rc = alloc_probe_switch(w->alloc, on);
+	if (rc) {
+		snprintf(w->why, sizeof(w->why), "the probes cannot be put on: %s", strerror(-rc));
+		log_line(LOG_WARN, "no allocator calls: %s", w->why);
+		alloc_watch_close(w);
+		return;
+	}
+	if (on)
+		probe_alloc_marks(w->probe, true);
+	w->was_on = on;
+}
+
+void alloc_watch_tick(struct alloc_watch *w, uint64_t now_ns, uint64_t requests, uint64_t gateway_cpu_ns, double base_share)
+{
+	if (!w->alloc || !w->probe || now_ns < w->next_ns)
+		return;
+	w->next_ns = now_ns + TICK_NS;
+	if (!w->seen.now_ns) { /* the first: from here on the gateway's CPU is counted */
+		w->seen.now_ns = now_ns;
+		w->seen.gateway_cpu_ns = (double)gateway_cpu_ns;
+		budget_init(&w->budget, w->budget.share, &w->seen);
+	}
+	if (w->held)
+		return;
+	costs_read(w, &w->seen);
+	w->seen.now_ns = now_ns;
+	w->seen.gateway_cpu_ns = (double)gateway_cpu_ns;
+	w->seen.base_ns = base_share * (double)gateway_cpu_ns;
+	budget_tick(&w->budget, &w->seen);
+	alloc_probe_sample(w->alloc, w->budget.sampled ? SAMPLE : 1, SAMPLE);
+	put_on(w, w->budget.on, now_ns, requests);
+}
+
+void alloc_watch_hold(struct alloc_watch *w, bool held, uint64_t now_ns, uint64_t requests)
+{
+	if (!w->alloc || !w->probe || held == w->held)
+		return;
+	w->held = held;
+	if (held)
+		put_on(w, false, now_ns, requests);
+}
+
+/* The latency of one row, as the report's histogram; NULL: none was seen. */
+static struct hist *latency_of(const struct wire_alloc_stats *s)
+{
+	struct hist *h = s->returns ? hist_new() : NULL;
+
+	for (unsigned i = 0; h && i < WIRE_ALLOC_BUCKETS; i++)
+		if (s->bucket[i])
+			hist_record_n(h, (alloc_bucket_low_ns(i) + alloc_bucket_low_ns(i + 1)) / 2, s->bucket[i]);
+	return h;
+}
+
+static uint32_t functions_fill(const struct alloc_watch *w, struct report_alloc_function *out, struct hist **hist,
+			       unsigned *functions)
+{
+	uint32_t noise_ns = 0;
+
+	for (unsigned i = 0; i < alloc_probe_rows(w->alloc); i++) {
+		struct alloc_row row;
+
+		if (!row_since_start(w, i, &row))
+			continue;
+		hist[*functions] = latency_of(&row.stats);
+		if (row.stats.returns && w->calibration.noise_ns[row.place.insn] > noise_ns)
+			noise_ns = w->calibration.noise_ns[row.place.insn];
+		out[*functions] = (struct report_alloc_function){
+			.name = row.name,
+			.file = row.file,
+			.family = row.family,
+			.insn = probe_insn_name(row.place.insn),
+			.entry_only = row.entry_only,
+			.calls = row.stats.calls,
+			.bytes = row.stats.bytes,
+			.returns = row.stats.returns,
+			.failed = row.stats.failed,
+			.unfinished = row.stats.unfinished,
+			.sum_ns = row.stats.sum_ns,
+			.latency = hist[*functions],
+		};
+		(*functions)++;
+	}
+	return noise_ns;
+}
+
+static double on_share(const struct alloc_watch *w)
+{
+	return w->last_ns > w->start_ns ? (double)w->on_ns / (double)(w->last_ns - w->start_ns) : 0;
+}
+
+static void allocator_result(const struct alloc_watch *w, json_t *parts)
+{
+	struct report_alloc_function function[WIRE_ALLOC_FUNCTIONS_MAX];
+	struct hist *hist[WIRE_ALLOC_FUNCTIONS_MAX] = {NULL};
+	const char *note[NOTES_MAX + 1] = {NULL};
+	struct report_allocator a = {
+		.link = uprobe_link_name(alloc_probe_link(w->alloc)),
+		.function = function,
+		.requests = w->requests_on,
+		.on_share = on_share(w),
+		.note = note,
+	};
+
+	for (unsigned i = 0; i < NOTES_MAX; i++)
+		note[i] = alloc_probe_note(w->alloc, i);
+	a.noise_ns = functions_fill(w, function, hist, &a.functions);
+	json_object_set_new(parts, "allocator", report_allocator(&a));
+	for (unsigned i = 0; i < WIRE_ALLOC_FUNCTIONS_MAX; i++)
+		hist_free(hist[i]);
+}
+
+static void group_result(const struct alloc_watch *w, json_t *groups)
+{
+	double spent_ns = w->seen.spent_ns - w->spent_start_ns, cpu_ns = w->seen.gateway_cpu_ns - w->cpu_start_ns;
+	json_t *alloc = json_pack("{s:s, s:f}", "mode", budget_mode_name(budget_mode(&w->budget)), "on_share", on_share(w));
+
+	if (cpu_ns > 0)
+		json_object_set_new(alloc, "cpu_share", json_real(spent_ns / cpu_ns));
+	if (w->budget.limited_ns)
+		json_object_set_new(
+			alloc, "limited_from_s",
+			json_real(w->budget.limited_ns > w->start_ns ? (double)(w->budget.limited_ns - w->start_ns) / 1e9 : 0));
+	json_object_set_new(groups, "alloc", alloc);
+}
+
+void alloc_watch_result(const struct alloc_watch *w, json_t *parts, json_t *groups, json_t *not_measured)
+{
+	if (!w->alloc || !w->measured) {
+		json_object_set_new(not_measured, "allocator",
+				    json_string(w->why[0] ? w->why : "allocator probes were not asked for (--probes alloc)"));
+		return;
+	}
+	allocator_result(w, parts);
+	group_result(w, groups);
+}
