@@ -117,8 +117,10 @@ static void without_a_limit_everything_is_seen(void **state)
 	struct end end = run(&g, 0, 1000);
 
 	(void)state;
-	assert_int_equal(end.mode, BUDGET_FULL);
+	assert_int_equal(end.mode, BUDGET_SAMPLED);
 	assert_true(end.on_share > 0.999);
+	g.full = g.sampled = 0.01;
+	assert_int_equal(run(&g, 0, 1000).mode, BUDGET_FULL);
 }
 
 /* Even when the groups that stay on have eaten it all there is a short look now and then. */

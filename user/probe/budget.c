@@ -17,7 +17,7 @@ const char *budget_mode_name(enum budget_mode mode)
 
 void budget_init(struct budget *b, double share, const struct budget_seen *start)
 {
-	*b = (struct budget){.share = share, .last = *start, .on = true, .sampled = share > 0, .turned_ns = start->now_ns};
+	*b = (struct budget){.share = share, .last = *start, .on = true, .sampled = true, .turned_ns = start->now_ns};
 }
 
 static double own_cpu(const struct budget_seen *s)
@@ -54,7 +54,7 @@ static void returns_choose(struct budget *b, const struct budget_seen *s, double
 		sampled = false;
 	else if (b->on_full_ns > left * b->on_cpu_ns)
 		sampled = true;
-	if (sampled && !b->limited_ns)
+	if (sampled && !b->limited_ns && b->share > 0)
 		b->limited_ns = s->now_ns;
 	b->sampled = sampled;
 }
@@ -75,14 +75,14 @@ static void account_follow(struct budget *b, const struct budget_seen *s, double
 
 void budget_tick(struct budget *b, const struct budget_seen *s)
 {
-	double left = b->share - (own_cpu(s) > 0 ? s->base_ns / own_cpu(s) : 0);
+	double left = b->share > 0 ? b->share - (own_cpu(s) > 0 ? s->base_ns / own_cpu(s) : 0) : BUDGET_RETURNS_SHARE;
 	uint64_t since_ns = s->now_ns - b->turned_ns;
 
 	if (left < 0)
 		left = 0;
+	account_follow(b, s, left);
+	returns_choose(b, s, left);
 	if (b->share > 0) {
-		account_follow(b, s, left);
-		returns_choose(b, s, left);
 		if (b->on && b->account_ns < 0 && since_ns >= BUDGET_WINDOW_NS) {
 			double cost_ns = b->on_cpu_ns > 0 ? (b->sampled ? b->on_sampled_ns : b->on_full_ns) / b->on_cpu_ns : 0;
 

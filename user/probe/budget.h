@@ -30,7 +30,7 @@ enum budget_mode {
 };
 
 struct budget {
-	double share; /* of the gateway's own CPU; 0: no limit */
+	double share; /* of the gateway's own CPU; 0: no limit, on all the time */
 	struct budget_seen last;
 	double account_ns;
 	bool on, sampled;
@@ -41,7 +41,10 @@ struct budget {
 	uint64_t limited_ns; /* when it was first held back; 0: never */
 };
 
-/* Starts on, with some of the returns until their cost is known (share 0: with all). */
+/* Without a limit all returns are looked at only while that costs less than this. */
+#define BUDGET_RETURNS_SHARE 0.03
+
+/* Starts on, with some of the returns until their cost is known. */
 void budget_init(struct budget *b, double share, const struct budget_seen *start);
 /* Call every 20 ms or so, and act on b->on and b->sampled. */
 void budget_tick(struct budget *b, const struct budget_seen *seen);
