@@ -15,6 +15,7 @@ __u32 alloc_window;
  */
 __u32 alloc_skip_mask;
 __u32 free_skip_mask;
+#define MALLOC_ALIGNMENT 16 /* what malloc gives anyway: not aligned by hand, but handed on to it */
 #define SIZE_MAX_BYTES (1ULL << 47) /* of an address space: nobody gets more */
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -123,26 +124,27 @@ static __always_inline __u32 skip_mask(__u64 cookie)
 {
 	if (kind_of(cookie) == WIRE_ALLOC_FREE)
 		return free_skip_mask;
-	return kind_of(cookie) == WIRE_ALLOC_MALLOC ? alloc_skip_mask : 0;
+	return kind_of(cookie) == WIRE_ALLOC_MALLOC || cookie & WIRE_ALLOC_ALIGNS_ITSELF ? alloc_skip_mask : 0;
 }
 
-/* One return in how many is looked at. */
-static __always_inline __u32 stands_for(__u64 cookie)
-{
-	return skip_mask(cookie) + 1;
-}
-
-static __always_inline bool return_is_wanted(struct alloc_thread *t, __u64 cookie)
+/* For how many calls this one's return stands; 0: it is not looked at. */
+static __always_inline __u32 return_weight(struct alloc_thread *t, __u64 cookie)
 {
 	__u32 mask = skip_mask(cookie);
 
 	if (cookie & WIRE_ALLOC_ENTRY_ONLY)
-		return false;
+		return 0;
 	if (!mask)
-		return true;
+		return 1;
 	/* a sequence of its own for each thread: a fixed step would meet malloc alone where malloc and free alternate */
 	t->random = t->random * 1664525 + 1013904223;
-	return !(t->random >> 16 & mask);
+	return t->random >> 16 & mask ? 0 : mask + 1;
+}
+
+/* It may call malloc: its end must be seen, or malloc's call would count as one from outside. */
+static __always_inline bool hands_on(const struct pt_regs *regs, __u64 cookie)
+{
+	return (cookie & WIRE_ALLOC_ALIGNS_ITSELF) && register_of(regs, cookie >> 16 & 15) <= MALLOC_ALIGNMENT;
 }
 
 /* true: the call's end is wanted. */
@@ -152,6 +154,7 @@ static __always_inline bool enter(const struct pt_regs *regs, __u64 cookie)
 		bpf_task_storage_get(&alloc_threads, bpf_get_current_task_btf(), NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	struct wire_alloc_stats *s = stats_of(cookie);
 	__u64 size = size_of(regs, cookie);
+	__u32 weight;
 
 	if (!t)
 		count_add(WIRE_COUNT_THREADS_REFUSED, 1);
@@ -170,8 +173,10 @@ static __always_inline bool enter(const struct pt_regs *regs, __u64 cookie)
 	add(&s->calls, 1);
 	if (size && size < SIZE_MAX_BYTES)
 		add(&s->bytes, size);
-	if (!return_is_wanted(t, cookie))
+	weight = return_weight(t, cookie);
+	if (!weight && !hands_on(regs, cookie))
 		return false;
+	t->weight = weight;
 	t->sp = regs->rsp;
 	t->size = size;
 	t->function = (__u8)cookie;
@@ -237,7 +242,9 @@ static __always_inline void leave(const struct pt_regs *regs, __u64 cookie)
 	ns = now_ns - t->enter_ns;
 	ns = ns > bias_ns ? ns - bias_ns : 0;
 	t->enter_ns = 0;
-	t->total_ns += ns * stands_for(cookie);
+	if (!t->weight)
+		return;
+	t->total_ns += ns * t->weight;
 	s = stats_of(cookie);
 	if (!s)
 		return;

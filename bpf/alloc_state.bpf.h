@@ -13,7 +13,7 @@ struct alloc_thread {
 	__u32 window;
 	__u32 random;
 	__u32 function; /* whose call it is in */
-	__u32 reserved0;
+	__u32 weight; /* for how many calls it stands; 0: only its end is of interest */
 };
 
 struct {

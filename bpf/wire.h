@@ -365,13 +365,14 @@ enum wire_alloc_kind {
 
 /*
  * What a probe on an allocator function is told with each hit: the attach cookie. Bits 0-7 the function's index, 8-11 enum wire_alloc_kind,
- * 12-15 and 16-19 the registers that hold size (calloc: number) and second argument, as x86 numbers them, 20 entry only, 32-63 the time in ns
- * that the probe itself adds between its two ends.
+ * 12-15, 16-19 and 24-27 the registers that hold its arguments in the order of struct placement_need, as x86 numbers them, 20 entry only, 21 a
+ * leaf when asked for more than 16 bytes of alignment, 32-63 the time in ns that the probe itself adds between its two ends.
  */
-#define WIRE_ALLOC_COOKIE(index, kind, reg0, reg1, entry_only, bias_ns)                                                          \
-	((wire_u64)(index) | (wire_u64)(kind) << 8 | (wire_u64)(reg0) << 12 | (wire_u64)(reg1) << 16 |                           \
-	 (wire_u64)(entry_only) << 20 | (wire_u64)(bias_ns) << 32)
+#define WIRE_ALLOC_COOKIE(index, kind, reg, flags, bias_ns)                                                                      \
+	((wire_u64)(index) | (wire_u64)(kind) << 8 | (wire_u64)(reg)[0] << 12 | (wire_u64)(reg)[1] << 16 |                       \
+	 (wire_u64)(reg)[2] << 24 | (wire_u64)(flags) | (wire_u64)(bias_ns) << 32)
 #define WIRE_ALLOC_ENTRY_ONLY (1ULL << 20)
+#define WIRE_ALLOC_ALIGNS_ITSELF (1ULL << 21)
 #define WIRE_ALLOC_FUNCTIONS_MAX 64
 
 /*

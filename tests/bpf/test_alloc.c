@@ -288,6 +288,28 @@ static void some_returns_are_enough(void **state)
 	alloc_probe_close(p);
 }
 
+/* realloc hands on to malloc, calls that are not looked at to the end or not: nothing is counted twice. */
+static void some_returns_and_every_call(void **state)
+{
+	struct alloc_probe *p = open_probe(UPROBE_LINK_BEST);
+	struct alloc_target t;
+
+	(void)state;
+	alloc_probe_sample(p, 16, 16);
+	alloc_target_start(&t, "calls", NULL);
+	watch(p, t.pid);
+	alloc_target_run(&t);
+	assert_int_equal(row_of(p, "libc.so", "malloc").stats.calls, TARGET_MALLOCS + TARGET_MALLOCS_FAILED);
+	assert_int_equal(row_of(p, "libc.so", "calloc").stats.returns, TARGET_CALLOCS);
+	assert_int_equal(row_of(p, "libc.so", "realloc").stats.returns, TARGET_REALLOCS);
+	assert_int_equal(row_of(p, "libc.so", "posix_memalign").stats.calls, TARGET_POSIX + TARGET_POSIX_FAILED);
+	assert_int_equal(row_of(p, "libc.so", "aligned_alloc").stats.calls, TARGET_ALIGNED);
+	assert_true(row_of(p, "libc.so", "aligned_alloc").stats.returns < TARGET_ALIGNED);
+	assert_int_equal(row_of(p, "libc.so", "free").stats.calls, TARGET_FREES);
+	alloc_target_end(&t);
+	alloc_probe_close(p);
+}
+
 static void the_probes_own_time_is_taken_off(void **state)
 {
 	struct alloc_probe_config config = {.threads_map_fd = -1};
@@ -352,6 +374,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(only_whom_we_watch),
 		cmocka_unit_test(on_and_off),
 		cmocka_unit_test(some_returns_are_enough),
+		cmocka_unit_test(some_returns_and_every_call),
 		cmocka_unit_test(the_probes_own_time_is_taken_off),
 		cmocka_unit_test(calibration_is_quick_and_sane),
 	};

@@ -118,6 +118,15 @@ static uint8_t row_of(struct alloc_probe *p, const struct allocator_function *f,
 	return (uint8_t)p->rows++;
 }
 
+/* musl's posix_memalign is its aligned_alloc; the others hand on to malloc only what needs no alignment of its own. */
+static uint64_t flags_of(const struct allocator_function *f, const struct allocator_file *file)
+{
+	bool aligns = f->kind == WIRE_ALLOC_POSIX_MEMALIGN || f->kind == WIRE_ALLOC_ALIGNED;
+
+	return (f->entry_only ? WIRE_ALLOC_ENTRY_ONLY : 0) |
+	       (aligns && file->family[0] && strcmp(file->family, "musl") ? WIRE_ALLOC_ALIGNS_ITSELF : 0);
+}
+
 static unsigned spots_of(const struct alloc_probe *p, const struct watched *w, unsigned file, struct uprobe_spot *spot)
 {
 	unsigned spots = 0;
@@ -129,7 +138,7 @@ static unsigned spots_of(const struct alloc_probe *p, const struct watched *w, u
 		if (f->file != file || w->index[i] == UINT8_MAX)
 			continue;
 		spot[spots].offset = f->entry + at->offset;
-		spot[spots].cookie = WIRE_ALLOC_COOKIE(w->index[i], f->kind, at->reg[0], at->reg[1], f->entry_only,
+		spot[spots].cookie = WIRE_ALLOC_COOKIE(w->index[i], f->kind, at->reg, flags_of(f, &w->found.file[file]),
 						       p->config.bias_ns[at->insn]);
 		spots++;
 	}

@@ -41,7 +41,7 @@ void alloc_probe_forget(struct alloc_probe *p, uint32_t pid);
 int alloc_probe_switch(struct alloc_probe *p, bool on);
 bool alloc_probe_is_on(const struct alloc_probe *p);
 /*
- * Of how many calls of malloc and operator new, and of free, one return is looked at (a power of two; 1: all, as at first for the former;
+ * Of how many calls of malloc, operator new and aligned forms, and of free, one return is looked at (a power of two; 1: all, as at first for the former;
  * free starts at ALLOC_FREE_SAMPLE). Calls and bytes are counted all the same.
  */
 #define ALLOC_FREE_SAMPLE 16

@@ -125,10 +125,11 @@ static int offset_of(uint64_t address, uint64_t *offset)
 
 static int spots_make(struct uprobe_spot spot[FUNCTIONS_COUNT])
 {
+	const uint8_t reg[PLACEMENT_ARGS_MAX] = {PLACEMENT_REG_RDI};
 	int rc = 0;
 
 	for (unsigned i = 0; !rc && i < FUNCTIONS_COUNT; i++) {
-		spot[i].cookie = WIRE_ALLOC_COOKIE(i, WIRE_ALLOC_FREE, PLACEMENT_REG_RDI, 0, i < PROBE_INSNS, 0);
+		spot[i].cookie = WIRE_ALLOC_COOKIE(i, WIRE_ALLOC_FREE, reg, i < PROBE_INSNS ? WIRE_ALLOC_ENTRY_ONLY : 0, 0);
 		rc = offset_of((uint64_t)(uintptr_t)function[i], &spot[i].offset);
 	}
 	return rc;

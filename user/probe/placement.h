@@ -30,7 +30,7 @@ const char *probe_insn_name(enum probe_insn insn); /* "push", "stepped" ... */
 #define PLACEMENT_REG_RSI 6
 #define PLACEMENT_REG_RDI 7
 
-#define PLACEMENT_ARGS_MAX 2
+#define PLACEMENT_ARGS_MAX 3
 struct placement_need {
 	uint8_t reg[PLACEMENT_ARGS_MAX]; /* where the arguments are at the entry */
 	unsigned args; /* how many of them are wanted */

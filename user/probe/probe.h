@@ -33,9 +33,7 @@ struct probe_target {
 enum probe_group {
 	PROBE_THREADS = 1, /* thread life, off-CPU periods */
 	PROBE_SYSCALLS = 2, /* with threads */
-	PROBE_ALLOC = 4, /* with threads */
 	PROBE_ALLOC = 4, /* marks carry their thread's time in the allocator, if alloc_probe.h puts its probes on */
-	PROBE_STACKS = 8,
 };
 
 struct probe_config {

@@ -99,7 +99,7 @@ static void costs_add(const struct calibration *c, const struct alloc_row *row, 
 		return_ns = 0;
 	if (row->kind == WIRE_ALLOC_FREE)
 		all = some;
-	else if (row->kind != WIRE_ALLOC_MALLOC)
+	else if (row->kind == WIRE_ALLOC_CALLOC || row->kind == WIRE_ALLOC_REALLOC)
 		some = all;
 	if (row->entry_only)
 		some = all = 0;
