@@ -18,6 +18,8 @@ static const struct command_help help = {
 		"could be printed, whatever the run's verdict, and with 2 when the file is no result.",
 	.examples = "  toll report out/demo/result.json\n"
 		    "  toll report out/demo/result.json --format html --out report.html\n"
+		    "  toll report out/demo/result.json --format junit --out junit.xml\n"
+		    "  toll report out/demo/result.json --format prometheus --out /var/lib/prometheus/node-exporter/toll.prom\n"
 		    "  toll report out/demo/result.json --format json | jq .toll.p99_ns\n",
 };
 

@@ -12,10 +12,8 @@ static const struct {
 	const char *id;
 	void (*draw)(struct html *h, const json_t *doc);
 } charts[] = {
-	{"phases", html_phases},
-	{"causes", html_causes},
-	{"exemplars", html_waterfall},
-	{"latency", html_percentiles},
+	{"phases", html_phases},       {"causes", html_causes}, {"exemplars", html_waterfall},
+	{"latency", html_percentiles}, {"stacks", html_flame},
 };
 
 /* Parts that the page opens with, in this order, and those that come at its end. */
@@ -65,12 +63,10 @@ static void part_put(struct html *body, struct html *nav, const struct text_part
 
 static void over_time_put(struct html *body, struct html *nav, const json_t *doc)
 {
-	struct html series = {0}, flame = {0};
+	struct html series = {0};
 
 	html_series(&series, doc);
 	section_put(body, nav, "over-time", "Over time", &series);
-	html_flame(&flame, doc);
-	section_put(body, nav, "stacks", "Stacks inside the toll", &flame);
 }
 
 static void sections(struct html *body, struct html *nav, const json_t *doc)
