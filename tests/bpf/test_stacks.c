@@ -303,7 +303,8 @@ static void churn_is_followed(void **state)
 	rig_sample(&r, 100);
 	assert_in_range(share(&r, ";thread_main;chain_a;chain_b;chain_c"), 80, 100);
 	assert_int_equal(probe_counters(r.probe, counters), 0);
-	assert_int_equal(counters[WIRE_COUNT_STACKS_LOST], 0);
+	/* a thread that ends while its stack is copied loses it, and is counted */
+	assert_in_range(counters[WIRE_COUNT_STACKS_LOST], 0, r.samples / 50);
 	rig_close(&r);
 }
 
