@@ -119,9 +119,17 @@ static void neighbour_stop(pid_t child)
 	waitpid(child, NULL, 0);
 }
 
+struct burn {
+	int cpu;
+	pthread_barrier_t together; /* of the threads that burn: the first must not be through before the second begins */
+};
+
 static void run_burn(struct rig_thread *self)
 {
-	rig_pin(*(int *)self->arg);
+	struct burn *burn = self->arg;
+
+	rig_pin(burn->cpu);
+	pthread_barrier_wait(&burn->together);
 	rig_burn(60 * NS_PER_MS);
 }
 
@@ -143,19 +151,21 @@ static unsigned preemptions(const struct thread_rig *r, pid_t tid)
 /* Burns beside a neighbour and tells who held the CPU while the thread waited for it. */
 static bool burn_beside(const char *test, enum wire_holder neighbour, uint64_t held_ns[WIRE_HOLDERS])
 {
-	int cpu = sched_getcpu();
-	struct rig_thread burns = {.run = run_burn, .arg = &cpu}, beside = burns;
-	pid_t other = neighbour == WIRE_HOLDER_GATEWAY ? 0 : neighbour_start(cpu);
+	struct burn burn = {.cpu = sched_getcpu()};
+	struct rig_thread burns = {.run = run_burn, .arg = &burn}, beside = burns;
+	pid_t other = neighbour == WIRE_HOLDER_GATEWAY ? 0 : neighbour_start(burn.cpu);
 	struct thread_rig r;
 	bool works = rig_open(&r, test, (struct thread_rig_config){.driver = neighbour == WIRE_HOLDER_TOLL ? other : 0});
 
 	if (works) {
+		pthread_barrier_init(&burn.together, NULL, other ? 1 : 2);
 		rig_thread_start(&burns);
 		if (!other)
 			rig_thread_start(&beside);
 		rig_thread_join(&burns);
 		if (!other)
 			rig_thread_join(&beside);
+		pthread_barrier_destroy(&burn.together);
 		rig_collect(&r);
 		rig_held(&r, burns.tid, held_ns);
 		assert_true(preemptions(&r, burns.tid) > 0);

@@ -29,11 +29,19 @@ struct module {
 	struct table table;
 };
 
+/* A part of a file that is mapped a second time elsewhere (V8 does it with its built-in functions, to have them near its own code). */
+struct copy_of_code {
+	struct map_range at;
+	uint64_t shift; /* this address less that of the same byte in the file's first mapping */
+};
+
 struct space {
 	struct code_maps maps;
 	Dwfl *dwfl;
 	struct module *module;
 	unsigned modules;
+	struct copy_of_code *again;
+	unsigned agains;
 	bool attached;
 	const struct wire_stack *stack; /* being unwound */
 	const unsigned char *copy;
@@ -156,6 +164,22 @@ static const char *base_name(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
+/* True: the file lies in the space already. libdwfl drops both when a file is reported twice at two places. */
+static bool copy_add(struct space *s, const struct code_map *map)
+{
+	for (const struct code_map *first = s->maps.map; first < map; first++) {
+		uint64_t bytes = first->at.end - first->at.start;
+
+		if (!map->inode || first->inode != map->inode || first->device != map->device || map->offset < first->offset ||
+		    map->offset - first->offset >= bytes)
+			continue;
+		s->again[s->agains++] = (struct copy_of_code){
+			.at = map->at, .shift = map->at.start - (first->at.start + (map->offset - first->offset))};
+		return true;
+	}
+	return false;
+}
+
 static void module_add(struct space *s, uint32_t pid, const struct code_map *map)
 {
 	struct module *m = &s->module[s->modules];
@@ -166,6 +190,8 @@ static void module_add(struct space *s, uint32_t pid, const struct code_map *map
 		return;
 	if (last && map->at.start >= last->at.start && map->at.start < last->at.end)
 		return; /* a further part of the same file */
+	if (copy_add(s, map))
+		return;
 	m->dwfl = module_report(s->dwfl, pid, map);
 	if (!m->dwfl)
 		return;
@@ -184,7 +210,8 @@ int space_new(struct space **out, uint32_t pid, struct code_maps *maps)
 		return -ENOMEM;
 	s->dwfl = dwfl_begin(&callbacks);
 	s->module = calloc(maps->count + 1, sizeof(*s->module));
-	if (!s->dwfl || !s->module) {
+	s->again = calloc(maps->count + 1, sizeof(*s->again));
+	if (!s->dwfl || !s->module || !s->again) {
 		space_free(s);
 		return -ENOMEM;
 	}
@@ -206,6 +233,7 @@ void space_free(struct space *s)
 	for (unsigned i = 0; i < s->modules; i++)
 		table_fini(&s->module[i].table);
 	free(s->module);
+	free(s->again);
 	if (s->dwfl)
 		dwfl_end(s->dwfl);
 	code_maps_fini(&s->maps);
@@ -231,6 +259,15 @@ const struct code_maps *space_maps(const struct space *s)
 	return &s->maps;
 }
 
+/* The address of the same byte of code in its file's first mapping. */
+static uint64_t first_mapping(const struct space *s, uint64_t address)
+{
+	for (unsigned i = 0; i < s->agains; i++)
+		if (address >= s->again[i].at.start && address < s->again[i].at.end)
+			return address - s->again[i].shift;
+	return address;
+}
+
 static struct module *module_at(struct space *s, uint64_t address)
 {
 	for (unsigned i = 0; i < s->modules; i++)
@@ -239,8 +276,9 @@ static struct module *module_at(struct space *s, uint64_t address)
 	return NULL;
 }
 
-enum space_name space_name(struct space *s, uint64_t address, char *out, size_t size)
+enum space_name space_name(struct space *s, uint64_t mapped, char *out, size_t size)
 {
+	uint64_t address = first_mapping(s, mapped);
 	struct module *m = module_at(s, address);
 	const char *symbol;
 
@@ -262,13 +300,14 @@ enum space_name space_name(struct space *s, uint64_t address, char *out, size_t 
 /* Prologues and leaf functions have none either way, so it is the share that tells: near 90 % with frame pointers, below 10 % without. */
 bool space_frame_pointers(struct space *s, const struct map_range *in)
 {
-	struct module *m = module_at(s, in->start);
+	uint64_t start = first_mapping(s, in->start);
+	struct module *m = module_at(s, start);
 	unsigned with = 0, without = 0;
 
 	if (!m || module_is_go(m->dwfl))
 		return m != NULL;
 	for (unsigned i = 0; i < FRAME_POINTER_PLACES; i++) {
-		uint64_t address = in->start + (in->end - in->start) / FRAME_POINTER_PLACES * i;
+		uint64_t address = start + (in->end - in->start) / FRAME_POINTER_PLACES * i;
 		int found = module_frame_pointer(m->dwfl, address);
 
 		with += found == 1;

@@ -37,6 +37,6 @@ enum space_name {
 	SPACE_FUNCTION = 1, /* a symbol */
 	SPACE_FILE = 2, /* no symbol: "file+0x1234", where its function begins if the unwind information tells */
 };
-enum space_name space_name(struct space *s, uint64_t address, char *out, size_t size);
+enum space_name space_name(struct space *s, uint64_t mapped, char *out, size_t size);
 
 #endif
