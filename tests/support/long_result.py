@@ -35,7 +35,7 @@ def main():
         cause = rng.choice(["own_user", "own_user", "lock", None])
         rows.append({"frames": ["main", "event_loop", *path], "ns": int(rng.expovariate(1 / 2e6)) + 1,
                      **({"phase": "process_request", "cause": cause} if cause else {})})
-    doc.update(series=series, stacks={"samples": 900, "cpu_ns": 1800000000, "stacks": 900, "top": [], "folded": rows}, duration_s=POINTS * STEP_S)
+    doc.update(series=series, stacks={"samples": 900, "cpu_ns": 1800000000, "stacks": 900, "top_self": [], "top_total": [], "folded": rows}, duration_s=POINTS * STEP_S)
     with open(sys.argv[2], "w", encoding="utf-8") as f:
         json.dump(doc, f)
 
