@@ -200,11 +200,13 @@ static void test_held_by_toll(void **state)
 
 static void test_held_by_the_gateway(void **state)
 {
-	uint64_t held_ns[WIRE_HOLDERS];
+	uint64_t held_ns[WIRE_HOLDERS] = {0};
 
 	(void)state;
-	if (!burn_beside(__func__, WIRE_HOLDER_GATEWAY, held_ns))
-		skip();
+	/* the kernel does not tell every wake-up at a barrier (1 in 14 seen): then nobody is known to have held the CPU */
+	for (int try = 0; try < 3 && held_ns[WIRE_HOLDER_GATEWAY] <= 10 * NS_PER_MS; try++)
+		if (!burn_beside(__func__, WIRE_HOLDER_GATEWAY, held_ns))
+			skip();
 	assert_true(held_ns[WIRE_HOLDER_GATEWAY] > 10 * NS_PER_MS);
 }
 

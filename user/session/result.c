@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the run found, as a document, as files and on the screen. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -137,12 +138,14 @@ static int folded_write(struct session *s, const struct stacks *stacks, bool all
 	char path[320];
 	long lines;
 	FILE *out;
+	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", s->config->out_dir, name);
 	unlink(path); /* of an earlier run */
 	if (!stacks || !stacks_stats(stacks)->samples)
 		return 0;
-	out = fopen(path, "we");
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	out = fd < 0 ? NULL : fdopen(fd, "w");
 	if (!out)
 		return err_set(&s->err, -errno, "cannot write %s: %s", path, strerror(errno));
 	lines = stacks_fold(stacks, all, out);
