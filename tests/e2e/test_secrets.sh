@@ -45,11 +45,11 @@ run_with_key one --with reference
 check "the run with a key ended well" '.complete and .requests.ok > 200' "$work/one/result.json"
 run_with_key two --with reference --format json
 # a gateway that is not there, and one that refuses the key: errors are told without it
-run_with_key none --gateway "http://user:$key@127.0.0.1:9"
+run_with_key none --yes --gateway "http://user:$key@127.0.0.1:9"
 "$toll" provider --listen 127.0.0.1:0 >"$work/provider.port" 2>/dev/null &
 provider=$!
 until grep -q '127.0.0.1:' "$work/provider.port"; do read -rt 0.05 <> <(:) || true; done
-run_with_key user --gateway "http://bob:$key@$(grep -oE '127\.0\.0\.1:[0-9]+' "$work/provider.port")"
+run_with_key user --yes --gateway "http://bob:$key@$(grep -oE '127\.0\.0\.1:[0-9]+' "$work/provider.port")"
 kill "$provider"
 check "a key in the gateway's URL works" '.requests.ok > 200' "$work/user/result.json"
 for format in text json html junit prometheus influxdb; do
