@@ -313,6 +313,44 @@ static void jit_code_is_named(void **state)
 	munmap(code, 4096);
 }
 
+static void name_of(struct symbols *s, uint64_t ip, const char *expected)
+{
+	own_chain_outer(&own, 4096);
+	own.stack.ip = ip;
+	own.stack.copied_bytes = 0;
+	own.stack.h.size = sizeof(own.stack);
+	assert_int_equal(symbols_take(s, &own.stack, NULL), 0);
+	assert_int_equal(symbols_name(s), 0);
+	assert_string_equal(frame(&got, 0), expected);
+	memset(&got, 0, sizeof(got));
+}
+
+/* V8 maps a part of its file a second time: the code has its name at both places. */
+static void code_that_is_mapped_twice_is_named(void **state)
+{
+	struct symbols_config config = {.named = keep, .ctx = &got};
+	uint64_t here = (uint64_t)(uintptr_t)symbols_free + 4;
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	const struct code_map *map;
+	struct code_maps maps = {0};
+	struct symbols *s;
+	void *again;
+
+	(void)state;
+	assert_int_equal(code_maps_read((uint32_t)getpid(), &maps), 0);
+	map = code_maps_find(&maps, here);
+	assert_non_null(map);
+	again = mmap(NULL, map->at.end - map->at.start, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, (off_t)map->offset);
+	assert_true(again != MAP_FAILED);
+	s = symbols_new(&config);
+	name_of(s, here, "symbols_free");
+	name_of(s, (uint64_t)(uintptr_t)again + (here - map->at.start), "symbols_free");
+	symbols_free(s);
+	munmap(again, map->at.end - map->at.start);
+	code_maps_fini(&maps);
+	close(fd);
+}
+
 static void waiting_stacks_are_bounded(void **state)
 {
 	struct symbols_config config = {.named = keep, .ctx = &got, .waiting_bytes_max = 10000};
@@ -355,6 +393,7 @@ int main(void)
 		cmocka_unit_test_setup(short_copy_is_cut, start_anew),
 		cmocka_unit_test_setup(rubbish_has_no_names, start_anew),
 		cmocka_unit_test_setup(jit_code_is_named, start_anew),
+		cmocka_unit_test_setup(code_that_is_mapped_twice_is_named, start_anew),
 		cmocka_unit_test_setup(waiting_stacks_are_bounded, start_anew),
 		cmocka_unit_test(watched_process_tells_its_code),
 	};
