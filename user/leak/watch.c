@@ -84,15 +84,6 @@ void leak_watch_requests(struct leak_watch *w, unsigned class_index, uint64_t en
 		w->requests[class_index] += (double)ended;
 }
 
-void leak_watch_restart(struct leak_watch *w)
-{
-	w->count = 0;
-	w->every = 1;
-	w->skipped = 0;
-	w->start_ns = 0;
-	memset(w->requests, 0, sizeof(w->requests));
-}
-
 static void values_of(const struct record_gauges *g, double value[LEAK_GAUGES])
 {
 	value[LEAK_MEMORY] = (double)(g->anon_bytes + g->swap_bytes);
@@ -178,11 +169,6 @@ static unsigned series_fill(const struct leak_watch *w, enum leak_gauge gauge, u
 		out[i] = (struct leak_sample){m->time_s, requests_of(m, classes), m->value[gauge]};
 	}
 	return n;
-}
-
-unsigned leak_watch_series(const struct leak_watch *w, enum leak_gauge gauge, struct leak_sample *out, unsigned most)
-{
-	return series_fill(w, gauge, ~0u, out, most);
 }
 
 /* Which gauge the verdict is about: a leak before doubt before none; among leaks memory first, and the narrower kind before the wider. */

@@ -56,11 +56,7 @@ struct leak_watch *leak_watch_new(unsigned classes); /* NULL: no memory */
 void leak_watch_free(struct leak_watch *w);
 void leak_watch_requests(struct leak_watch *w, unsigned class_index, uint64_t ended);
 int leak_watch_gauges(struct leak_watch *w, const struct record_gauges *g); /* 0 or -ENOMEM */
-/* Another process from here on (restart): what was before is told apart, the judgement begins anew. */
-void leak_watch_restart(struct leak_watch *w);
 /* limit_bytes 0: not known. -ENOMEM. */
 int leak_watch_judge(const struct leak_watch *w, double limit_bytes, struct leak_result *out);
-/* The series of one gauge, for plots; returns how many into at most `most`. */
-unsigned leak_watch_series(const struct leak_watch *w, enum leak_gauge gauge, struct leak_sample *out, unsigned most);
 
 #endif
