@@ -73,7 +73,7 @@ static unsigned groups_make(struct trend_point *p, unsigned n, struct trend_poin
 
 static void slope_find(const struct trend_point *g, unsigned n, struct trend_judgement *out)
 {
-	double slope[GROUPS * GROUPS / 2], s = 0;
+	double slope[GROUPS * GROUPS / 2] = {0}, s = 0;
 	unsigned pairs = 0;
 
 	for (unsigned i = 0; i < n; i++) {
