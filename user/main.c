@@ -38,9 +38,8 @@ static const struct command commands[] = {
 
 static void print_help(void)
 {
-	printf("usage: toll COMMAND [options]\n\nWhat does an LLM gateway charge every request, and where inside it does that "
-	       "time go?\n\n"
-	       "commands:\n");
+	printf("usage: toll COMMAND [options]\n\n"
+	       "What does an LLM gateway charge every request, and where inside it does that time go?\n\ncommands:\n");
 	for (size_t i = 0; i < COMMANDS; i++)
 		printf("  %-10s  %s\n", commands[i].name, commands[i].help);
 	printf("\n`toll COMMAND --help` tells a command's options; `toll --version` the version and what is compiled in.\n\n"
@@ -52,6 +51,7 @@ static void print_help(void)
 	       EXIT_CODE_OK, EXIT_CODE_CRITERIA, EXIT_CODE_CANNOT_RUN, EXIT_CODE_CUT_SHORT);
 }
 
+/* For completion scripts. */
 static int list_commands(void)
 {
 	for (size_t i = 0; i < COMMANDS; i++)
@@ -78,17 +78,13 @@ int main(int argc, char **argv)
 
 	/* a peer that left is told by write()'s error, not by a signal */
 	signal(SIGPIPE, SIG_IGN);
-	if (!name) {
+	if (!name || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
 		print_help();
-		return EXIT_CODE_CANNOT_RUN;
-	}
-	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
-		print_help();
-		return EXIT_CODE_OK;
+		return name ? EXIT_CODE_OK : EXIT_CODE_CANNOT_RUN;
 	}
 	if (strcmp(name, "--version") == 0)
 		return command_version();
-	if (strcmp(name, "--list-commands") == 0) /* for completion scripts */
+	if (strcmp(name, "--list-commands") == 0)
 		return list_commands();
 	for (size_t i = 0; i < COMMANDS; i++) {
 		if (strcmp(name, commands[i].name) != 0)

@@ -63,3 +63,9 @@ void plan_text_error(const char *text, const struct plan_overrides *over, const 
 		fail_msg("expected \"%s\" in: %s", words, err.text);
 	assert_null(strchr(err.text, '\n'));
 }
+
+int plan_text_share(void **state)
+{
+	(void)state;
+	return setenv("TOLL_SHARE", ".", 1);
+}

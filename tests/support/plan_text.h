@@ -15,4 +15,7 @@ struct plan *plan_text_good(const char *text, const struct plan_overrides *over)
 /* ... which must be refused with "FILE:" + place + ... (NULL: an error of no place) and with words in it, on one line. */
 void plan_text_error(const char *text, const struct plan_overrides *over, const char *place, const char *words);
 
+/* A group's set-up: the built-in scenarios are those of the sources, in whose root tests run. */
+int plan_text_share(void **state);
+
 #endif

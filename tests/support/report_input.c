@@ -7,6 +7,8 @@
 
 #include "attribution/blocks.h"
 #include "base/clock.h"
+#include "report/build.h"
+#include "tests/support/test.h"
 
 #define START_NS (UINT64_C(1000) * NS_PER_S)
 #define CHUNKS 8
@@ -391,4 +393,15 @@ void report_fixture_stacks(json_t *doc)
 	json_object_set_new(
 		doc, "stacks",
 		json_pack("{s:i, s:i, s:i, s:[], s:o}", "samples", 4, "cpu_ns", 3800, "stacks", 4, "top", "folded", rows));
+}
+
+void assert_fits_schema(const json_t *doc, const char *schema_text)
+{
+	struct err err = {0};
+	json_t *schema = json_loads(schema_text, 0, NULL);
+
+	assert_non_null(schema);
+	if (schema_check(schema, doc, true, &err))
+		fail_msg("%s", err.text);
+	json_decref(schema);
 }

@@ -33,4 +33,7 @@ void report_fixture_attach(struct report_fixture *f);
 /* Stacks as a run with samples has them: in the toll 800 ns of own work (200 in copy) and 200 of a lock, 3,000 ns of CPU in all. */
 void report_fixture_stacks(json_t *doc);
 
+/* The schema knows every field of the document, and the document has every field that the schema requires. */
+void assert_fits_schema(const json_t *doc, const char *schema_text);
+
 #endif

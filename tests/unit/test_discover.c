@@ -1,4 +1,4 @@
-// rooms: base probe/proc probe/docker_proxy probe/discover probe/discover_cgroup probe/gauges
+// rooms: base probe/proc probe/docker_proxy probe/discover probe/discover_cgroup probe/gauges probe/gauges_detail
 // SPDX-License-Identifier: GPL-2.0-only
 #include <arpa/inet.h>
 #include <errno.h>
@@ -254,7 +254,7 @@ static void test_cgroup(void **state)
 static void test_gauges_grow(void **state)
 {
 	(void)state;
-	struct process_gauges before, after;
+	struct record_gauges before, after;
 	uint32_t self = (uint32_t)getpid();
 
 	assert_int_equal(discover_gauges(&self, 1, &before), 0);
@@ -270,7 +270,7 @@ static void test_gauges_grow(void **state)
 	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	assert_int_equal(discover_gauges(&self, 1, &after), 0);
 	assert_true(after.cpu_ns >= before.cpu_ns + 5 * NS_PER_MS);
-	assert_true(after.rss_anon_bytes >= before.rss_anon_bytes + bytes / 2);
+	assert_true(after.anon_bytes >= before.anon_bytes + bytes / 2);
 	assert_int_equal(after.fds, before.fds + 1);
 	close(fd);
 	free(memory);

@@ -274,10 +274,33 @@ static void test_watch_finds_descriptors(void **state)
 	assert_int_equal(r.verdict, LEAK_FOUND);
 	assert_int_equal(r.worst, LEAK_DESCRIPTORS);
 	assert_near(r.gauge[LEAK_DESCRIPTORS].per_request.slope, 0.02, 0.001);
+	assert_int_equal(r.gauge[LEAK_FD_SOCKETS].verdict, LEAK_NONE);
 	leak_watch_free(w);
 	w = leak_watch_new(1);
 	assert_int_equal(leak_watch_judge(w, 0, &r), 0);
 	assert_int_equal(r.verdict, LEAK_INCONCLUSIVE); /* nothing was seen */
+	leak_watch_free(w);
+}
+
+/* Where a gauge could not be read there is no verdict of it, least of all "no leak". */
+static void test_what_was_not_read(void **state)
+{
+	struct leak_watch *w = leak_watch_new(1);
+	struct leak_result r;
+
+	(void)state;
+	for (unsigned t = 0; t < 180; t++) {
+		struct record_gauges g = {.time_ns = (uint64_t)((1 + t) * NS_PER_S),
+					  .anon_bytes = 50 << 20,
+					  .missing = t == 100 ? RECORD_GAUGES_NO_DESCRIPTORS : 0};
+		leak_watch_requests(w, 0, 50);
+		assert_int_equal(leak_watch_gauges(w, &g), 0);
+	}
+	assert_int_equal(leak_watch_judge(w, 0, &r), 0);
+	assert_int_equal(r.gauge[LEAK_MEMORY].verdict, LEAK_NONE);
+	assert_int_equal(r.gauge[LEAK_DESCRIPTORS].reason, LEAK_NOT_MEASURED);
+	assert_int_equal(r.verdict, LEAK_INCONCLUSIVE);
+	assert_int_equal(r.gauge[r.worst].reason, LEAK_NOT_MEASURED);
 	leak_watch_free(w);
 }
 
@@ -289,6 +312,7 @@ int main(void)
 		cmocka_unit_test(test_verdicts),           cmocka_unit_test(test_time_to_limit),
 		cmocka_unit_test(test_too_short),          cmocka_unit_test(test_split),
 		cmocka_unit_test(test_watch_for_long),     cmocka_unit_test(test_watch_finds_descriptors),
+		cmocka_unit_test(test_what_was_not_read),
 	};
 
 	return cmocka_run_group_tests_name("leak", tests, NULL, NULL);

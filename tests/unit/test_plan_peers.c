@@ -116,12 +116,6 @@ static void test_families(void **state)
 	plan_free(p);
 }
 
-static int set_share(void **state)
-{
-	(void)state;
-	return setenv("TOLL_SHARE", ".", 1); /* tests run in the root of the sources */
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -131,5 +125,5 @@ int main(void)
 		cmocka_unit_test(test_families),
 	};
 
-	return cmocka_run_group_tests(tests, set_share, NULL);
+	return cmocka_run_group_tests(tests, plan_text_share, NULL);
 }

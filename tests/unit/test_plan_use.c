@@ -265,12 +265,6 @@ static void test_broken_listed(void **state)
 	assert_int_equal(system(path), 0);
 }
 
-static int set_share(void **state)
-{
-	(void)state;
-	return setenv("TOLL_SHARE", ".", 1); /* tests run in the root of the sources */
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,5 +280,5 @@ int main(void)
 		cmocka_unit_test(test_broken_listed),
 	};
 
-	return cmocka_run_group_tests_name("plan use", tests, set_share, NULL);
+	return cmocka_run_group_tests_name("plan use", tests, plan_text_share, NULL);
 }

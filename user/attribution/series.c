@@ -194,7 +194,8 @@ int series_gauges(struct series *s, const struct record_gauges *g)
 	gauge_add(p, SERIES_SWAP_BYTES, (double)g->swap_bytes);
 	gauge_add(p, SERIES_PROCESSES, g->processes);
 	gauge_add(p, SERIES_THREADS, g->threads);
-	gauge_add(p, SERIES_FDS, g->fds);
+	if (!(g->missing & RECORD_GAUGES_NO_DESCRIPTORS))
+		gauge_add(p, SERIES_FDS, g->fds);
 	return 0;
 }
 

@@ -27,10 +27,7 @@ int command_attach(int argc, char **argv)
 	struct common_options common = COMMON_OPTIONS_DEFAULT;
 	const char *capture = NULL;
 	const struct option rows[] = {
-		{OPTION_U64, "pid", 'p', "PID", "this process and its children", &s->pid},
-		{OPTION_STRING, "comm", 0, "NAME", "the processes of this name", &s->comm},
-		{OPTION_STRING, "cgroup", 0, "PATH", "the processes in this cgroup", &s->cgroup},
-		{OPTION_STRING, "gateway", 'g', "URL", "the processes that listen there", &s->url},
+		TARGET_OPTION_ROWS(s),
 		{OPTION_DURATION, "for", 0, "TIME", "how long (default 30s)", &s->attach_ns},
 		{OPTION_STRING, "capture", 0, "MODE", "full, sample (default, at most --capture-max) or off", &capture},
 		COMMON_OPTION_ROWS(common, s),

@@ -20,6 +20,15 @@ struct common_options {
 	const char *format;
 };
 
+/* Whom to look at, where there is no load of ours. */
+#define TARGET_OPTION_ROWS(s)                                                                                                    \
+	{OPTION_U64, "pid", 'p', "PID", "this process and its children", &(s)->pid},                                             \
+		{OPTION_STRING, "comm", 0, "NAME", "the processes of this name", &(s)->comm},                                    \
+		{OPTION_STRING, "cgroup", 0, "PATH", "the processes in this cgroup", &(s)->cgroup},                              \
+	{                                                                                                                        \
+		OPTION_STRING, "gateway", 'g', "URL", "the processes that listen there", &(s)->url                               \
+	}
+
 /* The last rows of a command's table, its end included. */
 #define COMMON_OPTION_ROWS(common, s)                                                                                            \
 	{OPTION_STRING,   "probes", 0, "LIST", "sockets (always on), threads, syscalls, alloc (default sockets,threads)",        \

@@ -93,10 +93,7 @@ int command_top(int argc, char **argv)
 	struct session_config *s = &session;
 	struct common_options common = COMMON_OPTIONS_DEFAULT;
 	const struct option rows[] = {
-		{OPTION_U64, "pid", 'p', "PID", "this process and its children", &s->pid},
-		{OPTION_STRING, "comm", 0, "NAME", "the processes of this name", &s->comm},
-		{OPTION_STRING, "cgroup", 0, "PATH", "the processes in this cgroup", &s->cgroup},
-		{OPTION_STRING, "gateway", 'g', "URL", "the processes that listen there", &s->url},
+		TARGET_OPTION_ROWS(s),
 		{OPTION_DURATION, "for", 0, "TIME", "how long (default: until q)", &s->attach_ns},
 		{OPTION_STRING, "probes", 0, "LIST", "sockets (always on), threads, syscalls (default sockets,threads)",
 		 &common.probes},

@@ -98,7 +98,7 @@ static void share_row(struct column *c, const char *name, uint64_t ns, uint64_t 
 
 static void draw_head(struct column *c, const struct top_model *m)
 {
-	char up[CELL], p50[CELL], p99[CELL], rss[CELL], swap[CELL];
+	char up[CELL], p50[CELL], p99[CELL], rss[CELL], swap[CELL], fds[CELL];
 
 	units_format_ns(up, sizeof(up), m->ring[(m->samples - 1) % (TOP_SECONDS + 1)].time_ns - m->start_ns);
 	put(c, A_BOLD, "toll top · %s · %u process%s · watched for %s", m->exe[0] ? m->exe : "gateway", m->processes,
@@ -113,8 +113,9 @@ static void draw_head(struct column *c, const struct top_model *m)
 		return;
 	units_format_bytes(rss, sizeof(rss), m->gauges.rss_bytes);
 	units_format_bytes(swap, sizeof(swap), m->gauges.swap_bytes);
-	put(c, A_NORMAL, "CPU %.2f cores · memory %s resident, %s swapped · %u threads · %u descriptors", m->cores, rss, swap,
-	    m->gauges.threads, m->gauges.fds);
+	snprintf(fds, sizeof(fds), "%u", m->gauges.fds);
+	put(c, A_NORMAL, "CPU %.2f cores · memory %s resident, %s swapped · %u threads · %s descriptors", m->cores, rss, swap,
+	    m->gauges.threads, m->gauges.missing & RECORD_GAUGES_NO_DESCRIPTORS ? "?" : fds);
 }
 
 static void draw_phases(struct column *c, const struct top_sums *w)

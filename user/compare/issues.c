@@ -7,6 +7,7 @@
 
 #include "base/units.h"
 #include "compare/compare.h"
+#include "report/report.h"
 
 #define COVERAGE_LEAST 0.99
 #define RATE_APART 0.05
@@ -93,16 +94,6 @@ static void value_check(struct comparison *c, const json_t *const doc[2], bool r
 		issue(c, refuses, "%s differ", what);
 }
 
-static bool keys_equal(const json_t *a, const json_t *b)
-{
-	if (json_object_size(a) != json_object_size(b))
-		return false;
-	for (void *it = json_object_iter((json_t *)a); it; it = json_object_iter_next((json_t *)a, it))
-		if (!json_object_get(b, json_object_iter_key(it)))
-			return false;
-	return true;
-}
-
 /* What the schedule offered, not what the gateway managed. */
 static void load_check(struct comparison *c, const json_t *const doc[2])
 {
@@ -121,7 +112,7 @@ static void load_check(struct comparison *c, const json_t *const doc[2])
 		issue(c, true, "another load: %.3g requests/s were due, then %.3g", rate[0], rate[1]);
 	if (fmax(seconds[0], seconds[1]) > 2 * fmin(seconds[0], seconds[1]))
 		issue(c, false, "one run is more than twice as long as the other: %.3g s and %.3g s", seconds[0], seconds[1]);
-	if (!keys_equal(at(doc[0], "classes"), at(doc[1], "classes")))
+	if (!report_same_keys(at(doc[0], "classes"), at(doc[1], "classes")))
 		issue(c, true, "their requests are of other classes");
 }
 

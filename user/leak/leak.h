@@ -30,6 +30,7 @@ enum leak_reason {
 	LEAK_LEVELS_OFF = 3, /* it grew, and that has ended */
 	LEAK_SLOWS_DOWN = 4, /* it grows ever more slowly: it may level off */
 	LEAK_GROWS_ON = 5, /* it grows as fast at the end as in the whole */
+	LEAK_NOT_MEASURED = 8, /* the gauge could not be read */
 	LEAK_NO_NEW_HIGH = 7, /* it swings, and was in its second half never higher than in its first */
 	LEAK_STEPPED = 6, /* it grew by steps, the last one in the second half */
 };

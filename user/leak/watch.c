@@ -28,20 +28,28 @@ struct leak_watch {
 	unsigned count, room;
 	unsigned every, skipped; /* one sample in so many is a moment of its own */
 	uint64_t samples;
+	uint32_t missing; /* enum record_gauges_missing, of any sample */
 };
 
 static const struct {
 	const char *name, *title;
-	bool bytes;
+	bool bytes, judged;
+	uint32_t read_from; /* enum record_gauges_missing: without it there is no such gauge */
 } gauge_row[LEAK_GAUGES] = {
-	[LEAK_MEMORY] = {"memory", "anonymous memory", true},
-	[LEAK_HEAP] = {"heap", "heap (brk)", true},
-	[LEAK_MAPPINGS] = {"mappings", "anonymous mappings", true},
-	[LEAK_DESCRIPTORS] = {"descriptors", "file descriptors", false},
-	[LEAK_SOCKETS_CLOSE_WAIT] = {"sockets_close_wait", "sockets in CLOSE_WAIT", false},
-	[LEAK_SOCKETS_CLOSED] = {"sockets_closed", "sockets in CLOSE", false},
-	[LEAK_THREADS] = {"threads", "threads", false},
-	[LEAK_SOCKET_BYTES] = {"socket_bytes", "bytes in sockets", true},
+	[LEAK_MEMORY] = {"memory", "anonymous memory", true, true, RECORD_GAUGES_NO_STATUS},
+	[LEAK_HEAP] = {"heap", "heap (brk)", true, false, RECORD_GAUGES_NO_MAPPINGS},
+	[LEAK_MAPPINGS] = {"mappings", "anonymous mappings", true, false, RECORD_GAUGES_NO_MAPPINGS},
+	[LEAK_DESCRIPTORS] = {"descriptors", "file descriptors", false, true, RECORD_GAUGES_NO_DESCRIPTORS},
+	[LEAK_SOCKETS_CLOSE_WAIT] = {"sockets_close_wait", "sockets in CLOSE_WAIT", false, true, RECORD_GAUGES_NO_DESCRIPTORS},
+	[LEAK_SOCKETS_CLOSED] = {"sockets_closed", "sockets in CLOSE", false, true, RECORD_GAUGES_NO_DESCRIPTORS},
+	[LEAK_THREADS] = {"threads", "threads", false, true, 0},
+	[LEAK_SOCKET_BYTES] = {"socket_bytes", "bytes in sockets", true, false, RECORD_GAUGES_NO_DESCRIPTORS},
+	[LEAK_PAGE_TABLES] = {"page_tables", "page tables", true, false, RECORD_GAUGES_NO_STATUS},
+	[LEAK_FD_SOCKETS] = {"fd_sockets", "… of sockets", false, false, RECORD_GAUGES_NO_DESCRIPTORS},
+	[LEAK_FD_FILES] = {"fd_files", "… of files", false, false, RECORD_GAUGES_NO_DESCRIPTORS},
+	[LEAK_FD_PIPES] = {"fd_pipes", "… of pipes", false, false, RECORD_GAUGES_NO_DESCRIPTORS},
+	[LEAK_FD_ANON] = {"fd_anon", "… of events, timers", false, false, RECORD_GAUGES_NO_DESCRIPTORS},
+	[LEAK_FD_OTHER] = {"fd_other", "… of other kinds", false, false, RECORD_GAUGES_NO_DESCRIPTORS},
 };
 
 const char *leak_gauge_name(enum leak_gauge gauge)
@@ -57,6 +65,11 @@ const char *leak_gauge_title(enum leak_gauge gauge)
 bool leak_gauge_is_bytes(enum leak_gauge gauge)
 {
 	return (unsigned)gauge < LEAK_GAUGES && gauge_row[gauge].bytes;
+}
+
+bool leak_gauge_is_judged(enum leak_gauge gauge)
+{
+	return (unsigned)gauge < LEAK_GAUGES && gauge_row[gauge].judged;
 }
 
 struct leak_watch *leak_watch_new(unsigned classes)
@@ -94,6 +107,12 @@ static void values_of(const struct record_gauges *g, double value[LEAK_GAUGES])
 	value[LEAK_SOCKETS_CLOSED] = g->tcp[7];
 	value[LEAK_THREADS] = g->threads;
 	value[LEAK_SOCKET_BYTES] = (double)(g->unread_bytes + g->unsent_bytes);
+	value[LEAK_PAGE_TABLES] = (double)g->page_table_bytes;
+	value[LEAK_FD_SOCKETS] = g->fd[RECORD_FD_SOCKET];
+	value[LEAK_FD_FILES] = g->fd[RECORD_FD_FILE];
+	value[LEAK_FD_PIPES] = g->fd[RECORD_FD_PIPE];
+	value[LEAK_FD_ANON] = g->fd[RECORD_FD_ANON];
+	value[LEAK_FD_OTHER] = g->fd[RECORD_FD_OTHER];
 }
 
 /* Of two moments one is kept, whole, for values and requests belong together: the one with less memory, for floors are what counts. */
@@ -140,6 +159,7 @@ int leak_watch_gauges(struct leak_watch *w, const struct record_gauges *g)
 	memcpy(now.requests, w->requests, sizeof(now.requests));
 	values_of(g, now.value);
 	w->samples++;
+	w->missing |= g->missing;
 	if (w->count && w->skipped + 1 < w->every) {
 		w->skipped++;
 		moment_join(&w->at[w->count - 1], &now);
@@ -171,11 +191,11 @@ static unsigned series_fill(const struct leak_watch *w, enum leak_gauge gauge, u
 	return n;
 }
 
-/* Which gauge the verdict is about: a leak before doubt before none; among leaks memory first, and the narrower kind before the wider. */
+/* Which gauge the verdict is about: a leak before doubt before none; memory first. */
 static void verdict_sum_up(struct leak_result *out)
 {
 	static const enum leak_verdict order[] = {LEAK_FOUND, LEAK_INCONCLUSIVE, LEAK_NONE};
-	/* sockets' bytes and address space come and go with the load: they are evidence, no verdict */
+	/* the narrower kind before the wider */
 	static const enum leak_gauge judged[] = {LEAK_MEMORY, LEAK_SOCKETS_CLOSE_WAIT, LEAK_SOCKETS_CLOSED, LEAK_THREADS,
 						 LEAK_DESCRIPTORS};
 
@@ -233,7 +253,13 @@ static int judge_gauge(const struct leak_watch *w, enum leak_gauge gauge, struct
 	struct leak_judgement *j = &out->gauge[gauge], alone;
 	struct leak_split *split = &out->split[gauge];
 	unsigned driving = 0;
-	int rc = judge_classes(w, gauge, ~0u, sample, j);
+	int rc;
+
+	if (w->missing & gauge_row[gauge].read_from) {
+		*j = (struct leak_judgement){.reason = LEAK_NOT_MEASURED};
+		return 0;
+	}
+	rc = judge_classes(w, gauge, ~0u, sample, j);
 
 	if (!rc && (j->per_second.error > 0 || j->per_second.slope != 0)) /* a gauge that never changes has no drivers */
 		rc = split_by_class(w, gauge, j->judged_from_s, split);

@@ -13,18 +13,26 @@
 
 enum leak_gauge {
 	LEAK_MEMORY = 0, /* anonymous resident memory and swap: what the verdict in bytes is about */
-	LEAK_HEAP, /* by brk */
+	LEAK_HEAP, /* by brk; evidence, as the next */
 	LEAK_MAPPINGS, /* private anonymous mappings */
 	LEAK_DESCRIPTORS,
 	LEAK_SOCKETS_CLOSE_WAIT, /* the peer has closed, the gateway has not */
 	LEAK_SOCKETS_CLOSED, /* a descriptor and nothing behind it */
 	LEAK_THREADS,
+	/* evidence: what kind of thing grew. No verdict of their own, for they come and go with the load */
 	LEAK_SOCKET_BYTES, /* unread and unsent */
+	LEAK_PAGE_TABLES,
+	LEAK_FD_SOCKETS,
+	LEAK_FD_FILES,
+	LEAK_FD_PIPES,
+	LEAK_FD_ANON, /* eventfd, epoll, timerfd ... */
+	LEAK_FD_OTHER, /* deleted files, memfds */
 	LEAK_GAUGES,
 };
 const char *leak_gauge_name(enum leak_gauge gauge); /* "memory", "heap", ... */
 const char *leak_gauge_title(enum leak_gauge gauge); /* "sockets in CLOSE_WAIT" */
 bool leak_gauge_is_bytes(enum leak_gauge gauge);
+bool leak_gauge_is_judged(enum leak_gauge gauge); /* false: evidence */
 
 /* Growth for each request of one class. */
 struct leak_class {

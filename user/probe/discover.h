@@ -33,19 +33,12 @@ int discover_by_comm(const char *comm, struct discovered *out, struct err *err);
 int discover_by_cgroup(const char *path, struct discovered *out,
 		       struct err *err); /* absolute, or relative to the cgroup mount; v1 and v2 */
 
-/* Gauges of a process tree, from /proc; a pid that is gone is skipped. */
-struct process_gauges {
-	uint64_t cpu_ns; /* user + system; from schedstat/sum_exec_runtime where readable, else utime + stime by ticks */
-	uint64_t rss_bytes, rss_anon_bytes, swap_bytes;
-	uint32_t threads, fds, processes;
-};
-int discover_gauges(const uint32_t *pid, unsigned pids, struct process_gauges *out);
 /*
- * Memory by kind, descriptors by kind and TCP sockets by state, added up into out (the rest of it is left alone). A walk over maps and
- * descriptors: some 10 us a process and 1 us a descriptor in the caller, nothing in the process that is looked at but its locks.
+ * Gauges of a process tree, from /proc: CPU, memory, descriptors by kind, TCP sockets by state, added up; a process that is gone is
+ * skipped, what may not be read is told in `missing`. time_ns is the caller's. Some 10 us a process and 1 us a descriptor in the caller,
+ * nothing in the process that is looked at but its locks. -ESRCH: none is left, -ENOMEM.
  */
-int gauges_detail(const uint32_t *pid, unsigned pids,
-		  struct record_gauges *out); /* 0 or -ENOMEM; a pid that is gone is skipped */
+int discover_gauges(const uint32_t *pid, unsigned pids, struct record_gauges *out);
 /* The lowest memory limit of its cgroups and of the machine, in bytes; 0: not known. */
 uint64_t discover_memory_limit(uint32_t pid);
 /* CPU time of these processes alone: cheap enough for many times a second. It falls when one of them ends. */

@@ -8,22 +8,41 @@
 
 #include "base/clock.h"
 #include "probe/discover.h"
+#include "probe/gauges_detail.h"
 #include "probe/proc.h"
 
 /*
- * A process' CPU clock is its sum_exec_runtime in ns, with the threads that have ended and the slice that runs now:
- * /proc/PID/stat
- * has the same in ticks of 10 ms, /proc/PID/task/TID/schedstat lacks both.
+ * A process' CPU clock is its sum_exec_runtime in ns, with the threads that have ended and the slice that runs now: /proc/PID/stat has the
+ * same in ticks of 10 ms, /proc/PID/task/TID/schedstat lacks both. False: it is gone.
  */
-static uint64_t process_cpu_ns(const struct proc_entry *e)
+static bool cpu_clock_ns(uint32_t pid, uint64_t *ns)
 {
 	clockid_t clock;
 	struct timespec ts;
 
-	if (!clock_getcpuclockid((pid_t)e->pid, &clock) && !clock_gettime(clock, &ts))
-		return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+	if (clock_getcpuclockid((pid_t)pid, &clock) || clock_gettime(clock, &ts))
+		return false;
+	*ns = (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+	return true;
+}
+
+static uint64_t process_cpu_ns(const struct proc_entry *e)
+{
 	long ticks_per_s = sysconf(_SC_CLK_TCK);
+	uint64_t ns;
+
+	if (cpu_clock_ns(e->pid, &ns))
+		return ns;
 	return ticks_per_s > 0 ? e->ticks * (NS_PER_S / (uint64_t)ticks_per_s) : 0;
+}
+
+uint64_t discover_cpu_ns(const uint32_t *pid, unsigned pids)
+{
+	uint64_t sum_ns = 0, ns;
+
+	for (unsigned i = 0; i < pids; i++)
+		sum_ns += cpu_clock_ns(pid[i], &ns) ? ns : 0;
+	return sum_ns;
 }
 
 static uint64_t status_bytes(const char *status, const char *key)
@@ -40,35 +59,26 @@ static uint64_t status_bytes(const char *status, const char *key)
  * status and not smaps_rollup: that one walks every page under the process' mmap lock, once a second, and so slows what we
  * measure.
  */
-static void gauge_memory(uint32_t pid, struct process_gauges *out)
+static void gauge_memory(uint32_t pid, struct record_gauges *out)
 {
 	char status[4096];
 
-	if (proc_read(pid, "status", status, sizeof(status)) <= 0)
+	if (proc_read(pid, "status", status, sizeof(status)) <= 0) {
+		out->missing |= RECORD_GAUGES_NO_STATUS;
 		return;
-	out->rss_bytes += status_bytes(status, "\nVmRSS:");
-	out->rss_anon_bytes += status_bytes(status, "\nRssAnon:");
-	out->swap_bytes += status_bytes(status, "\nVmSwap:");
-}
-
-uint64_t discover_cpu_ns(const uint32_t *pid, unsigned pids)
-{
-	uint64_t ns = 0;
-
-	for (unsigned i = 0; i < pids; i++) {
-		clockid_t clock;
-		struct timespec ts;
-
-		if (!clock_getcpuclockid((pid_t)pid[i], &clock) && !clock_gettime(clock, &ts))
-			ns += (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
 	}
-	return ns;
+	out->rss_bytes += status_bytes(status, "\nVmRSS:");
+	out->anon_bytes += status_bytes(status, "\nRssAnon:");
+	out->swap_bytes += status_bytes(status, "\nVmSwap:");
+	out->page_table_bytes += status_bytes(status, "\nVmPTE:");
 }
 
-int discover_gauges(const uint32_t *pid, unsigned pids, struct process_gauges *out)
+int discover_gauges(const uint32_t *pid, unsigned pids, struct record_gauges *out)
 {
+	int ret = 0;
+
 	memset(out, 0, sizeof(*out));
-	for (unsigned i = 0; i < pids; i++) {
+	for (unsigned i = 0; i < pids && !ret; i++) {
 		struct proc_entry e;
 		if (proc_stat_read(pid[i], &e) || e.state == 'Z')
 			continue;
@@ -76,10 +86,10 @@ int discover_gauges(const uint32_t *pid, unsigned pids, struct process_gauges *o
 		out->threads += e.threads;
 		out->cpu_ns += process_cpu_ns(&e);
 		gauge_memory(pid[i], out);
-		int fds = proc_count_fds(pid[i]);
-		out->fds += fds > 0 ? (uint32_t)fds : 0;
+		gauge_mappings(pid[i], out);
+		ret = gauge_descriptors(pid[i], out);
 	}
-	return out->processes ? 0 : -ESRCH;
+	return ret ? ret : out->processes ? 0 : -ESRCH;
 }
 
 bool discover_alive(uint32_t pid)

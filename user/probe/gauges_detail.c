@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a process tree holds, kind by kind, from /proc. */
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "probe/discover.h"
+#include "probe/gauges_detail.h"
 #include "probe/proc.h"
 
 #define TCP_CLOSE 7
@@ -22,32 +22,6 @@ struct inodes {
 	bool *found; /* in a TCP table */
 	size_t count, room;
 };
-
-static uint64_t field_bytes(const char *text, const char *key)
-{
-	uint64_t kib = 0;
-	const char *at = strstr(text, key);
-
-	if (at && sscanf(at + strlen(key), " %" SCNu64 " kB", &kib) != 1)
-		return 0;
-	return kib * 1024;
-}
-
-static void memory_add(uint32_t pid, struct record_gauges *out)
-{
-	char text[4096];
-
-	if (proc_read(pid, "status", text, sizeof(text)) > 0) {
-		out->anon_bytes += field_bytes(text, "\nRssAnon:");
-		out->page_table_bytes += field_bytes(text, "\nVmPTE:");
-	}
-	if (proc_read(pid, "io", text, sizeof(text)) > 0) {
-		uint64_t written = 0;
-		const char *at = strstr(text, "\nwrite_bytes:");
-		if (at && sscanf(at, " write_bytes: %" SCNu64, &written) == 1)
-			out->written_bytes += written;
-	}
-}
 
 /* "55d0c0a3f000-55d0c0a60000 rw-p 00000000 00:00 0    [heap]": private, of no file */
 static void mapping_add(const char *line, struct record_gauges *out)
@@ -63,15 +37,17 @@ static void mapping_add(const char *line, struct record_gauges *out)
 		out->mapped_bytes += end - start;
 }
 
-static void mappings_add(uint32_t pid, struct record_gauges *out)
+void gauge_mappings(uint32_t pid, struct record_gauges *out)
 {
 	char path[64], line[512];
 	FILE *maps;
 
 	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
 	maps = fopen(path, "re");
-	if (!maps)
+	if (!maps) {
+		out->missing |= RECORD_GAUGES_NO_MAPPINGS;
 		return;
+	}
 	while (fgets(line, sizeof(line), maps))
 		mapping_add(line, out);
 	fclose(maps);
@@ -110,6 +86,7 @@ static int descriptor_add(int dir, const char *name, struct inodes *tcp, struct 
 	if (n <= 0)
 		return 0; /* closed meanwhile */
 	link[n] = '\0';
+	out->fds++;
 	if (sscanf(link, "socket:[%" SCNu64 "]", &inode) == 1) {
 		out->fd[RECORD_FD_SOCKET]++;
 		if (is_tcp(dir, name))
@@ -135,8 +112,10 @@ static int descriptors_add(uint32_t pid, struct inodes *tcp, struct record_gauge
 
 	snprintf(path, sizeof(path), "/proc/%u/fd", pid);
 	DIR *dir = opendir(path);
-	if (!dir)
-		return 0; /* gone, or not ours to see */
+	if (!dir) {
+		out->missing |= RECORD_GAUGES_NO_DESCRIPTORS;
+		return 0;
+	}
 	for (struct dirent *d = readdir(dir); d && !ret; d = readdir(dir))
 		if (d->d_name[0] != '.')
 			ret = descriptor_add(dirfd(dir), d->d_name, tcp, out);
@@ -185,27 +164,24 @@ static int states_add(uint32_t pid, struct inodes *tcp, struct record_gauges *ou
 	tcp->found = calloc(tcp->count, sizeof(*tcp->found));
 	if (!tcp->found)
 		return -ENOMEM;
-	if (proc_tcp_each(pid, state_visit, &q) < 0)
+	if (proc_tcp_each(pid, state_visit, &q) < 0) {
+		out->missing |= RECORD_GAUGES_NO_DESCRIPTORS;
 		return 0;
+	}
 	for (size_t i = 0; i < tcp->count; i++)
 		if (!tcp->found[i] && (!i || tcp->at[i] != tcp->at[i - 1]))
 			out->tcp[TCP_CLOSE]++;
 	return 0;
 }
 
-int gauges_detail(const uint32_t *pid, unsigned pids, struct record_gauges *out)
+int gauge_descriptors(uint32_t pid, struct record_gauges *out)
 {
-	int ret = 0;
+	struct inodes tcp = {0};
+	int ret = descriptors_add(pid, &tcp, out);
 
-	for (unsigned i = 0; i < pids && !ret; i++) {
-		struct inodes tcp = {0};
-		memory_add(pid[i], out);
-		mappings_add(pid[i], out);
-		ret = descriptors_add(pid[i], &tcp, out);
-		if (!ret)
-			ret = states_add(pid[i], &tcp, out);
-		free(tcp.at);
-		free(tcp.found);
-	}
+	if (!ret)
+		ret = states_add(pid, &tcp, out);
+	free(tcp.at);
+	free(tcp.found);
 	return ret;
 }

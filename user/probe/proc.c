@@ -261,18 +261,3 @@ int proc_find_holders(const struct proc_table *t, const uint64_t *inode, unsigne
 	}
 	return 0;
 }
-
-int proc_count_fds(uint32_t pid)
-{
-	char path[64];
-	int count = 0;
-
-	snprintf(path, sizeof(path), "/proc/%u/fd", pid);
-	DIR *dir = opendir(path);
-	if (!dir)
-		return -errno;
-	for (struct dirent *d = readdir(dir); d; d = readdir(dir))
-		count += d->d_name[0] != '.';
-	closedir(dir);
-	return count;
-}

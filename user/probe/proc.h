@@ -60,7 +60,5 @@ struct proc_holders {
 };
 /* Processes with an fd on one of the sockets. */
 int proc_find_holders(const struct proc_table *t, const uint64_t *inode, unsigned inodes, struct proc_holders *out);
-/* Number of open fds; -errno. */
-int proc_count_fds(uint32_t pid);
 
 #endif

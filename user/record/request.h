@@ -123,18 +123,24 @@ enum record_fd_kind {
 #define RECORD_TCP_STATES                                                                                                        \
 	12 /* include/net/tcp_states.h: 1 ESTABLISHED ... 7 CLOSE: in no table ... 8 CLOSE_WAIT ...; [0]: other sockets */
 
+/* What could not be read of at least one process: the fields that are meant are then no measurement. */
+enum record_gauges_missing {
+	RECORD_GAUGES_NO_DESCRIPTORS = 1, /* fds, fd[], tcp[], unread_bytes, unsent_bytes */
+	RECORD_GAUGES_NO_MAPPINGS = 2, /* heap_bytes, mapped_bytes */
+	RECORD_GAUGES_NO_STATUS = 4, /* rss_bytes, swap_bytes, anon_bytes, page_table_bytes */
+};
+
 /* The gateway's processes together, as they were at one moment of the measured part. */
 struct record_gauges {
 	uint64_t time_ns;
 	uint64_t cpu_ns; /* cumulative; never less than in the record before */
 	uint64_t rss_bytes, swap_bytes;
 	uint32_t processes, threads, fds;
-	uint32_t reserved0;
+	uint32_t missing; /* enum record_gauges_missing */
 	uint64_t anon_bytes; /* anonymous resident memory: what a leak of heap or mappings adds to; swap apart */
 	uint64_t heap_bytes; /* [heap]: grown by brk */
 	uint64_t mapped_bytes; /* private anonymous mappings, resident or not */
 	uint64_t page_table_bytes;
-	uint64_t written_bytes; /* to block devices, cumulative (/proc/PID/io); 0 also where it may not be read */
 	uint64_t unread_bytes, unsent_bytes; /* in TCP sockets */
 	uint32_t fd[RECORD_FD_KINDS];
 	uint32_t tcp[RECORD_TCP_STATES];
@@ -146,7 +152,7 @@ RECORD_SIZE(record_request, 176);
 RECORD_SIZE(record_provider, 136);
 RECORD_SIZE(record_event, 16);
 RECORD_SIZE(record_events, 32);
-RECORD_SIZE(record_gauges, 176);
+RECORD_SIZE(record_gauges, 168);
 
 /*
  * Where finished records go. Called from driver or provider threads: implementations copy and return fast, never block

@@ -8,7 +8,7 @@
 static const char *const reason_text[] = {
 	[LEAK_TOO_SHORT] = "too_short",   [LEAK_TOO_NOISY] = "too_noisy",     [LEAK_FLAT] = "flat",
 	[LEAK_LEVELS_OFF] = "levels_off", [LEAK_SLOWS_DOWN] = "slows_down",   [LEAK_GROWS_ON] = "grows_on",
-	[LEAK_STEPPED] = "stepped",       [LEAK_NO_NEW_HIGH] = "no_new_high",
+	[LEAK_STEPPED] = "stepped",       [LEAK_NO_NEW_HIGH] = "no_new_high", [LEAK_NOT_MEASURED] = "not_measured",
 };
 
 static void interval_put(struct build *b, json_t *object, const char *key, double low, double high)
@@ -26,6 +26,7 @@ static void gauge_put(struct build *b, json_t *gauges, const struct leak_result 
 
 	build_put(b, row, "title", json_string(leak_gauge_title(gauge)));
 	build_put(b, row, "unit", json_string(leak_gauge_is_bytes(gauge) ? "bytes" : "count"));
+	build_put(b, row, "judged", json_boolean(leak_gauge_is_judged(gauge)));
 	build_put(b, row, "verdict", json_string(leak_verdict_name(j->verdict)));
 	build_put(b, row, "reason", json_string(reason_text[j->reason]));
 	if (!j->per_second.points)

@@ -137,3 +137,13 @@ int report_read_json(const char *path, json_t **doc, struct err *err)
 	*doc = read;
 	return 0;
 }
+
+bool report_same_keys(const json_t *a, const json_t *b)
+{
+	if (json_object_size(a) != json_object_size(b))
+		return false;
+	for (void *it = json_object_iter((json_t *)a); it; it = json_object_iter_next((json_t *)a, it))
+		if (!json_object_get(b, json_object_iter_key(it)))
+			return false;
+	return true;
+}

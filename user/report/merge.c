@@ -17,16 +17,6 @@ static const char *text_of(const json_t *doc, const char *key)
 	return text ? text : "";
 }
 
-static bool keys_equal(const json_t *a, const json_t *b)
-{
-	if (json_object_size(a) != json_object_size(b))
-		return false;
-	for (void *it = json_object_iter((json_t *)a); it; it = json_object_iter_next((json_t *)a, it))
-		if (!json_object_get(b, json_object_iter_key(it)))
-			return false;
-	return true;
-}
-
 static bool stages_equal(const json_t *a, const json_t *b)
 {
 	if (json_array_size(a) != json_array_size(b))
@@ -57,7 +47,7 @@ static int check_alike(const struct merge *m, unsigned i, struct err *err)
 			       m->name[i], text_of(b, "scenario"), m->name[0], text_of(a, "scenario"));
 	if (is_attached(a) != is_attached(b))
 		return err_set(err, -EINVAL, "%s and %s: one was loaded by toll, the other only watched", m->name[0], m->name[i]);
-	if (!keys_equal(json_object_get(a, "classes"), json_object_get(b, "classes")) ||
+	if (!report_same_keys(json_object_get(a, "classes"), json_object_get(b, "classes")) ||
 	    !stages_equal(json_object_get(a, "stages"), json_object_get(b, "stages")))
 		return err_set(err, -EINVAL, "%s has other classes or stages than %s, though both are of scenario '%.80s'",
 			       m->name[i], m->name[0], text_of(a, "scenario"));

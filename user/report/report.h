@@ -142,6 +142,8 @@ int report_read_json(const char *path, json_t **doc, struct err *err);
 int report_print_text(const json_t *doc, FILE *out, bool colour);
 /* The same words with charts, as one file of HTML that needs no network. */
 int report_print_html(const json_t *doc, FILE *out);
+/* Have two objects the same keys, whatever stands under them? Absent objects are empty. */
+bool report_same_keys(const json_t *a, const json_t *b);
 /* JSON Schema (draft 2020-12) of toll.result/1. */
 const char *report_schema(void);
 

@@ -95,18 +95,7 @@
 	"      \"type\": \"object\",\n" \
 	"      \"required\": [\"count\", \"p50_ns\", \"p99_ns\", \"max_ns\", \"histogram\", \"total_ns\", \"failed\", \"errors\"],\n" \
 	"      \"properties\": {\n" \
-	"        \"count\": {\"type\": \"integer\", \"minimum\": 0},\n" \
-	"        \"min_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
-	"        \"mean_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
-	"        \"p50_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
-	"        \"p90_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
-	"        \"p95_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
-	"        \"p99_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
-	"        \"p999_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
-	"        \"max_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
-	"        \"lower_bounds\": {\"type\": \"integer\", \"minimum\": 0},\n" \
-	"        \"at_least\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}},\n" \
-	"        \"histogram\": {\"description\": \"toll.hist/1\", \"type\": \"string\"},\n" \
+	SCHEMA_DIST_FIELDS ",\n" \
 	"        \"total_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
 	"        \"per_request\": {\"type\": \"number\"},\n" \
 	"        \"failed\": {\"type\": \"integer\", \"minimum\": 0},\n" \
@@ -118,22 +107,10 @@
 	"    \"cause\": {\n" \
 	"      \"type\": \"object\",\n" \
 	"      \"required\": [\n" \
-	"        \"count\", \"min_ns\", \"mean_ns\", \"p50_ns\", \"p90_ns\", \"p95_ns\", \"p99_ns\", \"p999_ns\", \"max_ns\", \"lower_bounds\",\n" \
-	"        \"histogram\", \"title\", \"per_request_ns\"\n" \
+	SCHEMA_DIST_REQUIRED ", \"title\", \"per_request_ns\"\n" \
 	"      ],\n" \
 	"      \"properties\": {\n" \
-	"        \"count\": {\"type\": \"integer\", \"minimum\": 0},\n" \
-	"        \"min_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
-	"        \"mean_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
-	"        \"p50_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
-	"        \"p90_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
-	"        \"p95_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
-	"        \"p99_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
-	"        \"p999_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
-	"        \"max_ns\": {\"type\": \"integer\", \"minimum\": 0},\n" \
-	"        \"lower_bounds\": {\"type\": \"integer\", \"minimum\": 0},\n" \
-	"        \"at_least\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}},\n" \
-	"        \"histogram\": {\"description\": \"toll.hist/1\", \"type\": \"string\"},\n" \
+	SCHEMA_DIST_FIELDS ",\n" \
 	"        \"title\": {\"type\": \"string\"},\n" \
 	"        \"meaning\": {\"type\": \"string\"},\n" \
 	"        \"occurred\": {\"description\": \"requests in which it took time\", \"type\": \"integer\", \"minimum\": 0},\n" \

@@ -73,6 +73,8 @@ static void reason_say(struct buf *line, const json_t *gauge, const char *of)
 			   span(more, text_number(gauge, "judged_from_s")));
 	} else if (!strcmp(reason, "no_new_high")) {
 		buf_printf(line, "swings, but was in the second half never higher than in the first");
+	} else if (!strcmp(reason, "not_measured")) {
+		buf_printf(line, "could not be read: run as root, or as the gateway's user");
 	} else if (!strcmp(reason, "flat")) {
 		buf_printf(line, "does not grow");
 	} else if (!strcmp(reason, "slows_down")) {
@@ -151,8 +153,10 @@ static void gauges_print(struct text *t, const json_t *leak)
 	text_right(t, TEXT_DIM, 13, "per hour");
 	text_right(t, TEXT_DIM, 12, "because it");
 	text_end(t);
+	/* evidence that is flat says nothing */
 	json_object_foreach (json_object_get(leak, "gauges"), name, gauge)
-		gauge_row(t, gauge);
+		if (json_is_true(json_object_get(gauge, "judged")) || strcmp(text_string(gauge, "reason"), "flat") != 0)
+			gauge_row(t, gauge);
 	text_blank(t);
 }
 

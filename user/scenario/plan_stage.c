@@ -81,42 +81,45 @@ static int class_index(const struct plan *plan, const char *name)
 	return -1;
 }
 
-static int read_stage_classes(const struct place *at, const struct field *f, void *out)
+static int tenant_index(const struct plan *plan, const char *name)
 {
-	struct stage_draft *d = out;
+	for (uint32_t i = 0; i < plan->tenants; i++)
+		if (strcmp(plan->tenant[i].name, name) == 0)
+			return (int)i;
+	return -1;
+}
+
+/* A list of names as bits. */
+static int read_names(const struct place *at, const struct field *f, const struct plan *plan,
+		      int (*index)(const struct plan *plan, const char *name), const char *expected, uint32_t *bits)
+{
 	struct place item;
 
 	if (at->node->type != YAML_SEQUENCE_NODE || place_items(at) == 0)
 		return field_error(at, f->expected);
 	for (unsigned i = 0; place_item(at, i, &item); i++) {
 		const char *name = place_text(&item);
-		int class_ = name ? class_index(d->plan, name) : -1;
+		int found = name ? index(plan, name) : -1;
 
-		if (class_ < 0)
-			return field_error(&item, "the name of a class under classes:");
-		d->stage.classes |= 1u << class_;
+		if (found < 0)
+			return field_error(&item, expected);
+		*bits |= 1u << found;
 	}
 	return 0;
+}
+
+static int read_stage_classes(const struct place *at, const struct field *f, void *out)
+{
+	struct stage_draft *d = out;
+
+	return read_names(at, f, d->plan, class_index, "the name of a class under classes:", &d->stage.classes);
 }
 
 static int read_stage_tenants(const struct place *at, const struct field *f, void *out)
 {
 	struct stage_draft *d = out;
-	struct place item;
 
-	if (at->node->type != YAML_SEQUENCE_NODE || place_items(at) == 0)
-		return field_error(at, f->expected);
-	for (unsigned i = 0; place_item(at, i, &item); i++) {
-		const char *name = place_text(&item);
-		uint32_t tenant = 0;
-
-		while (name && tenant < d->plan->tenants && strcmp(d->plan->tenant[tenant].name, name) != 0)
-			tenant++;
-		if (!name || tenant == d->plan->tenants)
-			return field_error(&item, "the name of a tenant under tenants:");
-		d->stage.tenants |= 1u << tenant;
-	}
-	return 0;
+	return read_names(at, f, d->plan, tenant_index, "the name of a tenant under tenants:", &d->stage.tenants);
 }
 
 static int read_until(const struct place *at, const struct field *f, void *out)

@@ -45,27 +45,14 @@ static double cores_usable(uint32_t pid)
 	return sched_getaffinity((pid_t)pid, sizeof(set), &set) ? 0 : CPU_COUNT(&set);
 }
 
-static void record_fill(struct gauges *g, const struct process_gauges *now, uint64_t now_ns)
-{
-	g->record = (struct record_gauges){
-		.time_ns = now_ns,
-		.cpu_ns = now->cpu_ns,
-		.rss_bytes = now->rss_bytes,
-		.swap_bytes = now->swap_bytes,
-		.processes = now->processes,
-		.threads = now->threads,
-		.fds = now->fds,
-	};
-	gauges_detail(g->pid, g->pids, &g->record);
-}
-
 bool gauges_start(struct gauges *g, uint64_t now_ns)
 {
-	struct process_gauges now;
+	struct record_gauges now;
 
 	if (!g->pids || discover_gauges(g->pid, g->pids, &now))
 		return false;
-	record_fill(g, &now, now_ns);
+	g->record = now;
+	g->record.time_ns = now_ns;
 	g->start_ns = g->last_ns = now_ns;
 	g->cpu_start_ns = g->cpu_last_ns = now.cpu_ns;
 	g->rss_initial_bytes = g->rss_last_bytes = g->rss_peak_bytes = g->rss_sum_bytes = now.rss_bytes;
@@ -76,14 +63,15 @@ bool gauges_start(struct gauges *g, uint64_t now_ns)
 
 bool gauges_sample(struct gauges *g, uint64_t now_ns)
 {
-	struct process_gauges now;
+	struct record_gauges now;
 	double cores;
 
 	/* A tree that shrank has less CPU on its account than before: that window cannot be told. */
 	if (!g->samples || discover_gauges(g->pid, g->pids, &now) || !now.processes || now.cpu_ns < g->cpu_last_ns ||
 	    now_ns <= g->last_ns)
 		return false;
-	record_fill(g, &now, now_ns);
+	g->record = now;
+	g->record.time_ns = now_ns;
 	cores = (double)(now.cpu_ns - g->cpu_last_ns) / (double)(now_ns - g->last_ns);
 	if (cores > g->cores_max)
 		g->cores_max = cores;

@@ -22,9 +22,7 @@ void overhead_fini(struct overhead *o)
 
 static uint64_t gateway_cpu_ns(const struct gauges *g)
 {
-	struct process_gauges now;
-
-	return discover_gauges(g->pid, g->pids, &now) ? 0 : now.cpu_ns;
+	return discover_cpu_ns(g->pid, g->pids);
 }
 
 static double marks_ns(const struct probe_costs *from, const struct probe_costs *to)
