@@ -3,8 +3,7 @@
  * Calls of allocator functions: how many, how many bytes, how long. Either one session program sees both ends of a call (6.13), or a pair
  * of programs does. A hit costs its trap, some 600 ns: what is done here must not add to it.
  */
-#include <linux/ptrace.h>
-
+#include "bpf/alloc_call.bpf.h"
 #include "bpf/alloc_state.bpf.h"
 
 /* A number for each time that the probes were put on: a call that another window saw begin will not be seen to end. */
@@ -16,22 +15,6 @@ __u32 alloc_window;
 __u32 alloc_skip_mask;
 __u32 free_skip_mask;
 #define MALLOC_ALIGNMENT 16 /* what malloc gives anyway: not aligned by hand, but handed on to it */
-#define SIZE_MAX_BYTES (1ULL << 47) /* of an address space: nobody gets more */
-
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-struct xol_area {
-	unsigned long vaddr;
-};
-struct uprobes_state {
-	struct xol_area *xol_area;
-};
-struct mm_struct {
-	struct uprobes_state uprobes_state;
-};
-struct task_struct___mm {
-	struct mm_struct *mm;
-};
-#pragma clang attribute pop
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -51,72 +34,6 @@ static __always_inline struct wire_alloc_stats *stats_of(__u64 cookie)
 static __always_inline void add(__u64 *counter, __u64 n)
 {
 	__sync_fetch_and_add(counter, n);
-}
-
-/* A load of its own for each register: the verifier refuses a load from the context whose offset is computed. */
-#define LOAD(number, field)                                                                                                      \
-	case number:                                                                                                             \
-		value = regs->field;                                                                                             \
-		asm volatile("" : "+r"(value));                                                                                  \
-		break
-
-static __always_inline __u64 register_of(const struct pt_regs *regs, __u32 number)
-{
-	__u64 value = 0;
-
-	switch (number) {
-		LOAD(0, rax);
-		LOAD(1, rcx);
-		LOAD(2, rdx);
-		LOAD(3, rbx);
-		LOAD(5, rbp);
-		LOAD(6, rsi);
-		LOAD(7, rdi);
-		LOAD(8, r8);
-		LOAD(9, r9);
-		LOAD(10, r10);
-		LOAD(11, r11);
-		LOAD(12, r12);
-		LOAD(13, r13);
-		LOAD(14, r14);
-		LOAD(15, r15);
-	}
-	return value;
-}
-
-static __always_inline enum wire_alloc_kind kind_of(__u64 cookie)
-{
-	return (enum wire_alloc_kind)(cookie >> 8 & 15);
-}
-
-static __always_inline __u64 size_of(const struct pt_regs *regs, __u64 cookie)
-{
-	__u64 size = register_of(regs, cookie >> 12 & 15);
-
-	if (kind_of(cookie) == WIRE_ALLOC_FREE)
-		return 0;
-	if (kind_of(cookie) == WIRE_ALLOC_CALLOC)
-		size *= register_of(regs, cookie >> 16 & 15);
-	return size;
-}
-
-/* What the kernel puts in the place of a return address that it wants to see: uprobe_get_trampoline_vaddr(), the same since 3.15. */
-static __always_inline __u64 trampoline(void)
-{
-	struct task_struct___mm *task = (void *)bpf_get_current_task();
-
-	return BPF_CORE_READ(task, mm, uprobes_state.xol_area, vaddr);
-}
-
-/* Is the call that this thread was last seen to begin still going on? Otherwise an exception or longjmp has taken it off the stack. */
-static __always_inline bool call_is_live(const struct alloc_thread *t, const struct pt_regs *regs)
-{
-	__u64 slot = 0;
-
-	if (t->window != alloc_window || regs->rsp > t->sp)
-		return false;
-	bpf_probe_read_user(&slot, sizeof(slot), (void *)t->sp);
-	return slot && slot == trampoline();
 }
 
 /* Only of functions that call no other of the allocator: without the outer call's end, an inner call would count as one from outside. */
@@ -161,7 +78,7 @@ static __always_inline bool enter(const struct pt_regs *regs, __u64 cookie)
 	if (!t || !s)
 		return false;
 	if (t->enter_ns) {
-		if (call_is_live(t, regs)) {
+		if (t->window == alloc_window && call_goes_on(t->sp, regs)) {
 			/* what this hit costs is not the outer call's; the calibrated time between a probe's ends is near enough */
 			t->enter_ns += cookie >> 32;
 			add(&s->nested, 1);
@@ -215,18 +132,6 @@ static __always_inline __u64 bucket_of(__u64 ns)
 	}
 	top += v >> 1;
 	return (top - 3) * 16 + (ns >> (top - 4)) - 16;
-}
-
-static __always_inline bool has_failed(const struct pt_regs *regs, __u64 cookie, __u64 size)
-{
-	switch (kind_of(cookie)) {
-	case WIRE_ALLOC_FREE:
-		return false;
-	case WIRE_ALLOC_POSIX_MEMALIGN:
-		return (__u32)regs->rax != 0;
-	default:
-		return !regs->rax && size; /* realloc(p, 0) frees */
-	}
 }
 
 static __always_inline void leave(const struct pt_regs *regs, __u64 cookie)

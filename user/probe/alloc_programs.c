@@ -39,33 +39,36 @@ struct uprobe_group {
 	unsigned links;
 };
 
-/* Everything else in the object stays out: neither its programs nor its maps are made a second time. */
-static void leave_out_the_rest(struct toll_bpf *skel, bool session)
+void alloc_programs_choose(struct alloc_programs *p)
 {
+	bool session = p->kind == UPROBE_LINK_SESSION;
 	struct bpf_program *prog;
 	struct bpf_map *map;
 
-	bpf_object__for_each_program(prog, skel->obj) bpf_program__set_autoload(prog, false);
-	bpf_program__set_autoload(skel->progs.toll_alloc_session, session);
-	bpf_program__set_autoload(skel->progs.toll_alloc_enter, !session);
-	bpf_program__set_autoload(skel->progs.toll_alloc_leave, !session);
-	bpf_object__for_each_map(map, skel->obj) bpf_map__set_autocreate(map, bpf_map__is_internal(map));
-	bpf_map__set_autocreate(skel->maps.alloc_threads, true);
-	bpf_map__set_autocreate(skel->maps.alloc_functions, true);
-	bpf_map__set_autocreate(skel->maps.counters, true);
+	bpf_object__for_each_program(prog, p->skel->obj) bpf_program__set_autoload(prog, false);
+	bpf_program__set_autoload(p->session, session);
+	bpf_program__set_autoload(p->enter, !session);
+	bpf_program__set_autoload(p->leave, !session);
+	bpf_object__for_each_map(map, p->skel->obj) bpf_map__set_autocreate(map, bpf_map__is_internal(map));
+	bpf_map__set_autocreate(p->skel->maps.counters, true);
+	if (session)
+		bpf_program__set_expected_attach_type(p->session, ATTACH_UPROBE_SESSION);
+	if (p->kind == UPROBE_LINK_MULTI) {
+		bpf_program__set_expected_attach_type(p->enter, ATTACH_UPROBE_MULTI);
+		bpf_program__set_expected_attach_type(p->leave, ATTACH_UPROBE_MULTI);
+	}
 }
 
 static int load(struct alloc_programs *p, int threads_map_fd)
 {
 	int rc = 0;
 
-	leave_out_the_rest(p->skel, p->kind == UPROBE_LINK_SESSION);
-	if (p->kind == UPROBE_LINK_SESSION)
-		bpf_program__set_expected_attach_type(p->skel->progs.toll_alloc_session, ATTACH_UPROBE_SESSION);
-	if (p->kind == UPROBE_LINK_MULTI) {
-		bpf_program__set_expected_attach_type(p->skel->progs.toll_alloc_enter, ATTACH_UPROBE_MULTI);
-		bpf_program__set_expected_attach_type(p->skel->progs.toll_alloc_leave, ATTACH_UPROBE_MULTI);
-	}
+	p->session = p->skel->progs.toll_alloc_session;
+	p->enter = p->skel->progs.toll_alloc_enter;
+	p->leave = p->skel->progs.toll_alloc_leave;
+	alloc_programs_choose(p);
+	bpf_map__set_autocreate(p->skel->maps.alloc_threads, true);
+	bpf_map__set_autocreate(p->skel->maps.alloc_functions, true);
 	if (threads_map_fd >= 0)
 		rc = bpf_map__reuse_fd(p->skel->maps.alloc_threads, threads_map_fd);
 	return rc ? rc : toll_bpf__load(p->skel);
@@ -144,12 +147,12 @@ static int attach_multi(struct uprobe_group *g, const struct alloc_programs *p, 
 			const struct uprobe_spot *spot, unsigned spots)
 {
 	if (p->kind == UPROBE_LINK_SESSION) {
-		g->fd[0] = link_multi(p->skel->progs.toll_alloc_session, ATTACH_UPROBE_SESSION, 0, path, pid, spot, spots);
+		g->fd[0] = link_multi(p->session, ATTACH_UPROBE_SESSION, 0, path, pid, spot, spots);
 		return g->fd[0] < 0 ? g->fd[0] : 0;
 	}
-	g->fd[0] = link_multi(p->skel->progs.toll_alloc_leave, ATTACH_UPROBE_MULTI, UPROBE_MULTI_RETURN, path, pid, spot, spots);
+	g->fd[0] = link_multi(p->leave, ATTACH_UPROBE_MULTI, UPROBE_MULTI_RETURN, path, pid, spot, spots);
 	if (g->fd[0] >= 0)
-		g->fd[1] = link_multi(p->skel->progs.toll_alloc_enter, ATTACH_UPROBE_MULTI, 0, path, pid, spot, spots);
+		g->fd[1] = link_multi(p->enter, ATTACH_UPROBE_MULTI, 0, path, pid, spot, spots);
 	return g->fd[0] < 0 ? g->fd[0] : g->fd[1] < 0 ? g->fd[1] : 0;
 }
 
@@ -177,9 +180,9 @@ static int attach_each(struct uprobe_group *g, const struct alloc_programs *p, c
 
 	for (unsigned i = 0; !rc && i < spots; i++) {
 		if (!(spot[i].cookie & WIRE_ALLOC_ENTRY_ONLY))
-			rc = attach_one(g, p->skel->progs.toll_alloc_leave, true, path, pid, &spot[i]);
+			rc = attach_one(g, p->leave, true, path, pid, &spot[i]);
 		if (!rc)
-			rc = attach_one(g, p->skel->progs.toll_alloc_enter, false, path, pid, &spot[i]);
+			rc = attach_one(g, p->enter, false, path, pid, &spot[i]);
 	}
 	return rc;
 }

@@ -14,8 +14,12 @@
 struct alloc_programs {
 	struct toll_bpf *skel;
 	enum uprobe_link_kind kind;
+	struct bpf_program *session, *enter,
+		*leave; /* of skel: what the links put on functions; by kind the first, or the other two */
 };
 
+/* Between open and load: of the whole object only these programs, no map but the counters. */
+void alloc_programs_choose(struct alloc_programs *p);
 /* threads_map_fd: of the alloc_threads map that socket marks read; -1: one of its own. -errno: this kernel refuses the kind. */
 int alloc_programs_load(struct alloc_programs *p, enum uprobe_link_kind kind, int threads_map_fd);
 void alloc_programs_unload(struct alloc_programs *p); /* twice is fine */
