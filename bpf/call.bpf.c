@@ -21,7 +21,7 @@ struct user_msghdr {
 
 static __always_inline struct thread_state *gateway_thread(void)
 {
-	struct thread_state *t = thread_state_get(bpf_get_current_task_btf());
+	struct thread_state *t = thread_state_current();
 
 	return t && t->role == WIRE_ROLE_GATEWAY ? t : NULL;
 }

@@ -78,7 +78,7 @@ static __always_inline void lookup_open(const struct thread_state *t, __u64 now_
 
 static __always_inline void lookup_asks(struct sock *sk, struct sk_buff *skb)
 {
-	struct thread_state *t = thread_state_get(bpf_get_current_task_btf());
+	struct thread_state *t = thread_state_current();
 	struct lookup_state *l;
 	__u64 now_ns;
 	__be16 port = 0;

@@ -291,6 +291,7 @@ static __always_inline void on_close(const struct sock *sk, struct sock_state *s
 	}
 	st->open.side = WIRE_SIDE_NONE;
 	*(volatile __u32 *)&st->generation = st->generation + 1;
+	sock_state_drop(sk);
 }
 
 SEC("tp_btf/inet_sock_set_state")

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What we keep of a watched socket, and how marks become turns. All marks of a socket are taken under its lock (tcp_probe,
+ * What we keep of a watched socket and where, and how marks become turns. All marks of a socket are taken under its lock (tcp_probe,
  * sk_data_ready, tcp_rcv_space_adjust) or by whoever transmits with it (net_dev_queue), so one writer at a time changes the state; only
  * the flush iterator reads beside it, guarded by `generation`.
  */
@@ -34,6 +34,21 @@ struct {
 	__type(value, struct sock_state);
 } sockets SEC(".maps") __weak;
 
+/*
+ * Where socket storage is refused to tracing programs (before 5.11: 8e4597c627fb): a hash by the socket's address, cleaned at its close. Set
+ * before load, so that the verifier takes the way out that is not taken. The other map is not made.
+ */
+const volatile bool sockets_in_hash SEC(".rodata") __weak = false;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1 << 18);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct sock_state);
+} sockets_hash SEC(".maps") __weak;
+_Static_assert(sizeof(struct sock_state) <= ZEROES_BYTES, "a new entry of sockets_hash");
+
 struct listener_key {
 	__u32 netns;
 	__u32 port;
@@ -57,6 +72,11 @@ struct {
  */
 static __always_inline struct sock_state *sock_state_get(const struct sock *sk)
 {
+	if (sockets_in_hash) {
+		__u64 key = (__u64)sk;
+
+		return bpf_map_lookup_elem(&sockets_hash, &key);
+	}
 	if (bpf_core_field_exists(sk->sk_bpf_storage) && !sk->sk_bpf_storage)
 		return NULL;
 	return bpf_sk_storage_get(&sockets, (void *)sk, NULL, 0);
@@ -64,11 +84,27 @@ static __always_inline struct sock_state *sock_state_get(const struct sock *sk)
 
 static __always_inline struct sock_state *sock_state_make(const struct sock *sk)
 {
-	struct sock_state *st = bpf_sk_storage_get(&sockets, (void *)sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	struct sock_state *st;
+	__u64 key = (__u64)sk;
 
+	if (sockets_in_hash) {
+		bpf_map_update_elem(&sockets_hash, &key, zeroes, BPF_NOEXIST);
+		st = bpf_map_lookup_elem(&sockets_hash, &key);
+	} else {
+		st = bpf_sk_storage_get(&sockets, (void *)sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	}
 	if (!st)
 		count_add(WIRE_COUNT_STORAGE_REFUSED, 1);
 	return st;
+}
+
+/* The kernel frees socket storage with its socket. */
+static __always_inline void sock_state_drop(const struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+
+	if (sockets_in_hash)
+		bpf_map_delete_elem(&sockets_hash, &key);
 }
 
 static __always_inline __u32 sock_netns(const struct sock *sk)

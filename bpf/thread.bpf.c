@@ -311,7 +311,7 @@ static __always_inline struct thread_state *thread_make(struct task_struct *task
 		count_add(WIRE_COUNT_THREADS_REFUSED, 1);
 		return NULL;
 	}
-	t = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	t = thread_state_make(task);
 	if (!t) {
 		count_add(WIRE_COUNT_THREADS_REFUSED, 1);
 		return NULL;
@@ -366,6 +366,7 @@ int BPF_PROG(toll_thread_exit, struct task_struct *task)
 	lookup_gives_up(t);
 	life_send(t, task, WIRE_THREAD_EXIT, task->comm);
 	t->role = WIRE_ROLE_NONE; /* its last way off the CPU is no wait */
+	thread_state_drop((__u32)task->pid);
 	__sync_fetch_and_add(&threads_live, -1);
 	return 0;
 }
@@ -380,13 +381,29 @@ int BPF_PROG(toll_rename, struct task_struct *task, const char *comm)
 	return 0;
 }
 
+/* Its entry under the tid that it has now. */
+static __always_inline struct thread_state *thread_state_moved(struct task_struct *task, __u32 old_tid)
+{
+	struct thread_state *old = bpf_map_lookup_elem(&threads_hash, &old_tid);
+	__u32 tid = (__u32)task->pid;
+
+	if (!old)
+		return NULL;
+	bpf_map_update_elem(&threads_hash, &tid, old, BPF_ANY);
+	thread_state_drop(old_tid);
+	return bpf_map_lookup_elem(&threads_hash, &tid);
+}
+
 /* A thread that calls execve() goes on as its process' first: under another tid. */
 SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(toll_thread_exec, struct task_struct *task, int old_pid)
 {
-	struct thread_state *t = thread_state_get(task);
+	struct thread_state *t;
 
-	if (!t || old_pid == task->pid)
+	if (old_pid == task->pid)
+		return 0;
+	t = threads_in_hash ? thread_state_moved(task, (__u32)old_pid) : thread_state_get(task);
+	if (!t)
 		return 0;
 	thread_name_itself(t, task);
 	life_send(t, task, WIRE_THREAD_FOUND, task->comm);

@@ -34,15 +34,64 @@ struct {
 	__type(value, struct thread_state);
 } threads SEC(".maps") __weak;
 
+/* Where task storage is refused to tracing programs: a hash by the thread's id, cleaned at its exit. As in socket_state.bpf.h. */
+const volatile bool threads_in_hash SEC(".rodata") __weak = false;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1 << 16); /* threads_max */
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct thread_state);
+} threads_hash SEC(".maps") __weak;
+_Static_assert(sizeof(struct thread_state) <= ZEROES_BYTES, "a new entry of threads_hash");
+
 /*
  * NULL: no thread of gateway, driver, provider or session. The pointer is looked at first: a look-up that finds nothing costs the other
  * threads of the machine more than the rest of a program that has nothing to do.
  */
 static __always_inline struct thread_state *thread_state_get(struct task_struct *task)
 {
+	__u32 tid;
+
+	if (threads_in_hash) {
+		tid = (__u32)task->pid;
+		return bpf_map_lookup_elem(&threads_hash, &tid);
+	}
 	if (bpf_core_field_exists(task->bpf_storage) && !task->bpf_storage)
 		return NULL;
 	return bpf_task_storage_get(&threads, task, NULL, 0);
+}
+
+static __always_inline struct thread_state *thread_state_current(void)
+{
+	__u32 tid;
+
+	if (threads_in_hash) {
+		tid = (__u32)bpf_get_current_pid_tgid();
+		return bpf_map_lookup_elem(&threads_hash, &tid);
+	}
+	return thread_state_get(bpf_get_current_task_btf());
+}
+
+/* NULL: refused. Never in a scheduler tracepoint: the entry is allocated. */
+static __always_inline struct thread_state *thread_state_make(struct task_struct *task)
+{
+	__u32 tid;
+
+	if (threads_in_hash) {
+		tid = (__u32)task->pid;
+		bpf_map_update_elem(&threads_hash, &tid, zeroes, BPF_NOEXIST);
+		return bpf_map_lookup_elem(&threads_hash, &tid);
+	}
+	return bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+}
+
+/* The kernel frees task storage with its task. */
+static __always_inline void thread_state_drop(__u32 tid)
+{
+	if (threads_in_hash)
+		bpf_map_delete_elem(&threads_hash, &tid);
 }
 
 /* Sends the batch of system calls that is filling. */

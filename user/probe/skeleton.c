@@ -27,6 +27,8 @@ void skeleton_choose(struct toll_bpf *skel, bool data_ready)
 {
 	bpf_program__set_autoload(skel->progs.toll_data_ready, data_ready);
 	bpf_program__set_autoload(skel->progs.toll_readable, !data_ready);
+	bpf_map__set_autocreate(skel->maps.sockets_hash, false);
+	bpf_map__set_autocreate(skel->maps.threads_hash, false);
 	bpf_map__set_autocreate(skel->maps.alloc_threads, false);
 	bpf_map__set_autocreate(skel->maps.alloc_functions, false);
 	skel->rodata->can_cast = libbpf_find_vmlinux_btf_id("bpf_rdonly_cast", BPF_TRACE_FENTRY) > 0;
