@@ -85,6 +85,41 @@ check "retries: an upstream that is not ours is joined by thread or order, and s
 kill "$gateway" "$flaky"
 wait "$gateway" "$flaky" 2>/dev/null
 
+# prompts of a data set, conversations, traces; before the last stage the gateway is restarted and its Redis cleared
+printf '%s\n' '{"prompt": "a \"joke\"", "max_tokens": 7}' '{"conversations": [{"from": "human", "value": "hi"}]}' >"$work/prompts.jsonl"
+printf '%s\n' TIMESTAMP,ContextTokens,GeneratedTokens '2023-11-16 18:15:46.6805900,374,44' '2023-11-16 18:15:46.9805900,396,10' >"$work/azure.csv"
+printf '%s\n' '{"timestamp": 0, "input_length": 1200, "output_length": 5, "hash_ids": [0, 1, 2]}' \
+	'{"timestamp": 100, "input_length": 1000, "output_length": 9, "hash_ids": [0, 3]}' >"$work/mooncake.jsonl"
+scenario data <<'END'
+name: e2e/data
+classes:
+  asked: {endpoint: chat, prompts: prompts.jsonl, max_tokens: 3}
+  talked: {endpoint: chat, stream: true, turns: 4, max_tokens: 5}
+  traced: {endpoint: chat}
+  same: {endpoint: chat, fixed_prompt: true, max_tokens: 5}
+provider: {service_time: 1ms, inter_token_time: 100us}
+peers: {cache: redis}
+gateway: {cache: yes}
+stages:
+  - {name: prompts, vus: 2, requests: 6, classes: [asked]}
+  - {name: talks, vus: 2, requests: 16, classes: [talked]}
+  - {name: azure, trace: azure.csv, classes: [traced]}
+  - {name: cached, vus: 1, requests: 20, classes: [same]}
+  - {name: kept, vus: 1, requests: 20, classes: [same], before: [restart]}
+  - {name: mooncake, trace: mooncake.jsonl, speed: 2, classes: [traced]}
+  - {name: gone, vus: 1, requests: 20, classes: [same], before: [restart, clear, wait=50ms]}
+END
+run_toll data "$work/data.yaml" --with reference
+trusted "data"
+check "data: prompts carry their own max_tokens" '.classes.asked.requests.ok == 6 and .classes.asked.requests.tokens == 30' "$result"
+check "data: traces are replayed row by row" '.classes.traced.requests.ok == 4 and .classes.traced.requests.tokens == 68' "$result"
+check "data: prompts are as long as the trace says" '.classes.traced.requests.prompt_tokens | . >= 2970 and . < 3300' "$result"
+check "data: each question of a conversation carries those before it" \
+	'.classes.talked.requests | .ok == 16 and .prompt_tokens / 16 > 1.7 * 100' "$result"
+check "data: streams of conversations are whole" '.requests.streams_heard == 16 and .requests.streams_disordered + .requests.streams_foreign == 0' "$result"
+check "data: a restart leaves the second level of the cache, a clearing does not" \
+	'[.stages[] | select(.name == "cached" or .name == "kept" or .name == "gone") | .upstream_turns_per_request] == [0.05, 0, 0.05]' "$result"
+
 # no instant is lost or counted twice
 scenario one <<'END'
 name: e2e/one

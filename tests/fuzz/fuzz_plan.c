@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "scenario/arrival.h"
+#include "scenario/plan_data.h"
 #include "scenario/plan_file.h"
 #include "scenario/plan_print.h"
 
@@ -69,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		require(strncmp(err.text, NAME, strlen(NAME)) == 0 && !strpbrk(err.text, "\n\r\x1b"));
 		return 0;
 	}
-	plan = malloc(sizeof(*plan));
+	plan = calloc(1, sizeof(*plan));
 	require(plan != NULL);
 	for (int quick = 0; quick < 2; quick++) {
 		err.code = 0;
@@ -78,6 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		else
 			require(strncmp(err.text, NAME ":", strlen(NAME) + 1) == 0 && !strpbrk(err.text, "\n\r\x1b"));
 	}
+	plan_data_free(plan);
 	free(plan);
 	document_free(doc);
 	return 0;

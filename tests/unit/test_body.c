@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -28,14 +29,21 @@ static struct plan *make_plan(enum plan_endpoint endpoint, uint64_t prompt_bytes
 	return plan;
 }
 
+static int build(struct body *body, const struct plan *plan, bool tag)
+{
+	const struct body_ask ask = body_ask_of(&plan->class_[0]);
+
+	return body_make(body, plan, &plan->class_[0], &ask, tag);
+}
+
 /* The tagged body as a whole, parsed. */
 static json_t *parse_body(const struct plan *plan, bool tag)
 {
-	struct body body;
+	struct body body = {0};
 	char *text;
 	json_t *json;
 
-	assert_int_equal(body_build(&body, plan, 0, tag), 0);
+	assert_int_equal(build(&body, plan, tag), 0);
 	text = malloc(body.bytes);
 	body_copy(&body, ID, 0, text, body.bytes);
 	assert_int_equal(tag_find(text, body.bytes), tag && !plan->class_[0].fixed_prompt ? ID : 0);
@@ -143,10 +151,10 @@ static void embeddings_tag_the_last_input(void **state)
 static void reads_have_no_body(void **state)
 {
 	struct plan *plan = make_plan(PLAN_MODELS, 64);
-	struct body body;
+	struct body body = {0};
 
 	(void)state;
-	assert_int_equal(body_build(&body, plan, 0, true), 0);
+	assert_int_equal(build(&body, plan, true), 0);
 	assert_null(body.data);
 	free(plan);
 }
@@ -154,11 +162,11 @@ static void reads_have_no_body(void **state)
 static void a_copy_in_parts_is_the_whole(void **state)
 {
 	struct plan *plan = make_plan(PLAN_CHAT, 40);
-	struct body body;
+	struct body body = {0};
 	char *whole, *parts;
 
 	(void)state;
-	assert_int_equal(body_build(&body, plan, 0, true), 0);
+	assert_int_equal(build(&body, plan, true), 0);
 	whole = malloc(body.bytes);
 	parts = malloc(body.bytes);
 	body_copy(&body, ID, 0, whole, body.bytes);

@@ -598,6 +598,54 @@ static int preflight(struct run *run, unsigned *status, struct err *err)
 	return driver_preflight(&run->config, "/health", status, err);
 }
 
+/* Nothing is under way between the stages, and the second begins when it is told to. */
+static void a_stage_waits_for_what_is_done_before_it(void **state)
+{
+	struct run *run = run_new(RAW_PLAIN, false, 3, 30);
+	struct plan *plan = &run->plan;
+	struct pollfd before;
+	struct driver_progress progress;
+
+	(void)state;
+	plan->stages = 2;
+	plan->stage[1] = plan->stage[0];
+	plan->stage[1].befores = 1;
+	run->config.threads = 2;
+	run_start(run);
+	before = (struct pollfd){.fd = driver_before_fd(run->driver), .events = POLLIN};
+	assert_int_equal(poll(&before, 1, 20000), 1);
+	assert_int_equal(driver_before(run->driver), 1);
+	driver_progress(run->driver, &progress);
+	assert_int_equal(progress.done, 30);
+	assert_int_equal(progress.sent, 30);
+	assert_false(progress.finished);
+	driver_go(run->driver, 1);
+	run_wait(run);
+	all_have(run, RECORD_OK, 60);
+	run_free(run);
+}
+
+/* A user asks on: each question of a conversation is longer by what was said before, three times, then a new one begins. */
+static void users_talk(void **state)
+{
+	struct run *run = run_new(RAW_STREAM, false, 1, 9);
+
+	(void)state;
+	run->plan.class_[0].turns = 3;
+	run_all(run);
+	all_have(run, RECORD_OK, 9);
+	for (unsigned i = 0; i < 9; i++) {
+		uint64_t bytes = run->record[i].out_end_pos - run->record[i].out_start_pos;
+		uint64_t first = run->record[0].out_end_pos - run->record[0].out_start_pos;
+
+		if (i % 3 == 0)
+			assert_int_equal(bytes, first);
+		else
+			assert_in_range(bytes, first + i % 3 * 100, first + i % 3 * 300);
+	}
+	run_free(run);
+}
+
 static void preflight_says_what_is_wrong(void **state)
 {
 	struct run *run = run_new(RAW_PLAIN, false, 1, 1);
@@ -661,6 +709,8 @@ int main(void)
 		cmocka_unit_test(shards_split_one_schedule),
 		cmocka_unit_test(the_warm_up_counts_apart),
 		cmocka_unit_test(users_ramp_and_think),
+		cmocka_unit_test(a_stage_waits_for_what_is_done_before_it),
+		cmocka_unit_test(users_talk),
 		cmocka_unit_test(preflight_says_what_is_wrong),
 		cmocka_unit_test(a_certificate_that_nobody_knows),
 	};

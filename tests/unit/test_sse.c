@@ -1,4 +1,4 @@
-// rooms: base driver/sse driver/delta record/said
+// rooms: base base/buf base/json_text driver/sse driver/delta record/said
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <setjmp.h>
@@ -231,9 +231,31 @@ static void ends_of_streams(void **state)
 	assert_int_equal(delta_is_end(PLAN_MESSAGES, "", "[DONE]", 6), 0);
 }
 
+static void text_is(enum plan_endpoint endpoint, const char *json, const char *want)
+{
+	struct buf text = {0};
+
+	assert_int_equal(delta_text(&text, endpoint, json, strlen(json)), 0);
+	assert_int_equal(text.used, strlen(want));
+	if (text.used)
+		assert_memory_equal(text.data, want, text.used);
+	buf_fini(&text);
+}
+
+static void text_of_answers(void **state)
+{
+	(void)state;
+	text_is(PLAN_CHAT, "{\"choices\":[{\"message\":{\"content\":\"a \\\"b\\\" \\u00e9\"}}]}", "a \\\"b\\\" \\u00e9");
+	text_is(PLAN_CHAT, "{\"choices\":[{\"message\":{\"content\":null}}]}", "");
+	text_is(PLAN_CHAT, "{\"content\":\"cut", "");
+	text_is(PLAN_CHAT, "{\"content\":\"raw\nend\"}", "rawend"); /* no JSON, and shall not make ours none */
+	text_is(PLAN_MESSAGES, "{\"content\":[{\"type\":\"text\",\"text\":\"x\"}]}", "x");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(text_of_answers),
 		cmocka_unit_test(line_feeds),
 		cmocka_unit_test(carriage_returns_and_line_feeds),
 		cmocka_unit_test(lone_carriage_returns),

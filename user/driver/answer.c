@@ -60,6 +60,8 @@ static void content_event(struct answer *a, const struct sse_event *event, uint6
 	if (a->hears)
 		hear(a, event);
 	token_time(a, pos);
+	if (a->text)
+		delta_text(a->text, a->class_->endpoint, event->data, event->bytes);
 	if (a->keep && !a->record->chunks)
 		buf_append(&a->kept, event->data, event->bytes);
 	a->record->chunks++;
@@ -100,7 +102,7 @@ void answer_fini(struct answer *a)
 	buf_fini(&a->kept);
 }
 
-void answer_begin(struct answer *a, const struct plan_class *class_, bool hears)
+void answer_begin(struct answer *a, const struct plan_class *class_, bool hears, struct buf *text)
 {
 	bool tells_usage = class_->endpoint != PLAN_MODELS && class_->endpoint != PLAN_HEALTH;
 
@@ -116,6 +118,7 @@ void answer_begin(struct answer *a, const struct plan_class *class_, bool hears)
 	a->usage = (struct delta_usage){0};
 	a->last_token_ns = 0;
 	a->hears = hears && class_->stream;
+	a->text = text;
 	a->said = (struct said){.id = a->record->id};
 	a->events_first = a->events = 0;
 }
@@ -222,8 +225,11 @@ void answer_end(struct answer *a, bool whole)
 	a->place = (struct answer_place){0};
 	if (whole && a->event_stream && !a->broken && sse_finish(&a->sse))
 		a->broken = true;
-	if (!a->event_stream && a->kept.used)
+	if (!a->event_stream && a->kept.used) {
 		delta_read_usage(&a->usage, a->kept.data, a->kept.used);
+		if (a->text)
+			delta_text(a->text, a->class_->endpoint, a->kept.data, a->kept.used);
+	}
 	events_flush(a);
 	/* the end came, but not all that the provider counted */
 	if (whole && a->hears && a->ended && (r->flags & RECORD_HEARD) &&

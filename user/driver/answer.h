@@ -44,6 +44,7 @@ struct answer {
 	struct buf kept;
 	struct delta_usage usage;
 	uint64_t last_token_ns;
+	struct buf *text; /* the answer's text goes there, as the inside of a JSON string; NULL: nobody wants it */
 	bool hears; /* this stream's text is compared with what the provider said */
 	struct said said;
 	/* while bytes are being fed */
@@ -56,8 +57,8 @@ struct answer {
 void answer_init(struct answer *a, const struct record_sink *sink, struct tally *tally, struct record_request *record);
 void answer_fini(struct answer *a);
 /* The next request: everything from before is forgotten. */
-/* hears: it is a stream of a tagged request, and the provider is ours; the record has its id. */
-void answer_begin(struct answer *a, const struct plan_class *class_, bool hears);
+/* hears: it is a stream of a tagged request, and the provider is ours; the record has its id. text: see above. */
+void answer_begin(struct answer *a, const struct plan_class *class_, bool hears, struct buf *text);
 /* One line of a head, its end included. */
 void answer_head(struct answer *a, const char *line, size_t bytes, uint64_t now_ns);
 void answer_body(struct answer *a, const char *data, size_t bytes, uint64_t now_ns, struct answer_place place);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/json_text.h"
+
 static const char *skip_space(const char *at, const char *end)
 {
 	while (at < end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r'))
@@ -128,6 +130,35 @@ bool delta_answer_id(const char *json, size_t bytes, uint64_t *id)
 	}
 	*id = value;
 	return *at == '"';
+}
+
+/* Bytes that a JSON string may not hold stay out: a gateway that lies must not make us lie. */
+static int append_clean(struct buf *out, const char *text, size_t bytes)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < bytes && !r; i++)
+		if ((unsigned char)text[i] >= 0x20)
+			r = buf_append(out, text + i, 1);
+	return r;
+}
+
+int delta_text(struct buf *out, enum plan_endpoint endpoint, const char *json, size_t bytes)
+{
+	static const struct key content = KEY("content"), text = KEY("text");
+	const struct key *key = endpoint == PLAN_MESSAGES ? &text : &content;
+	const char *end = json + bytes, *at = json;
+	int r = 0;
+
+	while (!r && (at = find_value(at, end, key->quoted, key->bytes))) {
+		const char *close = *at == '"' ? json_text_end(at + 1, end) : NULL;
+
+		if (!close)
+			continue;
+		r = append_clean(out, at + 1, (size_t)(close - at - 1));
+		at = close;
+	}
+	return r;
 }
 
 /* The provider's words need no escapes: what has one is not its. */

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "record/said.h"
 #include "scenario/plan.h"
 
@@ -27,6 +28,8 @@ void delta_read_usage(struct delta_usage *u, const char *json, size_t bytes);
 bool delta_answer_id(const char *json, size_t bytes, uint64_t *id);
 /* The event's text goes into s. False: it is not what the provider says next. */
 bool delta_hear(struct said *s, enum plan_endpoint endpoint, const char *json, size_t bytes);
+/* Appends the text that the payload carries (of an event or of a whole answer), as the inside of a JSON string. */
+int delta_text(struct buf *out, enum plan_endpoint endpoint, const char *json, size_t bytes);
 /* Does this event end the stream as its protocol says: "[DONE]", message_stop? */
 bool delta_is_end(enum plan_endpoint endpoint, const char *name, const char *data, size_t bytes);
 

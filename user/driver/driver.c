@@ -20,7 +20,8 @@ struct driver {
 	struct stage_clock clock;
 	struct thread *thread;
 	unsigned threads, initialised;
-	int done_fd;
+	int done_fd, before_fd;
+	_Atomic uint32_t before; /* the stage that waits for its actions */
 	uint64_t start_ns;
 	_Atomic unsigned running;
 	_Atomic uint64_t finished_ns;
@@ -66,6 +67,12 @@ static int raise_fd_limit(const struct plan *plan, struct err *err)
 		       plan->name, wanted, (unsigned long long)limit.rlim_cur, wanted);
 }
 
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
 int driver_new(struct driver **out, const struct driver_config *config, struct err *err)
 {
 	struct driver *d = calloc(1, sizeof(*d));
@@ -74,11 +81,12 @@ int driver_new(struct driver **out, const struct driver_config *config, struct e
 	if (!d)
 		return err_set(err, -ENOMEM, "no memory for the load driver");
 	d->done_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	d->before_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	d->threads = config->threads ? config->threads : 1;
 	d->thread = calloc(d->threads, sizeof(*d->thread));
-	if (d->done_fd < 0 || !d->thread || curl_global_init(CURL_GLOBAL_DEFAULT)) {
-		if (d->done_fd >= 0)
-			close(d->done_fd);
+	if (d->done_fd < 0 || d->before_fd < 0 || !d->thread || curl_global_init(CURL_GLOBAL_DEFAULT)) {
+		close_fd(d->done_fd);
+		close_fd(d->before_fd);
 		free(d->thread);
 		free(d);
 		return err_set(err, -ENOMEM, "the load driver could not be set up: no memory or no free file descriptor");
@@ -100,6 +108,16 @@ static void wake_all(void *ctx)
 
 	for (unsigned i = 0; i < d->threads; i++)
 		thread_wake(&d->thread[i]);
+}
+
+static void before_stage(void *ctx, uint32_t stage)
+{
+	struct driver *d = ctx;
+	uint64_t one = 1;
+
+	atomic_store(&d->before, stage);
+	if (write(d->before_fd, &one, sizeof(one)) < 0)
+		return;
 }
 
 static void one_finished(void *ctx)
@@ -149,6 +167,7 @@ int driver_start(struct driver *d, uint64_t start_ns, struct err *err)
 	d->start_ns = start_ns;
 	stage_clock_init(&d->clock, d->env.plan, start_ns, d->threads);
 	d->clock.stage_known = wake_all;
+	d->clock.before = before_stage;
 	d->clock.ctx = d;
 	r = init_threads(d, err);
 	if (r)
@@ -278,6 +297,21 @@ void driver_skip_to(struct driver *d, uint32_t stage)
 	stage_clock_skip(&d->clock, stage, clock_now_ns());
 }
 
+int driver_before_fd(const struct driver *d)
+{
+	return d->before_fd;
+}
+
+uint32_t driver_before(const struct driver *d)
+{
+	return atomic_load(&d->before);
+}
+
+void driver_go(struct driver *d, uint32_t stage)
+{
+	stage_clock_go(&d->clock, stage, clock_now_ns());
+}
+
 int driver_finish(struct driver *d, const struct driver_stats **out, struct err *err)
 {
 	int r;
@@ -305,7 +339,8 @@ void driver_free(struct driver *d)
 	tally_fini(&d->tally);
 	hist_free(d->stats.schedule_lag);
 	env_fini(&d->env);
-	close(d->done_fd);
+	close_fd(d->done_fd);
+	close_fd(d->before_fd);
 	free(d->thread);
 	free(d);
 	curl_global_cleanup();

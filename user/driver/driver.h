@@ -69,6 +69,13 @@ void driver_stop(struct driver *d);
 /* The stage that runs now; and: all before this one end now (steps that go no further). */
 uint32_t driver_stage(const struct driver *d);
 void driver_skip_to(struct driver *d, uint32_t stage);
+/*
+ * An eventfd that becomes readable when all requests before a stage with actions are done, and which stage that is; the run goes on with
+ * driver_go(). Owned by the driver.
+ */
+int driver_before_fd(const struct driver *d);
+uint32_t driver_before(const struct driver *d);
+void driver_go(struct driver *d, uint32_t stage);
 /* Joins the threads; *out is valid until driver_free. */
 int driver_finish(struct driver *d, const struct driver_stats **out, struct err *err);
 void driver_free(struct driver *d);

@@ -152,10 +152,19 @@ static uint64_t make_run_id(uint64_t seed)
 	return rng_u64(&rng) << 40;
 }
 
+static bool in_a_trace(const struct plan *plan, uint32_t index)
+{
+	for (uint32_t i = 0; i < plan->stages; i++)
+		if (plan->stage[i].trace && (!plan->stage[i].classes || (plan->stage[i].classes & (1u << index))))
+			return true;
+	return false;
+}
+
 static int class_init(struct env *env, uint32_t index)
 {
 	const struct plan_class *plan = &env->plan->class_[index];
 	struct env_class *c = &env->class_[index];
+	struct body_ask ask = body_ask_of(plan);
 
 	c->plan = plan;
 	c->url = env_url(env->config.url, body_path(plan->endpoint));
@@ -168,7 +177,9 @@ static int class_init(struct env *env, uint32_t index)
 	}
 	if (!c->url)
 		return -ENOMEM;
-	return body_build(&c->body, env->plan, index, env->config.tag);
+	c->each = plan->prompts || plan->turns > 1 || in_a_trace(env->plan, index);
+	c->body.digits_at = BODY_NO_TAG;
+	return c->each ? 0 : body_make(&c->body, env->plan, plan, &ask, env->config.tag);
 }
 
 int env_init(struct env *env, const struct driver_config *config, struct err *err)

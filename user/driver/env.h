@@ -12,7 +12,8 @@ struct env_class {
 	const struct plan_class *plan;
 	char *url;
 	struct curl_slist *headers[PLAN_TENANTS_MAX + 1]; /* by tenant; [0]: of a plan without tenants */
-	struct body body;
+	bool each; /* requests differ: each has a body of its own */
+	struct body body; /* of all others */
 };
 
 struct env {

@@ -13,48 +13,10 @@
 #define USER_STREAM (UINT64_C(1) << 32) /* random streams of virtual users: clear of those of the arrivals */
 #define TENANT_STREAM (UINT64_C(1) << 33) /* ... and of the tenants, one for each thread */
 
-/* --- rings of orders --------------------------------------------------------------------------------------------------------- */
-
-static uint64_t ring_count(const struct order_ring *ring)
-{
-	return ring->tail - ring->head;
-}
-
-static int ring_grow(struct order_ring *ring)
-{
-	uint64_t size = ring->size ? ring->size * 2 : 64;
-	struct order *order = calloc(size, sizeof(*order));
-
-	if (!order)
-		return -ENOMEM;
-	for (uint64_t i = ring->head; i != ring->tail; i++)
-		order[i & (size - 1)] = ring->order[i & (ring->size - 1)];
-	free(ring->order);
-	ring->order = order;
-	ring->size = size;
-	return 0;
-}
-
-static int ring_push(struct order_ring *ring, const struct order *order)
-{
-	if (ring_count(ring) == ring->size && ring_grow(ring))
-		return -ENOMEM;
-	ring->order[ring->tail++ & (ring->size - 1)] = *order;
-	return 0;
-}
-
-static bool ring_pop(struct order_ring *ring, struct order *out)
-{
-	if (!ring_count(ring))
-		return false;
-	*out = ring->order[ring->head++ & (ring->size - 1)];
-	return true;
-}
-
 static void make_due(struct schedule *s, struct order_ring *ring, struct order *order)
 {
 	order->tenant = s->plan->tenants ? arrival_tenant(s->plan, order->stage, &s->tenants) + 1 : 0;
-	if (ring_push(ring, order)) {
+	if (order_ring_push(ring, order)) {
 		s->error = -ENOMEM;
 		return;
 	}
@@ -64,14 +26,6 @@ static void make_due(struct schedule *s, struct order_ring *ring, struct order *
 }
 
 /* --- stages ------------------------------------------------------------------------------------------------------------------ */
-
-void stage_clock_init(struct stage_clock *c, const struct plan *plan, uint64_t start_ns, unsigned threads)
-{
-	*c = (struct stage_clock){0};
-	for (uint32_t i = 0; i < plan->stages; i++)
-		atomic_init(&c->threads_left[i], threads);
-	atomic_store(&c->start_ns[0], start_ns);
-}
 
 static const struct plan_stage *current(const struct schedule *s)
 {
@@ -126,12 +80,6 @@ static bool is_exhausted(const struct schedule *s)
 	return stage->requests && atomic_load(&s->clock->taken[s->stage]) >= shard_of_requests(s, stage->requests);
 }
 
-static void wake_threads(const struct stage_clock *c)
-{
-	if (c->stage_known)
-		c->stage_known(c->ctx);
-}
-
 static bool take_ticket(struct schedule *s)
 {
 	uint64_t all = shard_of_requests(s, current(s)->requests), taken;
@@ -140,7 +88,7 @@ static bool take_ticket(struct schedule *s)
 		return true;
 	taken = atomic_fetch_add(&s->clock->taken[s->stage], 1);
 	if (taken + 1 == all)
-		wake_threads(s->clock); /* those whose users all think would learn of it late */
+		stage_clock_wake(s->clock); /* those whose users all think would learn of it late */
 	return taken < all;
 }
 
@@ -154,6 +102,23 @@ static bool user_is_wanted(const struct schedule *s, uint32_t user, uint64_t whe
 	return user_number(s, user) < arrival_users(stage, since_ns);
 }
 
+/* The next question of its conversation, where the stage goes on with it; else a class is drawn. */
+static void user_prompt(struct schedule *s, uint32_t user, struct order *order)
+{
+	struct user *u = &s->user[user];
+	uint32_t mask = current(s)->classes;
+
+	if (u->talk.running && (!mask || (mask & (1u << u->talk.class_index)))) {
+		order->class_index = u->talk.class_index;
+		order->number = u->talk.number;
+		return;
+	}
+	order->class_index = arrival_class(s->plan, s->stage, &u->mix);
+	order->number = user_number(s, user) + u->prompts++ * s->users_all;
+	if (s->plan->class_[order->class_index].turns > 1)
+		talk_begin(&u->talk, order->class_index, order->number);
+}
+
 /* The user's next request is due at due_ns, if the stage still wants the user then. */
 static void user_go(struct schedule *s, uint32_t user, uint64_t due_ns)
 {
@@ -162,7 +127,7 @@ static void user_go(struct schedule *s, uint32_t user, uint64_t due_ns)
 	s->user[user].busy = runs_closed(s) && take_ticket(s);
 	if (!s->user[user].busy)
 		return;
-	order.class_index = arrival_class(s->plan, s->stage, &s->user[user].mix);
+	user_prompt(s, user, &order);
 	make_due(s, &s->ready, &order);
 }
 
@@ -209,6 +174,8 @@ static void arrivals(struct schedule *s, uint64_t now_ns)
 			.class_index = s->next.class_index,
 			.stage = s->next.stage,
 			.user = ORDER_NO_USER,
+			.trace_row = s->next.trace_row,
+			.number = s->next.index,
 		};
 
 		if (order.due_ns >= s->run_start_ns + s->plan->warmup_ns)
@@ -233,7 +200,7 @@ static void enter_stage(struct schedule *s, uint64_t start_ns)
 
 static void leave_stage(struct schedule *s)
 {
-	s->entered = false;
+	s->entered = s->drained = false;
 	s->stage++;
 }
 
@@ -247,35 +214,40 @@ static bool part_is_done(const struct schedule *s)
 	return is_exhausted(s) || !s->users || user_offset_ns(current(s), user_number(s, 0)) == NEVER;
 }
 
+/* The next one starts now, or when what is to be done before it is done. */
+static void stage_ended(struct schedule *s, uint64_t at_ns)
+{
+	uint32_t next = s->stage + 1;
+
+	if (next == s->plan->stages || !s->plan->stage[next].befores)
+		atomic_store(&s->clock->start_ns[next], at_ns);
+}
+
+static bool waits_drained(const struct schedule *s)
+{
+	return s->stage < s->plan->stages && s->plan->stage[s->stage].befores && !s->entered && !s->drained &&
+	       !s->outstanding_all;
+}
+
+/* This thread has nothing under way before a stage with actions; the last such one says so. */
+static void tell_drained(struct schedule *s)
+{
+	struct stage_clock *c = s->clock;
+
+	s->drained = true;
+	if (atomic_fetch_sub(&c->threads_waiting[s->stage], 1) == 1 && c->before)
+		c->before(c->ctx, s->stage);
+}
+
 static void end_part(struct schedule *s, uint64_t now_ns)
 {
 	struct stage_clock *c = s->clock;
 
 	s->part_done = true;
 	if (atomic_fetch_sub(&c->threads_left[s->stage], 1) == 1) {
-		atomic_store(&c->start_ns[s->stage + 1], now_ns);
-		wake_threads(c);
+		stage_ended(s, now_ns);
+		stage_clock_wake(c);
 	}
-}
-
-void stage_clock_skip(struct stage_clock *c, uint32_t stage, uint64_t now_ns)
-{
-	atomic_store(&c->skip_ns, now_ns);
-	atomic_store(&c->skip_to, stage);
-	wake_threads(c);
-}
-
-uint32_t stage_clock_stage(const struct stage_clock *c, const struct plan *plan, uint64_t now_ns)
-{
-	uint32_t stage = 0;
-
-	for (uint32_t i = 1; i < plan->stages; i++) {
-		uint64_t start_ns = atomic_load(&c->start_ns[i]);
-
-		if (start_ns && start_ns <= now_ns)
-			stage = i;
-	}
-	return stage;
 }
 
 static bool is_skipped(const struct schedule *s)
@@ -288,7 +260,7 @@ static void skip_stage(struct schedule *s)
 {
 	uint64_t start_ns = atomic_load(&s->clock->start_ns[s->stage]), skip_ns = atomic_load(&s->clock->skip_ns);
 
-	atomic_store(&s->clock->start_ns[s->stage + 1], start_ns > skip_ns ? start_ns : skip_ns);
+	stage_ended(s, start_ns > skip_ns ? start_ns : skip_ns);
 	leave_stage(s);
 }
 
@@ -305,7 +277,7 @@ static bool stage_over(struct schedule *s, uint64_t now_ns)
 	} else if (now_ns < s->stage_start_ns + stage->duration_ns) {
 		return false;
 	} else {
-		atomic_store(&s->clock->start_ns[s->stage + 1], s->stage_start_ns + stage->duration_ns);
+		stage_ended(s, s->stage_start_ns + stage->duration_ns);
 	}
 	leave_stage(s);
 	return true;
@@ -321,6 +293,8 @@ void schedule_tick(struct schedule *s, uint64_t now_ns)
 		if (!s->entered) {
 			uint64_t start_ns = atomic_load(&s->clock->start_ns[s->stage]);
 
+			if (waits_drained(s))
+				tell_drained(s);
 			if (!start_ns || start_ns > now_ns)
 				break;
 			enter_stage(s, start_ns);
@@ -347,22 +321,23 @@ static uint64_t in_flight_limit(const struct schedule *s, uint32_t stage)
 
 static bool has_place(const struct schedule *s, uint64_t in_flight)
 {
-	return ring_count(&s->queue) && in_flight < in_flight_limit(s, s->queue.order[s->queue.head & (s->queue.size - 1)].stage);
+	return order_ring_count(&s->queue) &&
+	       in_flight < in_flight_limit(s, s->queue.order[s->queue.head & (s->queue.size - 1)].stage);
 }
 
 bool schedule_can_take(const struct schedule *s, uint64_t in_flight)
 {
-	return ring_count(&s->ready) || has_place(s, in_flight);
+	return order_ring_count(&s->ready) || has_place(s, in_flight);
 }
 
 bool schedule_take(struct schedule *s, uint64_t in_flight, struct order *out)
 {
-	if (ring_pop(&s->ready, out))
+	if (order_ring_pop(&s->ready, out))
 		return true;
 	if (has_place(s, in_flight))
-		return ring_pop(&s->queue, out);
-	if (ring_count(&s->queue) > s->queue_max)
-		s->queue_max = ring_count(&s->queue);
+		return order_ring_pop(&s->queue, out);
+	if (order_ring_count(&s->queue) > s->queue_max)
+		s->queue_max = order_ring_count(&s->queue);
 	return false;
 }
 
@@ -374,7 +349,7 @@ void schedule_close(struct schedule *s)
 
 bool schedule_drop(struct schedule *s, struct order *out)
 {
-	return ring_pop(&s->ready, out) || ring_pop(&s->queue, out);
+	return order_ring_pop(&s->ready, out) || order_ring_pop(&s->queue, out);
 }
 
 static void user_done(struct schedule *s, const struct order *order, uint64_t end_ns, bool connected)
@@ -414,6 +389,8 @@ static uint64_t stage_next_ns(const struct schedule *s)
 		return NEVER;
 	if (is_skipped(s))
 		return 0;
+	if (waits_drained(s))
+		return 0;
 	if (!s->entered) {
 		start_ns = atomic_load(&s->clock->start_ns[s->stage]);
 		return start_ns ? start_ns : NEVER;
@@ -438,7 +415,7 @@ uint64_t schedule_next_ns(const struct schedule *s)
 
 uint64_t schedule_queued(const struct schedule *s)
 {
-	return ring_count(&s->queue) + ring_count(&s->ready);
+	return order_ring_count(&s->queue) + order_ring_count(&s->ready);
 }
 
 bool schedule_finished(const struct schedule *s)
@@ -448,19 +425,22 @@ bool schedule_finished(const struct schedule *s)
 
 /* --- life -------------------------------------------------------------------------------------------------------------------- */
 
-static uint32_t users_needed(const struct schedule *s)
+static uint64_t users_most(const struct plan *plan)
 {
 	double most = 0;
 
-	for (uint32_t i = 0; i < s->plan->stages; i++) {
-		const struct plan_stage *stage = &s->plan->stage[i];
+	for (uint32_t i = 0; i < plan->stages; i++) {
+		const struct plan_stage *stage = &plan->stage[i];
 
 		if (stage->loop == PLAN_CLOSED)
 			most = fmax(most, fmax(stage->from, stage->to));
 	}
-	if (floor(most + 0.5) <= (double)s->shard)
-		return 0;
-	return (uint32_t)((floor(most + 0.5) - s->shard - 1) / s->shards) + 1;
+	return (uint64_t)floor(most + 0.5);
+}
+
+static uint32_t users_needed(const struct schedule *s)
+{
+	return s->users_all <= s->shard ? 0 : (uint32_t)((s->users_all - s->shard - 1) / s->shards) + 1;
 }
 
 int schedule_init(struct schedule *s, const struct schedule_config *config)
@@ -474,6 +454,7 @@ int schedule_init(struct schedule *s, const struct schedule_config *config)
 	for (unsigned i = 0; i < PLAN_STAGES_MAX; i++)
 		deadline_list_init(&s->think[i]);
 	deadline_list_init(&s->backoff);
+	s->users_all = users_most(s->plan);
 	s->users = users_needed(s);
 	s->user = calloc(s->users ? s->users : 1, sizeof(*s->user));
 	s->lag = hist_new();
@@ -488,6 +469,8 @@ int schedule_init(struct schedule *s, const struct schedule_config *config)
 void schedule_fini(struct schedule *s)
 {
 	hist_free(s->lag);
+	for (uint32_t i = 0; s->user && i < s->users; i++)
+		talk_fini(&s->user[i].talk);
 	free(s->user);
 	free(s->ready.order);
 	free(s->queue.order);

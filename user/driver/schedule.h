@@ -6,48 +6,24 @@
 #ifndef TOLL_DRIVER_SCHEDULE_H
 #define TOLL_DRIVER_SCHEDULE_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/hist.h"
 #include "base/rng.h"
 #include "driver/deadline.h"
+#include "driver/order.h"
+#include "driver/stage_clock.h"
+#include "driver/talk.h"
 #include "scenario/arrival.h"
 #include "scenario/plan.h"
-
-#define ORDER_NO_USER UINT32_MAX
-
-/* A request that is due. */
-struct order {
-	uint64_t due_ns;
-	uint32_t class_index;
-	uint32_t stage;
-	uint32_t user; /* virtual user of this thread; ORDER_NO_USER: open loop */
-	uint32_t tenant; /* index + 1; 0: the plan has none */
-};
-
-/* When stages start; those after a stage that ends with its requests are known only then. All threads. */
-struct stage_clock {
-	_Atomic uint64_t start_ns[PLAN_STAGES_MAX + 1]; /* 0: not known yet */
-	_Atomic uint32_t threads_left[PLAN_STAGES_MAX]; /* that still have requests of a count-bound stage */
-	_Atomic uint64_t taken[PLAN_STAGES_MAX]; /* closed loop: requests handed out */
-	_Atomic uint64_t skip_ns; /* when stages before skip_to ended early; written before it */
-	_Atomic uint32_t skip_to;
-	void (*stage_known)(void *ctx); /* wake all threads: a start became known, or a stage's last request is out */
-	void *ctx;
-};
-
-struct order_ring {
-	struct order *order;
-	uint64_t head, tail; /* count up for ever */
-	uint64_t size; /* power of two */
-};
 
 struct user {
 	struct deadline think;
 	struct rng mix;
 	bool busy; /* has a request under way, is about to, or thinks */
+	uint64_t prompts; /* that it has begun: requests, or conversations */
+	struct talk talk;
 };
 
 struct schedule {
@@ -57,12 +33,13 @@ struct schedule {
 	unsigned threads;
 	uint64_t run_start_ns;
 	uint32_t stage; /* == plan->stages: all over */
-	bool entered, part_done;
+	bool entered, part_done, drained;
 	uint64_t stage_start_ns;
 	struct arrival_walk walk;
 	struct arrival next;
 	bool has_next;
 	struct user *user;
+	uint64_t users_all; /* of all shards */
 	uint32_t users, next_user; /* next_user: first that has not had its start in this stage */
 	struct deadline_list think[PLAN_STAGES_MAX];
 	struct deadline_list backoff;
@@ -83,13 +60,6 @@ struct schedule_config {
 	uint32_t shard, shards;
 	uint64_t start_ns;
 };
-
-void stage_clock_init(struct stage_clock *c, const struct plan *plan, uint64_t start_ns, unsigned threads);
-
-/* Stages before this one end now. Any thread. */
-void stage_clock_skip(struct stage_clock *c, uint32_t stage, uint64_t now_ns);
-/* The stage whose start is known last and has passed. */
-uint32_t stage_clock_stage(const struct stage_clock *c, const struct plan *plan, uint64_t now_ns);
 
 int schedule_init(struct schedule *s, const struct schedule_config *config); /* -ENOMEM */
 void schedule_fini(struct schedule *s);

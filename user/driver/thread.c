@@ -130,6 +130,11 @@ static void finish_unsent(struct thread *t, const struct order *order, enum reco
 	schedule_done(&t->schedule, order, end_ns, false);
 }
 
+static struct talk *talk_of(struct thread *t, const struct order *order)
+{
+	return order->user == ORDER_NO_USER ? NULL : &t->schedule.user[order->user].talk;
+}
+
 static void start_order(struct thread *t, const struct order *order)
 {
 	struct transfer *transfer = take_transfer(t);
@@ -145,7 +150,7 @@ static void start_order(struct thread *t, const struct order *order)
 	if (t->in_flight > t->in_flight_max)
 		t->in_flight_max = t->in_flight;
 	add_relaxed(&t->progress.sent, 1);
-	if (transfer_start(transfer, order, next_id(t), flags, now_ns)) {
+	if (transfer_start(transfer, order, talk_of(t, order), next_id(t), flags, now_ns)) {
 		finish_transfer(t, transfer);
 		return;
 	}

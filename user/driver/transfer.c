@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/units.h"
 #include "driver/checks.h"
+#include "driver/question.h"
 
 #define SMALL_BODY_BYTES (64 * 1024) /* up to here libcurl sends head and body in one send, and from a buffer of ours */
 
@@ -88,7 +89,7 @@ static size_t on_write(char *data, size_t size, size_t n, void *ctx)
 static size_t on_read(char *out, size_t size, size_t n, void *ctx)
 {
 	struct transfer *t = ctx;
-	const struct body *body = &t->class_->body;
+	const struct body *body = t->body;
 	uint64_t pause_ns = t->class_->plan->body_pause_ns;
 	size_t end = pause_ns && !t->pause_done ? body->bytes / 2 : body->bytes;
 	size_t bytes = end > t->body_sent ? end - t->body_sent : 0;
@@ -109,7 +110,7 @@ static int on_seek(void *ctx, curl_off_t offset, int origin)
 {
 	struct transfer *t = ctx;
 
-	if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > t->class_->body.bytes)
+	if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > t->body->bytes)
 		return CURL_SEEKFUNC_CANTSEEK;
 	t->body_sent = (size_t)offset;
 	return CURL_SEEKFUNC_OK;
@@ -163,47 +164,40 @@ void transfer_free(struct transfer *t)
 	if (t->easy)
 		curl_easy_cleanup(t->easy);
 	answer_fini(&t->answer);
-	free(t->body);
+	body_fini(&t->own);
+	buf_fini(&t->said);
+	free(t->buffer);
 	free(t);
 }
 
-static bool body_fits_buffer(const struct env_class *c)
+static bool body_fits_buffer(const struct transfer *t, const struct env_class *c)
 {
-	return c->body.bytes <= SMALL_BODY_BYTES && !c->plan->body_pause_ns;
+	return t->body->bytes <= SMALL_BODY_BYTES && !c->plan->body_pause_ns;
 }
 
-static int body_reserve(struct transfer *t, size_t bytes)
+static int buffer_reserve(struct transfer *t, size_t bytes)
 {
-	char *body;
+	char *buffer;
 
-	if (bytes <= t->body_size)
+	if (bytes <= t->buffer_size)
 		return 0;
-	body = realloc(t->body, bytes);
-	if (!body)
+	buffer = realloc(t->buffer, bytes);
+	if (!buffer)
 		return -ENOMEM;
-	t->body = body;
-	t->body_size = bytes;
+	t->buffer = buffer;
+	t->buffer_size = bytes;
 	return 0;
 }
 
 /* Sets the handle up for a class; it stays so until a request of another class comes. */
 static int set_class(struct transfer *t, const struct env_class *c, uint32_t tenant)
 {
-	bool buffered = body_fits_buffer(c);
 	int bad = 0;
 
 	t->class_ = NULL;
 	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_URL, c->url);
 	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, c->headers[tenant]);
-	if (!c->body.data) {
-		bad |= (int)curl_easy_setopt(t->easy, CURLOPT_HTTPGET, 1L);
-	} else {
-		if (buffered && body_reserve(t, c->body.bytes))
-			return -ENOMEM;
-		bad |= (int)curl_easy_setopt(t->easy, CURLOPT_POST, 1L);
-		bad |= (int)curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, buffered ? t->body : NULL);
-		bad |= (int)curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)c->body.bytes);
-	}
+	bad |= (int)curl_easy_setopt(t->easy, t->body->data ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
 	if (bad)
 		return -EINVAL;
 	t->class_ = c;
@@ -211,9 +205,32 @@ static int set_class(struct transfer *t, const struct env_class *c, uint32_t ten
 	return 0;
 }
 
+static int set_body(struct transfer *t, const struct env_class *c)
+{
+	bool buffered = body_fits_buffer(t, c);
+	int bad = 0;
+
+	if (!t->body->data)
+		return 0;
+	if (buffered && buffer_reserve(t, t->body->bytes))
+		return -ENOMEM;
+	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, buffered ? t->buffer : NULL);
+	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->body->bytes);
+	return bad ? -EINVAL : 0;
+}
+
+/* Its conversation cannot go on: the user begins another. */
+static void talk_over(struct transfer *t)
+{
+	if (t->talk)
+		talk_end(t->talk);
+	t->talk = NULL;
+}
+
 static void begin_record(struct transfer *t, uint64_t id, uint32_t flags)
 {
 	const struct env_class *c = &t->env->class_[t->order.class_index];
+	bool tagged = t->body->data && t->body->digits_at != BODY_NO_TAG;
 
 	t->r = (struct record_request){
 		.id = id,
@@ -222,17 +239,37 @@ static void begin_record(struct transfer *t, uint64_t id, uint32_t flags)
 		.tenant = t->order.tenant,
 		.due_ns = t->order.due_ns,
 		.flags = flags | (t->env->tls ? (uint32_t)RECORD_TLS : 0) | (c->plan->stream ? (uint32_t)RECORD_STREAM : 0) |
-			 (c->body.digits_at != BODY_NO_TAG ? (uint32_t)RECORD_TAGGED : 0),
+			 (tagged ? (uint32_t)RECORD_TAGGED : 0),
 	};
-	answer_begin(&t->answer, c->plan, t->env->config.own_text && c->body.digits_at != BODY_NO_TAG);
+	answer_begin(&t->answer, c->plan, t->env->config.own_text && tagged, t->talk ? &t->said : NULL);
 }
 
-int transfer_start(struct transfer *t, const struct order *order, uint64_t id, uint32_t flags, uint64_t now_ns)
+/* libcurl's part of the start. */
+static int begin_transfer(struct transfer *t, const struct env_class *c, uint64_t id)
+{
+	bool other = t->class_ != c || t->tenant != t->order.tenant;
+	int r = 0;
+
+	if (other)
+		r = set_class(t, c, t->order.tenant);
+	if (!r && (other || c->each))
+		r = set_body(t, c);
+	if (!r && t->body->data && body_fits_buffer(t, c))
+		body_copy(t->body, id, 0, t->buffer, t->body->bytes);
+	return r ? r : pool_start(t->seat.group, t->easy);
+}
+
+int transfer_start(struct transfer *t, const struct order *order, struct talk *talk, uint64_t id, uint32_t flags, uint64_t now_ns)
 {
 	const struct env_class *c = &t->env->class_[order->class_index];
 	int r = 0;
 
 	t->order = *order;
+	t->talk = talk && talk->running ? talk : NULL;
+	t->body = c->each ? &t->own : &c->body;
+	if (c->each)
+		r = question_make(&t->own, t->env, order, t->talk, &t->said);
+	t->said.used = 0;
 	begin_record(t, id, flags);
 	t->seat.opened_ns = 0;
 	t->started_ns = now_ns;
@@ -241,17 +278,14 @@ int transfer_start(struct transfer *t, const struct order *order, uint64_t id, u
 	t->body_sent = 0;
 	t->pause_done = false;
 	t->curl_error[0] = '\0';
-	if (t->class_ != c || t->tenant != order->tenant)
-		r = set_class(t, c, order->tenant);
-	if (!r && c->body.data && body_fits_buffer(c))
-		body_copy(&c->body, id, 0, t->body, c->body.bytes);
 	if (!r)
-		r = pool_start(t->seat.group, t->easy);
+		r = begin_transfer(t, c, id);
 	t->active = !r;
 	if (r) {
 		t->r.outcome = RECORD_OTHER;
 		t->r.end_ns = clock_now_ns();
 		snprintf(t->curl_error, sizeof(t->curl_error), "libcurl could not begin the request");
+		talk_over(t);
 	}
 	return r;
 }
@@ -406,6 +440,11 @@ void transfer_done(struct transfer *t, CURLcode code, uint64_t now_ns)
 	close_request(t, code == CURLE_OK, now_ns);
 	run_checks(t, code == CURLE_OK);
 	t->r.outcome = (uint16_t)(code == CURLE_OK ? answer_outcome(t) : transport_outcome(t));
+	if (t->talk && t->r.outcome == RECORD_OK)
+		question_answered(&t->own, t->class_->plan, t->r.id, t->talk, &t->said);
+	else
+		talk_over(t);
+	t->talk = NULL;
 }
 
 void transfer_abort(struct transfer *t, enum record_outcome outcome, uint64_t end_ns)
@@ -415,6 +454,7 @@ void transfer_abort(struct transfer *t, enum record_outcome outcome, uint64_t en
 	close_request(t, false, end_ns);
 	run_checks(t, false);
 	t->r.outcome = (uint16_t)outcome;
+	talk_over(t);
 }
 
 void transfer_describe(const struct transfer *t, char *text, size_t size)

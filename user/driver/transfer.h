@@ -21,8 +21,12 @@ struct transfer {
 	const struct env_class *class_; /* also: what easy is set up for ... */
 	uint32_t tenant; /* ... and whose key it carries */
 	struct answer answer;
-	char *body; /* small bodies: sent from here */
-	size_t body_size;
+	const struct body *body; /* of its class, or own */
+	struct body own;
+	struct talk *talk; /* the conversation that it is part of; NULL: none */
+	struct buf said; /* the answer's text, for the conversation */
+	char *buffer; /* small bodies: sent from here */
+	size_t buffer_size;
 	size_t body_sent; /* large or paused bodies: sent by on_read */
 	bool paused, pause_done;
 	uint64_t started_ns;
@@ -39,8 +43,9 @@ struct transfer {
 
 struct transfer *transfer_new(const struct env *env, struct pool *pool, struct tally *tally, struct deadline_list *pauses);
 void transfer_free(struct transfer *t);
-/* Hands a request to libcurl. 0 or -errno: then it is finished (t->r is whole) without having begun. */
-int transfer_start(struct transfer *t, const struct order *order, uint64_t id, uint32_t flags, uint64_t now_ns);
+/* Hands a request to libcurl. talk: the user's conversation; NULL: none. 0 or -errno: then it is finished (t->r is whole) without having begun. */
+int transfer_start(struct transfer *t, const struct order *order, struct talk *talk, uint64_t id, uint32_t flags,
+		   uint64_t now_ns);
 /* libcurl is done with it: t->r is whole afterwards. */
 void transfer_done(struct transfer *t, CURLcode code, uint64_t now_ns);
 /* Ends it at end_ns with this outcome, whatever it is doing. */

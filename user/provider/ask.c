@@ -4,7 +4,7 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "base/buf.h"
+#include "base/json_text.h"
 #include "provider/provider.h"
 #include "record/tag.h"
 
@@ -36,24 +36,6 @@ static unsigned ask_route(struct ask *out, const char *method, const char *targe
 	return 404;
 }
 
-/* The quote that ends the string whose first byte is at `at`; NULL: none. */
-static const char *string_end(const char *at, const char *end)
-{
-	const char *begin = at;
-	while (at < end) {
-		const char *quote = memchr(at, '"', (size_t)(end - at));
-		if (!quote)
-			return NULL;
-		size_t slashes = 0;
-		while (quote - slashes > begin && quote[-1 - (ptrdiff_t)slashes] == '\\')
-			slashes++;
-		if (slashes % 2 == 0)
-			return quote;
-		at = quote + 1;
-	}
-	return NULL;
-}
-
 /* The same JSON with "" in place of every long string. */
 static int body_shorten(struct buf *out, const char *body, size_t bytes)
 {
@@ -61,7 +43,7 @@ static int body_shorten(struct buf *out, const char *body, size_t bytes)
 	int ret = 0;
 	while (at < end && !ret) {
 		const char *open = memchr(at, '"', (size_t)(end - at));
-		const char *close = open ? string_end(open + 1, end) : NULL;
+		const char *close = open ? json_text_end(open + 1, end) : NULL;
 		if (!close)
 			return buf_append(out, at, (size_t)(end - at)); /* the parser says what is wrong */
 		const char *cut = close - open <= SHORTEN_STRING_BYTES ? close : open + 1;

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "scenario/trace.h"
+
 /* Streams of the seed, apart from those that other parts use ("arrive"). */
 #define STREAM_BASE (UINT64_C(0x617272697665) << 16)
 
@@ -40,6 +42,38 @@ static double stage_exposure(const struct plan_stage *stage)
 	return stage->duration_ns > 0 ? (stage->from + stage->to) / 2 * duration_s(stage) : INFINITY;
 }
 
+uint64_t arrival_trace_due_ns(const struct plan_stage *stage, uint32_t index)
+{
+	return (uint64_t)((double)stage->trace->row[index].due_ns / stage->speed);
+}
+
+/* Rows that are due before the stage ends. */
+static uint64_t trace_count(const struct plan_stage *stage)
+{
+	uint32_t low = 0, high = stage->trace->rows;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (arrival_trace_due_ns(stage, middle) < stage->duration_ns)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool next_of_trace(struct arrival_walk *w, const struct plan_stage *stage, uint64_t *since_start_ns)
+{
+	if (w->made >= stage->trace->rows)
+		return false;
+	*since_start_ns = arrival_trace_due_ns(stage, (uint32_t)w->made);
+	if (*since_start_ns >= stage->duration_ns)
+		return false;
+	w->made++;
+	return true;
+}
+
 /* The walk of all shards: exposure and made move on; false at the end. */
 static bool next_due(struct arrival_walk *w, uint64_t *since_start_ns)
 {
@@ -48,6 +82,8 @@ static bool next_due(struct arrival_walk *w, uint64_t *since_start_ns)
 
 	if (stage->requests > 0 && w->made >= stage->requests)
 		return false;
+	if (stage->trace)
+		return next_of_trace(w, stage, since_start_ns);
 	if (stage->arrival == PLAN_POISSON)
 		w->exposure += rng_exponential(&w->gaps, 1.0);
 	else
@@ -76,6 +112,11 @@ uint64_t arrival_count(const struct plan *plan, uint32_t stage_index)
 	uint64_t since_start_ns;
 	double count;
 
+	if (stage->trace) {
+		uint64_t rows = trace_count(stage);
+
+		return stage->requests > 0 && rows > stage->requests ? stage->requests : rows;
+	}
 	if (stage->arrival == PLAN_CONSTANT || stage->duration_ns == 0) {
 		count = ceil(stage_exposure(stage) - 0.5); /* k + 0.5 < exposure */
 		return stage->requests > 0 && count > (double)stage->requests ? stage->requests : (uint64_t)count;
@@ -112,7 +153,8 @@ bool arrival_walk_next(struct arrival_walk *w, struct arrival *out)
 		*out = (struct arrival){.due_ns = w->stage_start_ns + since_start_ns,
 					.index = index,
 					.stage = w->stage,
-					.class_index = class_index};
+					.class_index = class_index,
+					.trace_row = w->plan->stage[w->stage].trace ? (uint32_t)w->made : 0};
 		return true;
 	}
 	return false;

@@ -17,6 +17,7 @@ struct arrival {
 	uint64_t index; /* counts over the whole run */
 	uint32_t stage;
 	uint32_t class_index;
+	uint32_t trace_row; /* index + 1; 0: the stage has no trace */
 };
 
 /* Walks the open-loop arrivals of the stage in time order. */
@@ -40,6 +41,9 @@ bool arrival_walk_next(struct arrival_walk *w, struct arrival *out);
 
 /* How many arrivals the stage makes, of all shards: exactly those of the walk. stage must be PLAN_OPEN. */
 uint64_t arrival_count(const struct plan *plan, uint32_t stage);
+
+/* When row `index` of a stage's trace is due, from the stage's start; row 0 is due at 0. */
+uint64_t arrival_trace_due_ns(const struct plan_stage *stage, uint32_t index);
 
 /* Draws a class by weight among those of the stage. */
 uint32_t arrival_class(const struct plan *plan, uint32_t stage, struct rng *mix);

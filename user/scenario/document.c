@@ -147,6 +147,11 @@ void document_free(struct document *doc)
 	free(doc);
 }
 
+const char *document_name(const struct document *doc)
+{
+	return doc->name;
+}
+
 void document_note(struct document *doc, const char *note)
 {
 	doc->note = note;

@@ -25,6 +25,9 @@ int document_parse(struct document **out, const char *name, const char *text, si
 int document_read(struct document **out, const char *path, struct err *err);
 void document_free(struct document *doc);
 
+/* As the errors have it. */
+const char *document_name(const struct document *doc);
+
 /* Words that follow every further error, such as " (with quick: applied)"; a static string. */
 void document_note(struct document *doc, const char *note);
 

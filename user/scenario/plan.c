@@ -8,6 +8,7 @@
 
 #include "base/units.h"
 #include "scenario/arrival.h"
+#include "scenario/plan_data.h"
 #include "scenario/plan_file.h"
 #include "scenario/plan_source.h"
 
@@ -54,7 +55,7 @@ static int replace_load(struct plan *plan, enum plan_loop loop, double load, con
 	unsigned replaced = 0;
 
 	for (uint32_t i = 0; i < plan->stages; i++) {
-		if (plan->stage[i].loop != loop)
+		if (plan->stage[i].loop != loop || plan->stage[i].trace)
 			continue;
 		plan->stage[i].from = plan->stage[i].to = load;
 		replaced++;
@@ -130,8 +131,13 @@ static int scale_time(struct plan *plan, const struct plan_overrides *over, stru
 	if ((double)before * factor > (double)PLAN_STAGES_MAX * (double)FIELD_DURATION_MAX_NS)
 		return err_set(err, -ERANGE, "%s: a time scale of %g makes the run longer than %u years; expected a smaller one",
 			       plan->name, factor, PLAN_STAGES_MAX / 12);
-	for (uint32_t i = 0; i < plan->stages; i++)
-		plan->stage[i].duration_ns = scaled(plan->stage[i].duration_ns, factor);
+	for (uint32_t i = 0; i < plan->stages; i++) {
+		uint64_t whole_ns = plan->stage[i].duration_ns;
+
+		plan->stage[i].duration_ns = scaled(whole_ns, factor);
+		if (plan->stage[i].trace && factor > 1.0)
+			plan->stage[i].duration_ns = whole_ns; /* behind its end it has nothing more */
+	}
 	plan->warmup_ns = scaled(plan->warmup_ns, factor);
 	for (uint32_t i = 0; i < plan->providers; i++)
 		scale_faults(&plan->provider[i], factor);
@@ -229,6 +235,8 @@ int plan_load(const char *source, const struct plan_overrides *over, struct plan
 
 void plan_free(struct plan *plan)
 {
+	if (plan)
+		plan_data_free(plan);
 	free(plan);
 }
 

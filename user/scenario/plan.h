@@ -20,6 +20,14 @@
 #define PLAN_SETTINGS_MAX 24
 #define PLAN_UNTIL_MAX 3
 #define PLAN_NAME_MAX 64
+#define PLAN_PATH_MAX 256
+#define PLAN_ACTIONS_MAX 4
+#define PLAN_TURNS_MAX 1000
+#define PLAN_BYTES_PER_TOKEN 4 /* of English text, for estimates and for prompts of so many tokens */
+
+struct plan_data;
+struct prompts;
+struct trace;
 
 enum plan_endpoint {
 	PLAN_CHAT = 0, /* POST /v1/chat/completions */
@@ -52,6 +60,9 @@ struct plan_class {
 	bool stream;
 	bool fixed_prompt; /* every request the same bytes (cache tests): sent without a tag */
 	uint64_t prompt_bytes; /* text of the last user message */
+	char prompts_path[PLAN_PATH_MAX]; /* "": filler of prompt_bytes */
+	const struct prompts *prompts; /* of the plan; row after row */
+	uint32_t turns; /* closed loop: requests of one conversation, each with all that was said before; 1: each stands alone */
 	uint32_t max_tokens;
 	double temperature;
 	uint64_t timeout_ns; /* whole request */
@@ -63,6 +74,17 @@ struct plan_class {
 };
 
 enum plan_loop { PLAN_CLOSED = 0, PLAN_OPEN = 1 };
+/* What is done before a stage begins, once all requests before it are done. */
+enum plan_action_kind {
+	PLAN_RESTART = 0, /* the gateway, by its recipe */
+	PLAN_CLEAR = 1, /* the run's own cache peer */
+	PLAN_WAIT = 2,
+};
+struct plan_action {
+	enum plan_action_kind kind;
+	uint64_t wait_ns;
+};
+
 enum plan_arrival { PLAN_CONSTANT = 0, PLAN_POISSON = 1 };
 
 /* A stage goes linearly from `from` to `to` (equal: holds) over duration_ns. */
@@ -78,6 +100,11 @@ struct plan_stage {
 	uint64_t think_ns; /* closed loop */
 	uint32_t classes; /* bit i: class i takes part; 0: all with weight */
 	uint32_t tenants; /* bit i: tenant i takes part; 0: all */
+	char trace_path[PLAN_PATH_MAX]; /* "": none */
+	const struct trace *trace; /* open loop: arrivals and sizes come from here; from, to: its mean rate */
+	double speed; /* of the trace: 2 is twice as fast */
+	struct plan_action before[PLAN_ACTIONS_MAX];
+	uint32_t befores;
 	double step, up_to; /* of the file's item that this is one step of; 0: it is none */
 	char until[PLAN_UNTIL_MAX][96]; /* criteria on this stage alone: when one comes true, the rest of its group is left out */
 	uint32_t untils;
@@ -139,6 +166,7 @@ struct plan {
 	uint32_t tenants; /* 0: all requests are of one, with the key of the environment */
 	struct plan_setting setting[PLAN_SETTINGS_MAX]; /* of the embedded gateway; other gateways are as they are */
 	uint32_t settings;
+	struct plan_data *data; /* files that it names */
 	bool redis; /* the embedded gateway gets a Redis as second level of its cache */
 };
 

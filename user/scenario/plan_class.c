@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <string.h>
 
+#include "scenario/plan_data.h"
 #include "scenario/plan_file.h"
 
 #define STATUS_MAX (sizeof(((struct plan_class *)0)->expect_status) / sizeof(uint32_t) - 1) /* 0-terminated */
@@ -127,6 +128,8 @@ enum {
 	CLASS_STREAM,
 	CLASS_FIXED_PROMPT,
 	CLASS_PROMPT,
+	CLASS_PROMPTS,
+	CLASS_TURNS,
 	CLASS_MAX_TOKENS,
 	CLASS_TEMPERATURE,
 	CLASS_TIMEOUT,
@@ -147,6 +150,10 @@ static const struct field class_rows[] = {
 	[CLASS_FIXED_PROMPT] = {"fixed_prompt", field_bool, OF(fixed_prompt), 0, 0, NULL, NULL},
 	[CLASS_PROMPT] = {"prompt", field_bytes, OF(prompt_bytes), 1, 16 << 20, "a size from 1B to 16MiB such as 200B or 4kB",
 			  NULL},
+	[CLASS_PROMPTS] = {"prompts", field_text, OF(prompts_path), 0, 0, "the path of a file of prompts, one JSON object a line",
+			   NULL},
+	[CLASS_TURNS] = {"turns", field_u32, OF(turns), 1, PLAN_TURNS_MAX, "the requests of a conversation, from 1 to 1000",
+			 NULL},
 	[CLASS_MAX_TOKENS] = {"max_tokens", field_u32, OF(max_tokens), 1, PLAN_TOKENS_MAX, "a number of tokens from 1 to 1000000",
 			      NULL},
 	[CLASS_TEMPERATURE] = {"temperature", field_number, OF(temperature), 0, PLAN_TEMPERATURE_MAX, "a number from 0 to 2",
@@ -165,10 +172,10 @@ static const struct field class_rows[] = {
 static const unsigned class_endpoints[CLASS_ROWS] = {
 	[CLASS_STREAM] = CHAT | MESSAGES,      [CLASS_FIXED_PROMPT] = WITH_BODY, [CLASS_PROMPT] = WITH_BODY,
 	[CLASS_MAX_TOKENS] = CHAT | MESSAGES,  [CLASS_BATCH] = EMBEDDINGS,       [CLASS_BODY_PAUSE] = WITH_BODY,
-	[CLASS_TEMPERATURE] = CHAT | MESSAGES,
+	[CLASS_TEMPERATURE] = CHAT | MESSAGES, [CLASS_PROMPTS] = WITH_BODY,      [CLASS_TURNS] = CHAT | MESSAGES,
 };
 
-int plan_class_read(const struct place *at, struct plan_class *out)
+int plan_class_read(const struct place *at, struct plan *plan, struct plan_class *out)
 {
 	uint64_t seen;
 	int ret = field_check_name(at, at->key, sizeof(out->name));
@@ -185,5 +192,9 @@ int plan_class_read(const struct place *at, struct plan_class *out)
 		if ((seen & BIT(i)) && class_endpoints[i] && !(class_endpoints[i] & (1u << out->endpoint)))
 			return place_error(at, "%s does not apply to endpoint %s; expected it only where the request has it",
 					   class_rows[i].key, endpoint_words[out->endpoint]);
-	return 0;
+	if ((seen & BIT(CLASS_PROMPTS)) && (seen & (BIT(CLASS_PROMPT) | BIT(CLASS_FIXED_PROMPT))))
+		return place_error(at, "has prompts beside prompt or fixed_prompt; expected one of them");
+	if (out->fixed_prompt && out->turns > 1)
+		return place_error(at, "has turns and fixed_prompt; expected one of them");
+	return out->prompts_path[0] ? plan_prompts_load(at, plan, out->prompts_path, &out->prompts) : 0;
 }

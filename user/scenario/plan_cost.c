@@ -8,8 +8,9 @@
 
 #include "scenario/arrival.h"
 #include "scenario/fields.h"
+#include "scenario/prompts.h"
+#include "scenario/trace.h"
 
-#define BYTES_PER_TOKEN 4.0
 #define PRICE_MAX 1e6
 
 struct price {
@@ -52,16 +53,29 @@ static double stage_requests(const struct plan *plan, uint32_t index, bool *know
 	return 0.0;
 }
 
+static double completion_tokens(const struct plan_class *c)
+{
+	return c->endpoint == PLAN_CHAT || c->endpoint == PLAN_MESSAGES ? c->max_tokens : 0.0;
+}
+
 static double prompt_tokens(const struct plan_class *c)
 {
 	if (c->endpoint == PLAN_MODELS || c->endpoint == PLAN_HEALTH)
 		return 0.0;
-	return (double)c->prompt_bytes / BYTES_PER_TOKEN * (c->endpoint == PLAN_EMBEDDINGS ? c->batch : 1.0);
+	if (c->prompts)
+		return (double)c->prompts->text_bytes / c->prompts->rows / PLAN_BYTES_PER_TOKEN;
+	/* turn k sends what was asked and answered in those before it again */
+	return (double)c->prompt_bytes / PLAN_BYTES_PER_TOKEN * (c->endpoint == PLAN_EMBEDDINGS ? c->batch : 1.0) *
+		       (c->turns + 1) / 2.0 +
+	       completion_tokens(c) * (c->turns - 1) / 2.0;
 }
 
-static double completion_tokens(const struct plan_class *c)
+static void trace_add(const struct plan_stage *stage, uint32_t rows, struct plan_cost *out)
 {
-	return c->endpoint == PLAN_CHAT || c->endpoint == PLAN_MESSAGES ? c->max_tokens : 0.0;
+	for (uint32_t i = 0; i < rows; i++) {
+		out->prompt_tokens += stage->trace->row[i].input_tokens;
+		out->completion_tokens += stage->trace->row[i].output_tokens;
+	}
 }
 
 static void stage_add(const struct plan *plan, uint32_t index, struct plan_cost *out)
@@ -73,6 +87,10 @@ static void stage_add(const struct plan *plan, uint32_t index, struct plan_cost 
 	requests = stage_requests(plan, index, &known);
 	out->bounded = out->bounded && known;
 	out->requests += requests;
+	if (plan->stage[index].trace) {
+		trace_add(&plan->stage[index], (uint32_t)requests, out);
+		return;
+	}
 	for (uint32_t i = 0; i < plan->classes; i++)
 		weights += mask == 0 || (mask & (1u << i)) ? plan->class_[i].weight : 0.0;
 	for (uint32_t i = 0; i < plan->classes && weights > 0.0; i++) {

@@ -102,7 +102,7 @@ static int read_classes(const struct place *at, const struct field *f, void *out
 		if (i == PLAN_CLASSES_MAX)
 			return place_error(&member, "expected at most %d classes", PLAN_CLASSES_MAX);
 		plan->class_[i] = defaults;
-		ret = plan_class_read(&member, &plan->class_[i]);
+		ret = plan_class_read(&member, plan, &plan->class_[i]);
 		if (ret)
 			return ret;
 		for (unsigned k = 0; k < i; k++)
@@ -143,6 +143,8 @@ static int read_stages(const struct place *at, const struct field *f, void *out)
 			ret = check_stage_names(&item, plan, first);
 		if (ret)
 			return ret;
+		if (first == 0 && plan->stage[0].befores)
+			return place_error(&item, "before: nothing is before the first stage; expected it on a later one");
 		for (uint32_t k = first; k < plan->stages; k++)
 			load = load || plan->stage[k].from > 0.0 || plan->stage[k].to > 0.0;
 	}
@@ -310,7 +312,10 @@ bool plan_file_has_quick(struct document *doc)
 
 static void set_defaults(struct plan *plan, const struct plan_defaults *defaults)
 {
+	struct plan_data *data = plan->data; /* they are large */
+
 	memset(plan, 0, sizeof(*plan));
+	plan->data = data;
 	snprintf(plan->name, sizeof(plan->name), "%s", defaults->name);
 	snprintf(plan->model, sizeof(plan->model), "%s", defaults->model);
 	plan->seed = 1;
@@ -322,6 +327,7 @@ static void set_defaults(struct plan *plan, const struct plan_defaults *defaults
 		.temperature = defaults->temperature,
 		.timeout_ns = CLASS_TIMEOUT_NS,
 		.batch = 1,
+		.turns = 1,
 	};
 	plan->provider[0] = (struct plan_provider){.service_time = "20ms", .inter_token_time = "10ms", .label = "provider"};
 	plan->providers = 1;

@@ -22,11 +22,11 @@ struct plan_defaults {
 };
 
 bool plan_file_has_quick(struct document *doc);
-/* Fills *out wholly; quick: with the keys of the quick: block instead of the file's. */
+/* Fills *out wholly (its data list is kept, and added to: zero it before the first time); quick: with the keys of the quick: block instead of the file's. */
 int plan_file_read(struct document *doc, const struct plan_defaults *defaults, bool quick, struct plan *out);
 
-/* plan_class.c: one member of classes:, its name in at->key. */
-int plan_class_read(const struct place *at, struct plan_class *out);
+/* plan_class.c: one member of classes:, its name in at->key. plan: owns the files that it names. */
+int plan_class_read(const struct place *at, struct plan *plan, struct plan_class *out);
 
 /* plan_stage.c: one item of stages:, which may stand for several; its name is set to the default. The plan's classes are there already. */
 int plan_stage_read(const struct place *at, struct plan *plan);

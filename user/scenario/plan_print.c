@@ -7,6 +7,8 @@
 
 #include "base/units.h"
 #include "scenario/plan_cost.h"
+#include "scenario/prompts.h"
+#include "scenario/trace.h"
 
 #define TEXT_MAX 64
 
@@ -66,11 +68,15 @@ static void print_class(const struct plan_class *c, FILE *out)
 	char text[TEXT_MAX];
 
 	fprintf(out, "  %-12s %s%s, weight %g", c->name, endpoint_requests[c->endpoint], c->stream ? ", stream" : "", c->weight);
-	if (c->endpoint != PLAN_MODELS && c->endpoint != PLAN_HEALTH)
+	if (c->prompts)
+		fprintf(out, ", prompts of %s (%u)", c->prompts_path, c->prompts->rows);
+	else if (c->endpoint != PLAN_MODELS && c->endpoint != PLAN_HEALTH)
 		fprintf(out, ", %sprompt %s", c->fixed_prompt ? "fixed " : "",
 			units_format_bytes(text, sizeof(text), c->prompt_bytes));
 	if (c->endpoint == PLAN_CHAT || c->endpoint == PLAN_MESSAGES)
 		fprintf(out, ", max_tokens %u, temperature %g", c->max_tokens, c->temperature);
+	if (c->turns > 1)
+		fprintf(out, ", conversations of %u turns", c->turns);
 	if (c->endpoint == PLAN_EMBEDDINGS)
 		fprintf(out, ", batch %u", c->batch);
 	print_duration(out, ", timeout ", c->timeout_ns);
@@ -83,6 +89,20 @@ static void print_class(const struct plan_class *c, FILE *out)
 	fputc('\n', out);
 }
 
+static void print_before(const struct plan_stage *s, FILE *out)
+{
+	static const char *const what[] = {
+		[PLAN_RESTART] = "restarts the gateway", [PLAN_CLEAR] = "clears the cache", [PLAN_WAIT] = "waits "};
+
+	for (uint32_t i = 0; i < s->befores; i++) {
+		if (s->before[i].kind == PLAN_WAIT)
+			print_duration(out, what[PLAN_WAIT], s->before[i].wait_ns);
+		else
+			fprintf(out, "%s", what[s->before[i].kind]);
+		fprintf(out, "; ");
+	}
+}
+
 static void print_stage(const struct plan *plan, const struct plan_stage *s, FILE *out)
 {
 	const char *unit = s->loop == PLAN_OPEN             ? "requests/s"
@@ -91,11 +111,17 @@ static void print_stage(const struct plan *plan, const struct plan_stage *s, FIL
 	unsigned listed = 0;
 
 	fprintf(out, "  %-12s ", s->name);
-	if (s->from < s->to || s->from > s->to)
+	print_before(s, out);
+	if (s->trace)
+		fprintf(out, "%u requests of %s at %g times its speed, %g a second in the mean", s->trace->rows, s->trace_path,
+			s->speed, s->from);
+	else if (s->from < s->to || s->from > s->to)
 		fprintf(out, "%g to %g %s", s->from, s->to, unit);
 	else
 		fprintf(out, "%g %s", s->from, unit);
-	if (s->loop == PLAN_OPEN)
+	if (s->trace)
+		fprintf(out, ", at most %u in flight", s->in_flight_max);
+	else if (s->loop == PLAN_OPEN)
 		fprintf(out, ", %s arrivals, at most %u in flight", s->arrival == PLAN_POISSON ? "Poisson" : "constant",
 			s->in_flight_max);
 	if (s->duration_ns)

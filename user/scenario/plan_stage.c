@@ -3,11 +3,15 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "scenario/arrival.h"
+#include "scenario/plan_data.h"
 #include "scenario/plan_file.h"
 #include "scenario/plan_steps.h"
+#include "scenario/trace.h"
 
 #define IN_FLIGHT_DEFAULT 1000
 #define RANGE_TEXT_MAX 64
+#define TRACE_TAIL_NS UINT64_C(1000000) /* behind the last row, which would else be due when the stage is over */
 
 _Static_assert(sizeof(enum plan_arrival) == sizeof(unsigned), "field_word stores an unsigned");
 
@@ -19,7 +23,7 @@ struct range {
 };
 
 struct stage_draft {
-	const struct plan *plan;
+	struct plan *plan;
 	struct plan_stage stage;
 	struct range vus, rate;
 	struct plan_bursts bursts;
@@ -138,6 +142,38 @@ static int read_bursts(const struct place *at, const struct field *f, void *out)
 	return plan_bursts_read(at, &d->bursts);
 }
 
+static int action_read(const struct place *at, const struct field *f, struct plan_action *out)
+{
+	const char *text = place_text(at);
+
+	*out = (struct plan_action){.kind = PLAN_RESTART};
+	if (text && strcmp(text, "clear") == 0)
+		out->kind = PLAN_CLEAR;
+	else if (text && strncmp(text, "wait=", 5) == 0 && units_parse_duration_ns(text + 5, &out->wait_ns) == 0 &&
+		 out->wait_ns <= FIELD_DURATION_MAX_NS)
+		out->kind = PLAN_WAIT;
+	else if (!text || strcmp(text, "restart") != 0)
+		return field_error(at, f->expected);
+	return 0;
+}
+
+static int read_before(const struct place *at, const struct field *f, void *out)
+{
+	struct plan_stage *stage = out;
+	struct place item;
+	int ret = 0;
+
+	if (at->node->type != YAML_SEQUENCE_NODE)
+		return field_error(at, f->expected);
+	for (unsigned i = 0; place_item(at, i, &item) && !ret; i++) {
+		if (i == PLAN_ACTIONS_MAX)
+			return place_error(&item, "expected at most %d of them", PLAN_ACTIONS_MAX);
+		ret = action_read(&item, f, &stage->before[i]);
+		stage->befores = i + 1;
+	}
+	return ret;
+}
+
 enum {
 	STAGE_NAME,
 	STAGE_VUS,
@@ -153,6 +189,9 @@ enum {
 	STAGE_UP_TO,
 	STAGE_UNTIL,
 	STAGE_BURSTS,
+	STAGE_TRACE,
+	STAGE_SPEED,
+	STAGE_BEFORE,
 };
 #define BIT(row) (UINT64_C(1) << (row))
 #define OF(member) offsetof(struct stage_draft, member), sizeof(((struct stage_draft *)0)->member)
@@ -179,6 +218,10 @@ static const struct field stage_rows[] = {
 	[STAGE_UP_TO] = {"up_to", field_number, OF(stage.up_to), 1e-3, PLAN_RATE_MAX, "the last step's vus or rate", NULL},
 	[STAGE_UNTIL] = {"until", read_until, 0, 0, 0, 0, NULL, NULL},
 	[STAGE_BURSTS] = {"bursts", read_bursts, 0, 0, 0, 0, NULL, NULL},
+	[STAGE_TRACE] = {"trace", field_text, OF(stage.trace_path), 0, 0, "the path of an arrival trace", NULL},
+	[STAGE_SPEED] = {"speed", field_number, OF(stage.speed), 1e-3, 1e6, "a factor such as 2: twice as fast", NULL},
+	[STAGE_BEFORE] = {"before", read_before, OF(stage), 0, 0,
+			  "a list of restart, clear or wait=TIME such as [restart, wait=2s]", NULL},
 	{0},
 };
 
@@ -197,6 +240,40 @@ static int check_loop(const struct place *at, uint64_t seen)
 		return place_error(at, "in_flight does not apply to a closed loop (vus are its limit); expected it with rate");
 	if (!open && (seen & BIT(STAGE_ARRIVAL)))
 		return place_error(at, "arrival does not apply to a closed loop; expected it with rate");
+	return 0;
+}
+
+static int check_turns(const struct place *at, const struct plan *plan, const struct plan_stage *stage)
+{
+	for (uint32_t i = 0; i < plan->classes && stage->loop == PLAN_OPEN; i++)
+		if (plan->class_[i].turns > 1 && (!stage->classes || (stage->classes & (1u << i))))
+			return place_error(at, "class %s has turns, which are virtual users'; expected vus, or other classes",
+					   plan->class_[i].name);
+	return 0;
+}
+
+/* Its own duration, unless for: ends it before. */
+static int trace_stage(const struct place *at, uint64_t seen, struct stage_draft *d)
+{
+	static const uint64_t others = BIT(STAGE_VUS) | BIT(STAGE_RATE) | BIT(STAGE_ARRIVAL) | BIT(STAGE_THINK) |
+				       BIT(STAGE_STEP) | BIT(STAGE_UP_TO) | BIT(STAGE_UNTIL) | BIT(STAGE_BURSTS);
+	struct plan_stage *stage = &d->stage;
+	uint64_t end_ns;
+	int ret;
+
+	if (seen & others)
+		return place_error(at,
+				   "trace: the arrivals are the file's; expected no vus, rate, arrival, think, steps or bursts "
+				   "beside it");
+	if (!(seen & BIT(STAGE_SPEED)))
+		stage->speed = 1.0;
+	ret = plan_trace_load(at, d->plan, stage->trace_path, &stage->trace);
+	if (ret)
+		return ret;
+	end_ns = arrival_trace_due_ns(stage, stage->trace->rows - 1) + TRACE_TAIL_NS;
+	if (!stage->duration_ns || stage->duration_ns > end_ns)
+		stage->duration_ns = end_ns;
+	d->rate.from = d->rate.to = (double)stage->trace->rows * 1e9 / (double)end_ns;
 	return 0;
 }
 
@@ -246,11 +323,14 @@ int plan_stage_read(const struct place *at, struct plan *plan)
 
 	memcpy(d.stage.name, out->name, sizeof(d.stage.name)); /* the default */
 	ret = fields_read(at, NULL, stage_rows, &d, &seen);
-	if (!ret)
-		ret = check_loop(at, seen);
+	if (!ret && (seen & BIT(STAGE_TRACE)))
+		ret = trace_stage(at, seen, &d);
+	else if (!ret)
+		ret = (seen & BIT(STAGE_SPEED)) ? place_error(at, "speed belongs to a trace; expected trace beside it")
+						: check_loop(at, seen);
 	if (ret)
 		return ret;
-	d.stage.loop = (seen & BIT(STAGE_RATE)) ? PLAN_OPEN : PLAN_CLOSED;
+	d.stage.loop = (seen & (BIT(STAGE_RATE) | BIT(STAGE_TRACE))) ? PLAN_OPEN : PLAN_CLOSED;
 	load = d.stage.loop == PLAN_OPEN ? &d.rate : &d.vus;
 	d.stage.from = load->from;
 	d.stage.to = load->to;
@@ -260,5 +340,7 @@ int plan_stage_read(const struct place *at, struct plan *plan)
 	ret = check_end(at, out);
 	if (!ret)
 		ret = check_steps(at, seen, out);
+	if (!ret)
+		ret = check_turns(at, plan, out);
 	return ret ? ret : plan_steps_add(at, plan, &d.bursts);
 }

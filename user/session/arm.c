@@ -158,12 +158,19 @@ static void late_workers_add(struct session *s)
 
 		if (is_known(&s->gauges, late.pid))
 			continue;
-		log_line(LOG_DEBUG, "process %u of the gateway appeared while the probes were armed", late.pid);
-		if (probe_add_target(s->probe, &late))
+		log_line(LOG_DEBUG, "process %u of the gateway is new", late.pid);
+		if (s->probe && probe_add_target(s->probe, &late))
 			log_line(LOG_WARN, "process %u of the gateway cannot be watched", late.pid);
 		gauges_add(&s->gauges, late.pid);
-		code_process(&s->code, late.pid);
+		if (s->probe)
+			code_process(&s->code, late.pid);
 	}
+}
+
+void session_gateway_again(struct session *s)
+{
+	gauges_restart(&s->gauges);
+	late_workers_add(s);
 }
 
 /* The clock starts when the kernel side knows all of the gateway's code. */

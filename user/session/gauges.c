@@ -51,6 +51,7 @@ bool gauges_start(struct gauges *g, uint64_t now_ns)
 
 	if (!g->pids || discover_gauges(g->pid, g->pids, &now))
 		return false;
+	now.cpu_ns += g->cpu_before_ns;
 	g->record = now;
 	g->record.time_ns = now_ns;
 	g->start_ns = g->last_ns = now_ns;
@@ -66,9 +67,11 @@ bool gauges_sample(struct gauges *g, uint64_t now_ns)
 	struct record_gauges now;
 	double cores;
 
+	if (!g->samples || discover_gauges(g->pid, g->pids, &now))
+		return false;
+	now.cpu_ns += g->cpu_before_ns;
 	/* A tree that shrank has less CPU on its account than before: that window cannot be told. */
-	if (!g->samples || discover_gauges(g->pid, g->pids, &now) || !now.processes || now.cpu_ns < g->cpu_last_ns ||
-	    now_ns <= g->last_ns)
+	if (!now.processes || now.cpu_ns < g->cpu_last_ns || now_ns <= g->last_ns)
 		return false;
 	g->record = now;
 	g->record.time_ns = now_ns;
@@ -83,6 +86,12 @@ bool gauges_sample(struct gauges *g, uint64_t now_ns)
 		g->rss_peak_bytes = now.rss_bytes;
 	g->samples++;
 	return true;
+}
+
+void gauges_restart(struct gauges *g)
+{
+	g->cpu_before_ns = g->samples ? g->cpu_last_ns : 0;
+	g->pids = 0;
 }
 
 bool gauges_any_alive(const struct gauges *g)

@@ -17,6 +17,7 @@ struct gauges {
 	uint64_t samples;
 	uint64_t start_ns, last_ns; /* of the measured part */
 	uint64_t cpu_start_ns, cpu_last_ns;
+	uint64_t cpu_before_ns; /* of processes that a restart has ended */
 	double cores_max, cores_usable;
 	uint64_t rss_initial_bytes, rss_sum_bytes, rss_peak_bytes, rss_last_bytes;
 	struct record_gauges record; /* the last sample */
@@ -26,6 +27,8 @@ void gauges_init(struct gauges *g, const struct discovered *found);
 void gauges_add(struct gauges *g, uint32_t pid); /* once, however often it is called */
 /* Children of the gateway come and go. */
 void gauges_process(struct gauges *g, const struct wire_process *p);
+/* The gateway was started anew: its processes are to be added, its account goes on. */
+void gauges_restart(struct gauges *g);
 /* From here on it is measured (end of the warm-up). Both: true when g->record is a new sample. */
 bool gauges_start(struct gauges *g, uint64_t now_ns);
 bool gauges_sample(struct gauges *g, uint64_t now_ns);

@@ -24,7 +24,7 @@
 #define GAUGES_LEAST_NS (100 * NS_PER_MS)
 
 /* The providers' logs come last, one each. */
-enum { POLL_SIGNAL, POLL_TICK, POLL_DONE, POLL_LOG, POLL_FDS = POLL_LOG + PLAN_PROVIDERS_MAX };
+enum { POLL_SIGNAL, POLL_TICK, POLL_DONE, POLL_BEFORE, POLL_LOG, POLL_FDS = POLL_LOG + PLAN_PROVIDERS_MAX };
 
 struct loop {
 	struct session *s;
@@ -36,6 +36,7 @@ struct loop {
 	struct rng rng;
 	bool measured_started;
 	bool viewer_left;
+	bool waits; /* the driver, for what is to be done before a stage */
 };
 
 void session_cut_short(struct session *s, const char *fmt, ...)
@@ -192,6 +193,20 @@ static int on_tick(struct loop *l, uint64_t now_ns)
 	return rc ? rc : session_frame(s, CAPTURE_TICK, &now_ns, sizeof(now_ns));
 }
 
+/* The driver waits for what is to be done before a stage. */
+static void on_before(struct loop *l, uint64_t now_ns)
+{
+	struct session *s = l->s;
+	uint64_t count;
+
+	if ((l->fd[POLL_BEFORE].revents & POLLIN) && read(l->fd[POLL_BEFORE].fd, &count, sizeof(count)) > 0)
+		l->waits = true;
+	if (!l->waits || !session_before(s, driver_before(s->driver), now_ns))
+		return;
+	l->waits = false;
+	driver_go(s->driver, driver_before(s->driver));
+}
+
 static void on_signal(struct loop *l)
 {
 	struct signalfd_siginfo info;
@@ -239,6 +254,7 @@ static int loop_run(struct loop *l)
 			rc = on_tick(l, now_ns);
 		else
 			rc = logs_read(l);
+		on_before(l, now_ns);
 		if (is_over(l, now_ns))
 			break;
 	}
@@ -294,6 +310,7 @@ int session_loop(struct session *s)
 	l.fd[POLL_SIGNAL] = (struct pollfd){.fd = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK), .events = POLLIN};
 	l.fd[POLL_TICK] = (struct pollfd){.fd = tick_timer(), .events = POLLIN};
 	l.fd[POLL_DONE] = (struct pollfd){.fd = s->driver ? driver_done_fd(s->driver) : -1, .events = POLLIN};
+	l.fd[POLL_BEFORE] = (struct pollfd){.fd = s->driver ? driver_before_fd(s->driver) : -1, .events = POLLIN};
 	for (unsigned i = 0; i < PLAN_PROVIDERS_MAX; i++)
 		l.fd[POLL_LOG + i] = (struct pollfd){.fd = i < s->providers ? s->provider[i].log_fd : -1, .events = POLLIN};
 	if (l.fd[POLL_SIGNAL].fd < 0 || l.fd[POLL_TICK].fd < 0)

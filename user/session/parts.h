@@ -66,6 +66,8 @@ struct session {
 	uint64_t start_ns, end_ns; /* of the load (attach: of watching) */
 	uint64_t counters[WIRE_COUNTERS];
 	char cut_short[256]; /* why; "": it was not */
+	uint32_t before_done; /* actions before the stage that waits */
+	uint64_t before_until_ns; /* the one in hand waits until then; 0: it does not */
 	char broke[200]; /* where steps went no further; "": they did not break */
 	struct capture_end captured;
 };
@@ -74,6 +76,12 @@ struct session {
 int session_prepare(struct session *s);
 /* Fills s->found: may be called again, for a gateway whose workers come after its listener. */
 int session_gateway_find(struct session *s);
+/* The gateway that a recipe started, once more. */
+int session_gateway_restart(struct session *s);
+/* before.c: does what is to be done before a stage; true when all is done. */
+bool session_before(struct session *s, uint32_t stage, uint64_t now_ns);
+/* arm.c: the gateway's processes are others now. */
+void session_gateway_again(struct session *s);
 /* arm.c: probes on, pipeline and capture open. Missing probes are no failure: s->no_probes_because tells. */
 int session_arm(struct session *s);
 /* loop.c: drives the load and reads everything until it is done, cut short or the time is over. */

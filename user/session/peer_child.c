@@ -41,15 +41,26 @@ static unsigned port_find(void)
 	return port;
 }
 
-static bool accepts(unsigned port)
+/* -1: nothing takes connections there. */
+static int connect_to(unsigned port)
 {
 	struct sockaddr_in address = loopback(port);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool yes = fd >= 0 && !connect(fd, (struct sockaddr *)&address, sizeof(address));
+
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static bool accepts(unsigned port)
+{
+	int fd = connect_to(port);
 
 	if (fd >= 0)
 		close(fd);
-	return yes;
+	return fd >= 0;
 }
 
 static int ready_wait(struct peer_child *p, const char *log_path, struct err *err)
@@ -94,6 +105,22 @@ int peer_child_start_redis(struct peer_child *out, const char *log_path, struct 
 			err_set(err, ret, "%s", why.text);
 	}
 	return ret;
+}
+
+int peer_child_clear_redis(const struct peer_child *p, struct err *err)
+{
+	static const char ask[] = "FLUSHALL\r\n";
+	const struct timeval limit = {.tv_sec = READY_NS / NS_PER_S};
+	char answer[3] = "";
+	int fd = connect_to(p->port);
+	bool done = fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) &&
+		    send(fd, ask, sizeof(ask) - 1, MSG_NOSIGNAL) == sizeof(ask) - 1 &&
+		    recv(fd, answer, sizeof(answer), MSG_WAITALL) == sizeof(answer) && !memcmp(answer, "+OK", sizeof(answer));
+
+	if (fd >= 0)
+		close(fd);
+	return done ? 0
+		    : err_set(err, -EIO, "the run's redis-server on port %u could not be cleared: it did not answer OK", p->port);
 }
 
 void peer_child_stop(struct peer_child *p)

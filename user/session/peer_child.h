@@ -14,6 +14,8 @@ struct peer_child {
 
 /* Returns when it accepts connections; log_path: its output. err: what is missing, or what it said. */
 int peer_child_start_redis(struct peer_child *out, const char *log_path, struct err *err);
+/* Everything that it holds is forgotten. */
+int peer_child_clear_redis(const struct peer_child *p, struct err *err);
 void peer_child_stop(struct peer_child *p);
 
 #endif

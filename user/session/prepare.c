@@ -138,28 +138,24 @@ static unsigned settings_make(const struct session *s, struct settings *settings
 	return n;
 }
 
-static int recipe_begin(struct session *s)
+/* port, workdir: of its start before this one; 0, NULL: the first. */
+static int gateway_start(struct session *s, unsigned port, const char *workdir)
 {
 	const struct session_config *c = s->config;
 	char plant[PLANT_TEXT_MAX], truth[sizeof(s->truth_path) + 8];
 	const char *extra[OPTION_LIST_MAX + PLAN_SETTINGS_MAX + 5];
 	struct settings settings;
 	struct recipe_params params = {
+		.listen_port = port,
+		.workdir = workdir,
 		.upstream_scheme = c->provider_tls_cert ? "https" : "http",
 		.upstream_host = "127.0.0.1",
 		.upstream_port = s->provider[0].port,
 		.workers = c->workers,
 		.extra = extra,
 	};
-	int rc = recipe_load(c->recipe, &s->recipe, &s->err);
+	int rc;
 
-	if (rc)
-		return rc;
-	if (c->plan && c->plan->redis && is_reference(s)) {
-		rc = peer_child_start_redis(&s->redis, s->log_path, &s->err);
-		if (rc)
-			return rc;
-	}
 	params.extras = settings_make(s, &settings, extra);
 	for (unsigned i = 0; c->recipe_params && i < c->recipe_params->count; i++)
 		extra[params.extras++] = c->recipe_params->value[i];
@@ -173,6 +169,69 @@ static int recipe_begin(struct session *s)
 	if (rc)
 		return rc;
 	snprintf(s->url, sizeof(s->url), "%s", s->gateway.url);
+	return 0;
+}
+
+static void headers_collect(struct session *s)
+{
+	const struct option_list *own = s->config->header;
+
+	for (unsigned i = 0; i < s->gateway.headers && s->headers < SESSION_HEADERS_MAX; i++)
+		s->header[s->headers++] = s->gateway.header[i];
+	for (unsigned i = 0; own && i < own->count && s->headers < SESSION_HEADERS_MAX; i++)
+		s->header[s->headers++] = own->value[i];
+}
+
+static int recipe_begin(struct session *s)
+{
+	const struct session_config *c = s->config;
+	int rc = recipe_load(c->recipe, &s->recipe, &s->err);
+
+	if (!rc && c->plan && c->plan->redis && is_reference(s))
+		rc = peer_child_start_redis(&s->redis, s->log_path, &s->err);
+	return rc ? rc : gateway_start(s, 0, NULL);
+}
+
+/* On the same port and in the same directory: its clients and what it keeps on disk stay. */
+int session_gateway_restart(struct session *s)
+{
+	char workdir[sizeof(s->gateway.workdir)];
+	bool own = s->gateway.own_workdir;
+	unsigned port = s->gateway.listen_port;
+	int rc;
+
+	memcpy(workdir, s->gateway.workdir, sizeof(workdir));
+	s->gateway.own_workdir = false;
+	recipe_stop(&s->gateway);
+	s->headers = 0;
+	rc = gateway_start(s, port, workdir);
+	s->gateway.own_workdir = own;
+	headers_collect(s);
+	return rc;
+}
+
+/* What a stage wants done before it must be in our power, and is told now and not an hour later. */
+static int actions_check(struct session *s)
+{
+	const struct plan *plan = s->config->plan;
+
+	for (uint32_t i = 0; plan && i < plan->stages; i++)
+		for (uint32_t k = 0; k < plan->stage[i].befores; k++) {
+			enum plan_action_kind kind = plan->stage[i].before[k].kind;
+
+			if (kind == PLAN_RESTART && !s->config->recipe)
+				return err_set(&s->err, -EINVAL,
+					       "stage %s wants the gateway restarted, which toll can do only to one that it "
+					       "started: run it "
+					       "--with RECIPE",
+					       plan->stage[i].name);
+			if (kind == PLAN_CLEAR && !s->redis.pid)
+				return err_set(
+					&s->err, -EINVAL,
+					"stage %s wants the cache cleared, which toll can do only to one that it started: it "
+					"takes peers: {cache: redis} and --with reference",
+					plan->stage[i].name);
+		}
 	return 0;
 }
 
@@ -262,16 +321,6 @@ int session_gateway_find(struct session *s)
 	return rc;
 }
 
-static void headers_collect(struct session *s)
-{
-	const struct option_list *own = s->config->header;
-
-	for (unsigned i = 0; i < s->gateway.headers && s->headers < SESSION_HEADERS_MAX; i++)
-		s->header[s->headers++] = s->gateway.header[i];
-	for (unsigned i = 0; own && i < own->count && s->headers < SESSION_HEADERS_MAX; i++)
-		s->header[s->headers++] = own->value[i];
-}
-
 static int preflight(struct session *s)
 {
 	struct driver_config config = {
@@ -310,6 +359,8 @@ int session_prepare(struct session *s)
 	if (!rc)
 		rc = session_gateway_find(s);
 	headers_collect(s);
+	if (!rc)
+		rc = actions_check(s);
 	if (!rc && c->plan)
 		rc = preflight(s);
 	return rc;
