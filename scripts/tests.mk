@@ -60,7 +60,7 @@ $(PROBE_SRCS:%.c=$(BUILD)/san/%.o) $(BPF_TESTS:%.c=$(BUILD)/%.o): | $(SKEL)
 # kept between runs: the sources are shared by many tests
 .SECONDARY:
 
-test-programs: $(SAN_BINS) $(BPF_BINS) $(FUZZ_BINS)
+test-programs: $(SAN_BINS) $(BPF_BINS) $(FUZZ_BINS) $(BENCH_BINS)
 test-unit: $(SAN_BINS)
 	$(Q)scripts/run-tests $(SAN_BINS)
 test-bpf: $(BPF_BINS)

@@ -1,4 +1,4 @@
-// rooms: base record session/run_meta session/run_meta_json scenario/criteria scenario/metrics timeline attribution report
+// rooms: base record session/run_meta session/run_meta_json scenario/criteria scenario/metrics scenario/fault timeline attribution leak report
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * make_capture FILE REQUESTS: a capture of that many requests at 20,000 a second over 64 connections, each with the four turns, the driver's

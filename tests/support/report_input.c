@@ -109,7 +109,7 @@ static void fill_requests(struct report_fixture *f, unsigned n, unsigned part, u
 	for (unsigned i = part; i < n; i += parts) {
 		fill_whole(&w, chunk, i);
 		attribution_add(f->attribution, &w);
-		series_whole(f->series, &w);
+		series_whole(f->series, &w, attribution_newest_cut(f->attribution));
 		f->timeline.requests++;
 		f->timeline.whole += w.unmatched == TIMELINE_MATCHED;
 		f->timeline.unmatched[w.unmatched] += w.unmatched != TIMELINE_MATCHED;

@@ -285,8 +285,10 @@ static void test_sets(void **state)
 	w.driver.flags = RECORD_WARMUP;
 	attribution_add(a, &w);
 	w.driver.flags = 0;
+	assert_int_equal(attribution_newest_cut(a)->total_ns, w.t11 - w.driver.due_ns);
 	w.unmatched = TIMELINE_NO_INBOUND_TURN;
 	attribution_add(a, &w);
+	assert_null(attribution_newest_cut(a));
 	w.unmatched = TIMELINE_MATCHED;
 	w.driver.class_index = 7; /* of no class of the plan */
 	w.driver.stage_index = 7;

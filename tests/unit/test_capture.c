@@ -393,6 +393,51 @@ static void test_sample_stays_below_its_bound(void **state)
 	assert_int_equal(written, 1000);
 }
 
+#define TEXTS 4000u
+
+/* A text of every length to 96 bytes, so that whatever comes behind lies at every alignment, and over many reads of the file. */
+static void write_texts(struct capture_writer *w)
+{
+	struct wire_turn turn = {.h = {WIRE_KIND_TURN, sizeof(turn), 0, 1}, .role = WIRE_ROLE_GATEWAY};
+	char text[97];
+
+	memset(text, 'x', sizeof(text));
+	for (uint32_t i = 0; i < TEXTS; i++) {
+		write_frame(w, CAPTURE_META, text, 1 + i % 96);
+		turn.conn = i;
+		write_frame(w, CAPTURE_WIRE, &turn, sizeof(turn));
+	}
+}
+
+static void test_frames_lie_aligned_and_texts_end(void **state)
+{
+	struct fixture *f = *state;
+	struct capture_writer *w = NULL;
+	struct capture_reader *r = NULL;
+	enum capture_frame type;
+	const void *data;
+	uint32_t bytes, texts = 0, turns = 0;
+
+	assert_int_equal(capture_writer_open(&w, f->path, CAPTURE_FULL, 0, NULL), 0);
+	write_texts(w);
+	assert_int_equal(capture_writer_close(w, NULL, NULL), 0);
+	assert_int_equal(capture_reader_open(&r, f->path, NULL), 0);
+	while (capture_read(r, &type, &data, &bytes, NULL) == 1) {
+		assert_int_equal((uintptr_t)data % 8, 0);
+		if (type == CAPTURE_META) {
+			assert_int_equal(bytes, 1 + texts++ % 96);
+			assert_int_equal(strlen(data), bytes);
+			assert_int_equal(strspn(data, "x"), bytes);
+		} else if (type == CAPTURE_WIRE) {
+			assert_int_equal(((const struct wire_turn *)data)->conn, turns++);
+		}
+	}
+	assert_true(capture_reader_complete(r, NULL));
+	assert_int_equal(texts, TEXTS);
+	assert_int_equal(turns, TEXTS);
+	capture_reader_free(r);
+}
+
 static void test_sample_keeps_whole_seconds(void **state)
 {
 	struct fixture *f = *state;
@@ -480,6 +525,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cut_anywhere, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_frames_lie_aligned_and_texts_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_any_byte_damaged, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refusals_say_where, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nothing_behind_the_end, setup, teardown),

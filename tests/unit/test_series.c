@@ -141,6 +141,7 @@ static void test_tolls_of_whole_requests(void **state)
 {
 	struct series *s = started();
 	struct whole_request w = {.driver = {.id = 1, .due_ns = START_NS + NS_PER_MS}};
+	struct phase_cut cut;
 
 	(void)state;
 	w.t1 = w.t1_last = w.driver.due_ns + 1000;
@@ -149,11 +150,11 @@ static void test_tolls_of_whole_requests(void **state)
 	w.t9 = w.t9_last = w.t3 + 15000;
 	w.t10 = w.t11 = w.t9 + 1000;
 	w.driver.end_ns = w.t11 + 1000;
-	assert_int_equal(series_whole(s, &w), 0);
+	assert_int_equal(attribution_cut(&w, &cut), 0);
+	assert_int_equal(series_whole(s, &w, &cut), 0);
 	assert_int_equal(series_point(s, 0)->joined, 1);
 	assert_in_range(sketch_percentile(&series_point(s, 0)->toll, 50), 19500, 20500);
-	w.unmatched = TIMELINE_FAILED_REQUEST;
-	assert_int_equal(series_whole(s, &w), 0);
+	assert_int_equal(series_whole(s, &w, NULL), 0);
 	assert_int_equal(series_point(s, 0)->joined, 1);
 	series_free(s);
 }

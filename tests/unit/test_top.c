@@ -62,7 +62,7 @@ static void request(struct rig *r, uint64_t at_ns)
 	w.t10 = w.t11 = w.t9 + 1000;
 	w.driver.end_ns = w.t11;
 	assert_int_equal(attribution_add(r->attribution, &w), 0);
-	assert_int_equal(series_whole(r->series, &w), 0);
+	assert_int_equal(series_whole(r->series, &w, attribution_newest_cut(r->attribution)), 0);
 }
 
 static void second(struct rig *r, unsigned s, unsigned requests)

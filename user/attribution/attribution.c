@@ -19,6 +19,8 @@ struct attribution {
 	struct exemplars exemplars;
 	struct blocks *blocks;
 	struct phase_segments segments; /* of the request that is being added */
+	struct phase_cut cut; /* of the newest request */
+	bool is_cut;
 	struct cause_jobs jobs;
 	struct trend trend[ATTRIBUTION_TRENDS];
 	struct cause_threads threads;
@@ -166,28 +168,34 @@ int attribution_add(struct attribution *a, const struct whole_request *w)
 {
 	bool threads = a->config.threads && a->config.threads->stats.threads;
 	struct attribution_set *set[SETS_MAX];
-	struct phase_cut cut;
+	const struct phase_cut *cut = &a->cut;
 	int rc = 0;
 
 	segments_clear(&a->segments);
+	a->is_cut = w->unmatched == TIMELINE_MATCHED && !attribution_segments(w, &a->cut, threads ? &a->segments : NULL);
 	if (w->driver.flags & RECORD_WARMUP) {
 		a->warmup++;
 		return 0;
 	}
-	if (w->unmatched != TIMELINE_MATCHED || attribution_segments(w, &cut, threads ? &a->segments : NULL)) {
+	if (!a->is_cut) {
 		a->unmatched++;
 		return 0;
 	}
 	unsigned sets = sets_of(a, w->driver.class_index, w->driver.stage_index, w->driver.tenant, set);
 	for (unsigned i = 0; i < sets; i++)
-		rc |= set_add(set[i], w, &cut);
+		rc |= set_add(set[i], w, cut);
 	rc |= peers_add(&a->peers, w);
-	trends_add(a, w, &cut);
-	rc |= exemplars_add(&a->exemplars, w, &cut);
-	rc |= blocks_whole(a->blocks, w, &cut);
+	trends_add(a, w, cut);
+	rc |= exemplars_add(&a->exemplars, w, cut);
+	rc |= blocks_whole(a->blocks, w, cut);
 	if (threads)
 		rc |= cause_jobs_push(&a->jobs, w, &a->segments, a->exemplars.kept == a->exemplars.seen ? a->exemplars.kept : 0);
 	return rc ? -ENOMEM : 0;
+}
+
+const struct phase_cut *attribution_newest_cut(const struct attribution *a)
+{
+	return a->is_cut ? &a->cut : NULL;
 }
 
 const struct attribution_set *attribution_total(const struct attribution *a)

@@ -128,8 +128,10 @@ void attribution_free(struct attribution *a);
 int attribution_tick(struct attribution *a, uint64_t now_ns);
 /* No more requests will come: all causes are looked for, and the distributions are whole. -ENOMEM. */
 int attribution_finish(struct attribution *a);
-/* Requests flagged RECORD_WARMUP and unmatched ones are counted, not cut. -ENOMEM. */
+/* Requests flagged RECORD_WARMUP and unmatched ones are counted, and in no set. -ENOMEM. */
 int attribution_add(struct attribution *a, const struct whole_request *w);
+/* How the request that was added last was cut; NULL: it was not. Valid until the next one. */
+const struct phase_cut *attribution_newest_cut(const struct attribution *a);
 const struct attribution_set *attribution_total(const struct attribution *a);
 const struct attribution_set *attribution_class(const struct attribution *a, uint32_t class_index);
 const struct attribution_set *attribution_stage(const struct attribution *a, uint32_t stage_index);

@@ -158,18 +158,17 @@ int series_request(struct series *s, const struct record_request *r)
 	return rc ? rc : rc2;
 }
 
-int series_whole(struct series *s, const struct whole_request *w)
+int series_whole(struct series *s, const struct whole_request *w, const struct phase_cut *cut)
 {
 	struct series_point *p;
-	struct phase_cut cut;
 
-	if (w->unmatched != TIMELINE_MATCHED || attribution_cut(w, &cut))
+	if (!cut)
 		return 0;
 	int rc = point_at(s, w->t11, &p);
 	if (rc || !p)
 		return rc;
 	p->joined++;
-	return sketch_record(&p->toll, cut.toll_ns);
+	return sketch_record(&p->toll, cut->toll_ns);
 }
 
 static void gauge_add(struct series_point *p, enum series_gauge_kind kind, double value)

@@ -45,7 +45,7 @@ void series_free(struct series *s);
 /* When time 0 is. Only the first call counts; what comes before it, or was before it, is left out. */
 void series_start(struct series *s, uint64_t start_ns);
 int series_request(struct series *s, const struct record_request *r); /* 0 or -ENOMEM, as the two below */
-int series_whole(struct series *s, const struct whole_request *w);
+int series_whole(struct series *s, const struct whole_request *w, const struct phase_cut *cut); /* cut NULL: it has none */
 int series_gauges(struct series *s, const struct record_gauges *g);
 /* Time has come this far: also a second in which nothing ended is a point. */
 int series_tick(struct series *s, uint64_t now_ns);

@@ -198,11 +198,11 @@ static int turn_count(struct sockets *s, struct sock *k, const struct wire_turn 
 /* A snapshot waits for the turn itself, which comes longer under the same number, or for the end. */
 static int wire_turn(struct sockets *s, const struct wire_turn *r)
 {
-	struct sock *k = map_get(s->socks, r->conn);
+	struct sock *k = r->role == WIRE_ROLE_GATEWAY ? map_get(s->socks, r->conn) : NULL;
 	int rc = 0;
 
 	if (!k)
-		return 0; /* not the gateway's */
+		return 0;
 	if (k->has_last && k->last.turn != r->turn)
 		rc = turn_count(s, k, &k->last);
 	if (rc)

@@ -53,7 +53,7 @@ int capture_writer_close(struct capture_writer *w, struct capture_end *totals, s
 
 struct capture_reader;
 int capture_reader_open(struct capture_reader **out, const char *path, struct err *err);
-/* 1: frame read, valid until the next call (a NUL stands behind it), 0: end, -errno: defect (err names file and offset). Sizes are checked per type. */
+/* 1: frame read, aligned for its structs, valid until the next call (a NUL stands behind it), 0: end, -errno: defect (err names file and offset). Sizes are checked per type. */
 int capture_read(struct capture_reader *r, enum capture_frame *type, const void **data, uint32_t *bytes, struct err *err);
 /* After the end: was the file closed properly (CAPTURE_END seen)? */
 bool capture_reader_complete(const struct capture_reader *r, struct capture_end *totals);

@@ -91,9 +91,8 @@ static int owner_check(uint8_t role, uint8_t side)
 
 int capture_wire_check(const void *data, uint32_t bytes)
 {
+	const uint8_t *byte = data;
 	struct wire_header h;
-	struct wire_turn turn;
-	struct wire_conn conn;
 	uint32_t size;
 
 	if (bytes < sizeof(h))
@@ -110,14 +109,10 @@ int capture_wire_check(const void *data, uint32_t bytes)
 		return stack_check(data, bytes);
 	if (bytes != size)
 		return -EPROTO;
-	if (h.kind == WIRE_KIND_TURN) {
-		memcpy(&turn, data, sizeof(turn));
-		return owner_check(turn.role, turn.side);
-	}
-	if (h.kind == WIRE_KIND_CONN) {
-		memcpy(&conn, data, sizeof(conn));
-		return owner_check(conn.role, conn.side);
-	}
+	if (h.kind == WIRE_KIND_TURN)
+		return owner_check(byte[offsetof(struct wire_turn, role)], byte[offsetof(struct wire_turn, side)]);
+	if (h.kind == WIRE_KIND_CONN)
+		return owner_check(byte[offsetof(struct wire_conn, role)], byte[offsetof(struct wire_conn, side)]);
 	return 0;
 }
 

@@ -28,7 +28,7 @@ static void on_whole(void *ctx, const struct whole_request *w)
 	if (!r)
 		r = resilience_add(p->resilience, w);
 	if (!r)
-		r = series_whole(p->series, w);
+		r = series_whole(p->series, w, attribution_newest_cut(p->attribution));
 	if (!r)
 		r = sockets_whole(p->sockets, w);
 	if (r && !p->failed)

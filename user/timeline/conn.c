@@ -243,6 +243,16 @@ struct conn *conns_peer(struct conns *s, struct conn *c)
 	return best;
 }
 
+void conns_prefetch(const struct conn *a, const struct conn *b)
+{
+	for (unsigned i = 0; i < WIRE_LANES; i++) {
+		if (a)
+			lane_prefetch(&a->lane[i]);
+		if (b)
+			lane_prefetch(&b->lane[i]);
+	}
+}
+
 bool conn_is_inbound(const struct conn *c)
 {
 	return c->known && c->info.role == WIRE_ROLE_GATEWAY && c->info.side == WIRE_SIDE_SERVER &&

@@ -44,6 +44,7 @@ struct conn {
 	struct open_request *http2; /* pending HTTP/2 requests of this connection, latest end first */
 	struct open_request *last_request; /* attach: of the newest inbound turn, until it is handed out */
 
+	uint32_t untrimmed; /* turns since its lanes were trimmed */
 	uint32_t requests_taken, turns_taken; /* kernel turns below have been taken as request, as upstream turn */
 };
 
@@ -72,6 +73,9 @@ unsigned conns_expire(struct conns *s, uint64_t now_ns);
  * namespace preferred; only when each is the other's best. NULL: none so far.
  */
 struct conn *conns_peer(struct conns *s, struct conn *c);
+
+/* Both may be NULL: lane_prefetch() of the lanes of two ends whose marks are asked for together. */
+void conns_prefetch(const struct conn *a, const struct conn *b);
 
 /* Is it a connection that the gateway serves? */
 bool conn_is_inbound(const struct conn *c);

@@ -7,6 +7,9 @@
 #include "record/capture.h"
 #include "timeline/internal.h"
 
+/* The sweep trims every lane once a second; a busy one by itself too. */
+#define TRIM_EVERY_TURNS 16
+
 /* The end of this cookie, made when it is new. */
 static struct conn *end_of(struct timeline *t, uint64_t cookie)
 {
@@ -66,7 +69,8 @@ static int wire_turn(struct timeline *t, const struct wire_turn *r)
 		rc = upstream_turn_add(t, c, r);
 	else if (t->config.attach && r->role == WIRE_ROLE_GATEWAY && r->side == WIRE_SIDE_SERVER)
 		rc = inbound_turn_add(t, c, r);
-	timeline_trim(t, c);
+	if (++c->untrimmed >= TRIM_EVERY_TURNS)
+		timeline_trim(t, c);
 	return rc;
 }
 

@@ -36,6 +36,7 @@ void inbound_find(struct timeline *t, const struct open_request *q, struct inbou
 	in->gateway = conns_peer(&t->conns, in->driver);
 	if (in->gateway && in->gateway->info.role != WIRE_ROLE_GATEWAY)
 		in->gateway = NULL;
+	conns_prefetch(in->driver, in->gateway);
 	if (r->flags & RECORD_POSITIONS) {
 		in->out_start = r->out_start_pos;
 		in->out_end = r->out_end_pos;
@@ -51,25 +52,10 @@ bool inbound_ready(const struct inbound *in)
 	if (!in->driver || !in->gateway || in->out_start >= in->out_end || in->in_start >= in->in_end)
 		return false;
 	const struct lane *d = in->driver->lane, *g = in->gateway->lane;
-	return lane_segment_of(&d[WIRE_LANE_OUT], in->out_start) && lane_segment_of(&d[WIRE_LANE_OUT], in->out_end - 1) &&
-	       lane_segment_of(&d[WIRE_LANE_IN], in->in_start) && lane_segment_of(&d[WIRE_LANE_IN], in->in_end - 1) &&
-	       lane_segment_of(&g[WIRE_LANE_IN], in->out_start) && lane_segment_of(&g[WIRE_LANE_IN], in->out_end - 1) &&
-	       lane_segment_of(&g[WIRE_LANE_READ], in->out_start) && lane_segment_of(&g[WIRE_LANE_OUT], in->in_start) &&
-	       lane_segment_of(&g[WIRE_LANE_OUT], in->in_end - 1);
-}
-
-static void window_fill(const struct lane *l, uint64_t start_pos, uint64_t end_pos, uint64_t *first_ns, uint64_t *last_ns,
-			uint32_t *tid, bool *inexact)
-{
-	struct lane_mark m = {0};
-
-	if (start_pos >= end_pos)
-		return;
-	*inexact |= lane_find(l, start_pos, &m) == LANE_INEXACT;
-	*first_ns = m.time_ns;
-	*last_ns = lane_time(l, end_pos - 1, inexact);
-	if (tid)
-		*tid = m.tid;
+	return lane_covers(&d[WIRE_LANE_OUT], in->out_start, in->out_end) &&
+	       lane_covers(&d[WIRE_LANE_IN], in->in_start, in->in_end) &&
+	       lane_covers(&g[WIRE_LANE_IN], in->out_start, in->out_end) && lane_segment_of(&g[WIRE_LANE_READ], in->out_start) &&
+	       lane_covers(&g[WIRE_LANE_OUT], in->in_start, in->in_end);
 }
 
 /* Was the connection found in the middle of the turn that holds this byte? */
@@ -104,9 +90,9 @@ static enum timeline_unmatched gateway_fill(struct timeline *t, const struct inb
 	const struct lane *g = in->gateway->lane;
 
 	w->inbound_conn = in->gateway->cookie;
-	window_fill(&g[WIRE_LANE_IN], in->out_start, in->out_end, &w->t2, &w->t2_last, NULL, &w->inexact);
-	window_fill(&g[WIRE_LANE_READ], in->out_start, in->out_end, &w->t3, &w->t3_last, &w->reader_tid, &w->inexact);
-	window_fill(&g[WIRE_LANE_OUT], in->in_start, in->in_end, &w->t9, &w->t9_last, &w->sender_tid, &w->inexact);
+	lane_window(&g[WIRE_LANE_IN], in->out_start, in->out_end, &w->t2, &w->t2_last, &w->inexact);
+	w->reader_tid = lane_window(&g[WIRE_LANE_READ], in->out_start, in->out_end, &w->t3, &w->t3_last, &w->inexact);
+	w->sender_tid = lane_window(&g[WIRE_LANE_OUT], in->in_start, in->in_end, &w->t9, &w->t9_last, &w->inexact);
 	connection_fill(in, w);
 	if (lane_find_gaps(&g[WIRE_LANE_IN], &g[WIRE_LANE_READ], in->out_start, in->out_end, &t->gaps)) {
 		w->inexact = true;
@@ -139,8 +125,8 @@ enum timeline_unmatched inbound_fill(struct timeline *t, const struct inbound *i
 	const struct lane *d = in->driver->lane;
 	uint64_t out_last = 0, in_first = 0, in_last = 0;
 	bool unused = false; /* t11_read serves the self-check only */
-	window_fill(&d[WIRE_LANE_OUT], in->out_start, in->out_end, &w->t1, &out_last, NULL, &w->inexact);
-	window_fill(&d[WIRE_LANE_IN], in->in_start, in->in_end, &in_first, &in_last, NULL, &w->inexact);
+	lane_window(&d[WIRE_LANE_OUT], in->out_start, in->out_end, &w->t1, &out_last, &w->inexact);
+	lane_window(&d[WIRE_LANE_IN], in->in_start, in->in_end, &in_first, &in_last, &w->inexact);
 	w->t11_read = in->in_end ? lane_time(&d[WIRE_LANE_READ], in->in_end - 1, &unused) : 0;
 	const struct lane_segment *sent = lane_segment_of(&d[WIRE_LANE_OUT], in->out_start);
 	w->listen_full_data = sent && sent->flags & WIRE_TURN_LISTEN_FULL;

@@ -25,16 +25,25 @@ struct lane_segment {
 	uint64_t last_ns;
 	uint32_t turn;
 	uint32_t count; /* marks that the kernel took in it: fewer here means that some were lost */
+	uint32_t tid; /* of the only mark */
 	uint16_t flags; /* enum wire_turn_flag */
+	bool is_single; /* its only mark is at last_ns and stands here: so are most turns, and one cache line tells all of them */
 };
 
 /* Zero-initialise; lane_fini frees. [head, end) of each array is in use. */
 struct lane {
-	struct lane_mark *mark;
+	struct lane_mark *mark; /* by position: all but those of single segments, and some of these */
 	uint32_t mark_head, mark_end, mark_size;
 	uint32_t segment_head, segment_end, segment_size;
+	uint32_t segments_used; /* so many from the head on are below used_pos: what is looked for mostly lies right behind */
 	struct lane_segment *segment;
-	struct lane_segment dropped; /* the newest one that was: a later snapshot of its turn adds only what is new */
+	uint64_t newest_pos; /* where the last segment begins, and its turn: told without touching it */
+	uint32_t newest_turn;
+	struct { /* the newest one that was: a later snapshot of its turn adds only what is new */
+		uint32_t turn;
+		uint64_t end_pos;
+		uint32_t count;
+	} dropped;
 	uint64_t used_pos; /* bytes below it belong to requests that have been handed out */
 };
 
@@ -51,10 +60,22 @@ int lane_add_span(struct lane *l, const struct wire_lane_span *s, uint32_t turn,
 
 /* The mark that covered this byte (counted from 0): the first whose end is past it. out is untouched when missing. */
 enum lane_find lane_find(const struct lane *l, uint64_t byte, struct lane_mark *out);
+/* First and last time of the bytes [start_pos, end_pos), 0 where none is known; none are set for an empty window. Returns the first one's thread. */
+uint32_t lane_window(const struct lane *l, uint64_t start_pos, uint64_t end_pos, uint64_t *first_ns, uint64_t *last_ns,
+		     bool *inexact);
+/* Are its first and its last byte there? An empty window is. */
+bool lane_covers(const struct lane *l, uint64_t start_pos, uint64_t end_pos);
 /* The segment that covers the byte, or NULL. */
 const struct lane_segment *lane_segment_of(const struct lane *l, uint64_t byte);
 /* Newest segment whose first mark lies in [from_ns, to_ns], or NULL: for ends that could not log positions. */
 const struct lane_segment *lane_segment_at(const struct lane *l, uint64_t from_ns, uint64_t to_ns);
+
+/* Asks for what the next finds will look at: a quarter of a second old, it has left the caches, and one miss after another would be waited for. */
+static inline void lane_prefetch(const struct lane *l)
+{
+	__builtin_prefetch(&l->segment[l->segment_head]);
+	__builtin_prefetch(&l->segment[l->segment_head + 1]);
+}
 
 /* Everything below pos has been used. */
 void lane_use(struct lane *l, uint64_t pos);

@@ -77,6 +77,7 @@ void timeline_trim(struct timeline *t, struct conn *c)
 	bool server = c->info.side == WIRE_SIDE_SERVER;
 	uint64_t in_pos, out_pos;
 
+	c->untrimmed = 0;
 	conn_keep_from(c, &in_pos, &out_pos);
 	for (unsigned i = 0; i < WIRE_LANES; i++)
 		t->stats.evicted += lane_trim(&c->lane[i], i == WIRE_LANE_OUT ? out_pos : in_pos, used_ns, unused_ns);

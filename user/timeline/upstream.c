@@ -21,37 +21,15 @@ static struct upstream_ends ends_find(struct timeline *t, const struct upturn *u
 	return e;
 }
 
-static bool covered(const struct lane *l, uint64_t start_pos, uint64_t end_pos)
-{
-	if (start_pos >= end_pos)
-		return true;
-	return lane_segment_of(l, start_pos) && lane_segment_of(l, end_pos - 1);
-}
-
 static bool ends_ready(const struct upstream_ends *e, const struct record_provider *p)
 {
 	if (!e->provider || !e->gateway)
 		return false;
-	return covered(&e->provider->lane[WIRE_LANE_IN], p->in_start_pos, p->in_end_pos) &&
-	       covered(&e->provider->lane[WIRE_LANE_OUT], p->out_start_pos, p->out_end_pos) &&
-	       covered(&e->gateway->lane[WIRE_LANE_OUT], p->in_start_pos, p->in_end_pos) &&
-	       covered(&e->gateway->lane[WIRE_LANE_IN], p->out_start_pos, p->out_end_pos) &&
-	       covered(&e->gateway->lane[WIRE_LANE_READ], p->out_start_pos, p->out_end_pos);
-}
-
-/* First and last time of a window of a lane; returns the thread of the first. */
-static uint32_t window_times(const struct lane *l, uint64_t start_pos, uint64_t end_pos, uint64_t *first_ns, uint64_t *last_ns,
-			     bool *inexact)
-{
-	struct lane_mark m = {0};
-
-	if (start_pos >= end_pos)
-		return 0;
-	enum lane_find found = lane_find(l, start_pos, &m);
-	*first_ns = m.time_ns;
-	*inexact |= found == LANE_INEXACT;
-	*last_ns = lane_time(l, end_pos - 1, inexact);
-	return m.tid;
+	return lane_covers(&e->provider->lane[WIRE_LANE_IN], p->in_start_pos, p->in_end_pos) &&
+	       lane_covers(&e->provider->lane[WIRE_LANE_OUT], p->out_start_pos, p->out_end_pos) &&
+	       lane_covers(&e->gateway->lane[WIRE_LANE_OUT], p->in_start_pos, p->in_end_pos) &&
+	       lane_covers(&e->gateway->lane[WIRE_LANE_IN], p->out_start_pos, p->out_end_pos) &&
+	       lane_covers(&e->gateway->lane[WIRE_LANE_READ], p->out_start_pos, p->out_end_pos);
 }
 
 static int harvest_chunks(struct upturn *u, const struct conn *provider, const struct conn *gateway)
@@ -107,10 +85,9 @@ static int harvest_gateway(struct timeline *t, struct upturn *u, struct conn *c)
 		u->syn_ns = c->info.syn_ns;
 		u->established_ns = c->info.established_ns;
 	}
-	u->sender_tid = window_times(&c->lane[WIRE_LANE_OUT], p->in_start_pos, p->in_end_pos, &u->t4, &u->t4_last, &u->inexact);
-	window_times(&c->lane[WIRE_LANE_IN], p->out_start_pos, p->out_end_pos, &u->t7, &u->t7_last, &u->inexact);
-	u->reader_tid =
-		window_times(&c->lane[WIRE_LANE_READ], p->out_start_pos, p->out_end_pos, &u->t8, &u->t8_last, &u->inexact);
+	u->sender_tid = lane_window(&c->lane[WIRE_LANE_OUT], p->in_start_pos, p->in_end_pos, &u->t4, &u->t4_last, &u->inexact);
+	lane_window(&c->lane[WIRE_LANE_IN], p->out_start_pos, p->out_end_pos, &u->t7, &u->t7_last, &u->inexact);
+	u->reader_tid = lane_window(&c->lane[WIRE_LANE_READ], p->out_start_pos, p->out_end_pos, &u->t8, &u->t8_last, &u->inexact);
 	rc = keep_gaps(t, c, p->out_start_pos, p->out_end_pos, &u->gap, &u->gaps, &u->inexact);
 	lane_use(&c->lane[WIRE_LANE_OUT], p->in_end_pos);
 	lane_use(&c->lane[WIRE_LANE_IN], p->out_end_pos);
@@ -124,13 +101,14 @@ bool upturn_harvest(struct timeline *t, struct upturn *u, bool final, int *rc)
 	const struct record_provider *p = &u->p;
 
 	*rc = 0;
+	conns_prefetch(e.provider, e.gateway);
 	if (!final && !ends_ready(&e, p))
 		return false;
 	if (e.provider) {
 		struct lane *lane = e.provider->lane;
 		bool unused = false; /* serves the self-check only */
-		window_times(&lane[WIRE_LANE_IN], p->in_start_pos, p->in_end_pos, &u->t5, &u->t5_last, &u->inexact);
-		window_times(&lane[WIRE_LANE_OUT], p->out_start_pos, p->out_end_pos, &u->t6, &u->t6_last, &u->inexact);
+		lane_window(&lane[WIRE_LANE_IN], p->in_start_pos, p->in_end_pos, &u->t5, &u->t5_last, &u->inexact);
+		lane_window(&lane[WIRE_LANE_OUT], p->out_start_pos, p->out_end_pos, &u->t6, &u->t6_last, &u->inexact);
 		u->provider_read_last = lane_time(&lane[WIRE_LANE_READ], p->in_end_pos - 1, &unused);
 		lane_use(&lane[WIRE_LANE_IN], p->in_end_pos);
 		lane_use(&lane[WIRE_LANE_READ], p->in_end_pos);
