@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/nearest.h"
@@ -72,10 +75,19 @@ static int unknown_command(const char *name)
 	return EXIT_CODE_CANNOT_RUN;
 }
 
+/* A file that took the number of a stream which the caller had closed would be printed into. */
+static void streams_open(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			exit(EXIT_CODE_CANNOT_RUN);
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : NULL;
 
+	streams_open();
 	/* a peer that left is told by write()'s error, not by a signal */
 	signal(SIGPIPE, SIG_IGN);
 	if (!name || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {

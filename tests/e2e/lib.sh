@@ -46,4 +46,76 @@ trusted() {
 # scenario NAME: a scenario from standard input, kept as $work/NAME.yaml
 scenario() { cat >"$work/$1.yaml"; }
 
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+# await SECONDS COMMAND...: until it succeeds; false when it never does
+await() {
+	local until=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ "$SECONDS" -lt "$until" ] || return 1
+		read -rt 0.05 <> <(:) || true
+	done
+}
+
+# --- leaves no trace: trace_begin, then whatever may go wrong, then trace_none NAME ---
+
+export TOLL_E2E=$work
+session=$(ps -o sid= -p $$ | tr -d ' ')
+
+# Told apart from other runs on the same machine by an environment variable, or (nginx writes over its own) by the session.
+is_ours() { # PID
+	grep -qsz "^TOLL_E2E=$work$" "/proc/$1/environ" || [ "$(ps -o sid= -p "$1" 2>/dev/null | tr -d ' ')" = "$session" ]
+}
+
+# "prog 12 ", "map 7 ": BPF objects that a stranger has a descriptor of.
+held_by_strangers() {
+	grep -sE '^(prog|map|link)_id:' /proc/[0-9]*/fdinfo/* | while IFS=/: read -r _ _ pid _ _ kind id; do
+		echo "$pid ${kind%_id} $((id))"
+	done | sort -u | while read -r pid object; do
+		is_ours "$pid" || echo "$object "
+	done
+}
+
+trace_processes() {
+	local p name
+	for p in /proc/[0-9]*; do
+		read -r name 2>/dev/null <"$p/comm" || continue
+		case $name in toll* | exe | nginx | haproxy | node | python3 | redis-server) is_ours "${p#/proc/}" && echo "process ${p#/proc/} $name" ;; esac
+	done
+}
+
+trace_directories() {
+	local d p
+	for d in /tmp/toll-gateway-* /tmp/toll-version-*; do
+		[ -e "$d" ] || continue
+		p=$(find /proc -maxdepth 2 -path '/proc/[0-9]*/cwd' -lname "$d" 2>/dev/null | head -n 1 | cut -d/ -f3)
+		if [ -z "$p" ] || is_ours "$p"; then echo "directory $d"; fi
+	done
+}
+
+# What toll puts into a machine, a line each.
+trace() {
+	local kind
+	for kind in prog map link; do
+		bpftool -j "$kind" show 2>/dev/null | jq -r --arg kind "$kind" '.[] | "\($kind) \(.id) \(.name // .tp_name // .type)"'
+	done | grep -vFf <(held_by_strangers)
+	trace_processes
+	trace_directories
+	find /sys/fs/cgroup -type d -name 'toll*' -printf 'cgroup %p\n' 2>/dev/null
+	awk '{ print "mount " $5 }' /proc/self/mountinfo | grep -v "/toll-e2e"
+}
+
+trace_begin() { trace | sort -u >"$work/trace.before"; }
+
+# the kernel frees BPF objects some milliseconds after their last holder has left
+trace_is_gone() {
+	trace | sort -u | comm -13 "$work/trace.before" - >"$work/trace.left"
+	[ ! -s "$work/trace.left" ]
+}
+
+trace_none() { # NAME
+	if await 5 trace_is_gone; then pass "$1: leaves no trace"; else fail "$1: leaves no trace" "$(head -n 5 "$work/trace.left" | tr '\n' ';')"; fi
+}
+
 finish() { exit $((failures > 0)); }

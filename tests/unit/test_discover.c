@@ -256,6 +256,8 @@ static void test_gauges_grow(void **state)
 	(void)state;
 	struct record_gauges before, after;
 	uint32_t self = (uint32_t)getpid();
+	uint64_t first, born;
+	char ns[64];
 
 	assert_int_equal(discover_gauges(&self, 1, &before), 0);
 	assert_int_equal(before.processes, 1);
@@ -278,8 +280,13 @@ static void test_gauges_grow(void **state)
 	assert_int_equal(discover_gauges(gone, 2, &after), 0);
 	assert_int_equal(after.processes, 1);
 	assert_int_equal(discover_gauges(gone + 1, 1, &after), -ESRCH);
-	assert_true(discover_alive(self));
-	assert_false(discover_alive(4194303));
+	assert_true(discover_alive(self, &born));
+	assert_true(discover_alive(1, &first) && first < born);
+	assert_false(discover_alive(4194303, &born));
+	assert_int_equal(born, 0);
+	/* a container's process is known here by the number that the host gave it */
+	assert_int_equal(discover_pid_here(4242, 7),
+			 proc_link(self, "ns/pid", ns, sizeof(ns)) || strcmp(ns, "pid:[4026531836]") ? 7 : 4242);
 }
 
 static void test_socket_owner(void **state)
@@ -317,6 +324,7 @@ static void test_parse_stat_and_tcp(void **state)
 	assert_int_equal(e.ppid, 7);
 	assert_int_equal(e.ticks, 42);
 	assert_int_equal(e.threads, 9);
+	assert_int_equal(e.born_ticks, 100);
 	assert_string_equal(e.comm, "a b) c");
 	assert_int_equal(proc_stat_parse("12 a b c", &e), -EPROTO);
 	const char *v4 =
@@ -456,6 +464,11 @@ static void test_docker_proxy_is_followed(void **state)
 	snprintf(link, sizeof(link), "%s/docker-proxy", dir);
 	assert_int_equal(symlink("/proc/self/exe", link), 0);
 	pid_t stand_in = start_piped(NULL, link, &proxy);
+	struct discovered direct;
+	assert_int_equal(discover_by_container(CONTAINER_IP, CONTAINER_PORT, &direct, &err), 0);
+	assert_int_equal(direct.pid[0], inside.pid);
+	assert_int_equal(discover_by_container(CONTAINER_IP, CONTAINER_PORT + 1, &direct, &err), -ENOENT);
+	assert_int_equal(discover_by_container("gateway", CONTAINER_PORT, &direct, &err), -EINVAL);
 	int ret = discover_by_port("127.0.0.1", proxy.port, &d, &err);
 	child_stop(container);
 	if (!ret) { /* with the container gone the proxy leads nowhere, and that is said */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -102,6 +103,7 @@ static void child_main(const struct run_family *f, const char *source, const cha
 {
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (null >= 0)
 		dup2(null, STDOUT_FILENO);
 	_exit(f->run(f->ctx, source, dir));
@@ -227,7 +229,7 @@ static int run_all(const struct run_family *f, const struct names *names, struct
 
 int run_family(const struct run_family *f, struct err *err)
 {
-	struct sigaction stop = {.sa_handler = on_signal}, before_int, before_term;
+	struct sigaction stop = {.sa_handler = on_signal}, before_int, before_term, before_hup;
 	struct names names = {0};
 	struct run_junit junit = {0};
 	int code = EXIT_CODE_CANNOT_RUN, rc;
@@ -237,11 +239,13 @@ int run_family(const struct run_family *f, struct err *err)
 		stop_signal = 0;
 		sigaction(SIGINT, &stop, &before_int);
 		sigaction(SIGTERM, &stop, &before_term);
+		sigaction(SIGHUP, &stop, &before_hup);
 		code = run_all(f, &names, &junit);
 		if (stop_signal)
 			code = worse(code, EXIT_CODE_CUT_SHORT);
 		sigaction(SIGINT, &before_int, NULL);
 		sigaction(SIGTERM, &before_term, NULL);
+		sigaction(SIGHUP, &before_hup, NULL);
 		rc = run_junit_write(&junit, f->out_dir, err);
 	}
 	run_junit_fini(&junit);

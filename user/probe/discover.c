@@ -405,6 +405,37 @@ int discover_by_port(const char *host, unsigned port, struct discovered *out, st
 	return ret;
 }
 
+/* --- by address in another network namespace ---------------------------------------------------------------------------------- */
+
+int discover_by_container(const char *host, unsigned port, struct discovered *out, struct err *err)
+{
+	uint64_t inode[LISTENERS_MAX];
+	struct docker_proxy target;
+	struct proc_holders holders = {0};
+	struct proc_table t;
+	char what[128];
+	int inodes = 0, ret;
+
+	memset(out, 0, sizeof(*out));
+	if (docker_proxy_target(host, port, &target))
+		return err_set(err, -EINVAL, "\"%s\" port %u is no address and TCP port", host, port);
+	ret = proc_table_read(&t);
+	if (ret)
+		return err_set(err, ret, "cannot read /proc: %s", strerror(-ret));
+	inodes = docker_proxy_find_target(&t, &target, inode, LISTENERS_MAX);
+	if (inodes > 0)
+		ret = proc_find_holders(&t, inode, (unsigned)inodes, &holders);
+	snprintf(what, sizeof(what), "listens on port %u in a network namespace of its own", port);
+	if (ret)
+		ret = err_set(err, ret, "too many processes share %s port %u; name the gateway by --pid", host, port);
+	else if (!holders.pids)
+		ret = err_set(err, -ENOENT, "no process here listens on %s port %u", host, port);
+	else
+		ret = finish(&t, build_tree(&t, holders.pid, holders.pids, out), out, what, err);
+	proc_table_fini(&t);
+	return ret;
+}
+
 /* --- by pid, by name -------------------------------------------------------------------------------------------------------- */
 
 int discover_by_pid(uint32_t pid, struct discovered *out, struct err *err)

@@ -28,6 +28,8 @@ struct discovered {
  * permission to see it (not root).
  */
 int discover_by_port(const char *host, unsigned port, struct discovered *out, struct err *err);
+/* host, an address that is none of this host's own, and port, in the network namespace of a local process. -ENOENT: in none. */
+int discover_by_container(const char *host, unsigned port, struct discovered *out, struct err *err);
 int discover_by_pid(uint32_t pid, struct discovered *out, struct err *err); /* and its descendants */
 int discover_by_comm(const char *comm, struct discovered *out, struct err *err);
 int discover_by_cgroup(const char *path, struct discovered *out,
@@ -43,7 +45,10 @@ int discover_gauges(const uint32_t *pid, unsigned pids, struct record_gauges *ou
 uint64_t discover_memory_limit(uint32_t pid);
 /* CPU time of these processes alone: cheap enough for many times a second. It falls when one of them ends. */
 uint64_t discover_cpu_ns(const uint32_t *pid, unsigned pids);
-bool discover_alive(uint32_t pid);
+/* born_ticks: when it began, in ticks since boot: another process with the same number differs in it; 0: not alive. */
+bool discover_alive(uint32_t pid, uint64_t *born_ticks);
+/* The number by which /proc here knows a process that has these in the initial and in its own innermost pid namespace. */
+uint32_t discover_pid_here(uint32_t in_initial, uint32_t in_innermost);
 /*
  * Who owns the TCP socket with this local port that is connected to peer_port: comm and pid, for "the process between".
  * -ENOENT.

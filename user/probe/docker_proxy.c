@@ -70,22 +70,27 @@ static int address_from_text(const char *text, uint8_t out[16])
 	return inet_pton(AF_INET6, text, out) == 1 ? 0 : -EINVAL;
 }
 
-int docker_proxy_parse(const char *cmdline, size_t bytes, struct docker_proxy *out)
+int docker_proxy_target(const char *ip, unsigned port, struct docker_proxy *out)
 {
-	uint64_t port;
-
 	memset(out, 0, sizeof(*out));
-	if (!bytes || cmdline[bytes - 1] != '\0')
-		return -EINVAL;
-	const char *ip = find_flag(cmdline, bytes, "container-ip");
-	const char *port_text = find_flag(cmdline, bytes, "container-port");
-	if (!ip || !port_text || strlen(ip) >= sizeof(out->ip))
-		return -EINVAL;
-	if (address_from_text(ip, out->addr) || units_parse_u64(port_text, &port) || port == 0 || port > UINT16_MAX)
+	if (strlen(ip) >= sizeof(out->ip) || address_from_text(ip, out->addr) || port == 0 || port > UINT16_MAX)
 		return -EINVAL;
 	memcpy(out->ip, ip, strlen(ip) + 1);
 	out->port = (uint16_t)port;
 	return 0;
+}
+
+int docker_proxy_parse(const char *cmdline, size_t bytes, struct docker_proxy *out)
+{
+	uint64_t port;
+
+	if (!bytes || cmdline[bytes - 1] != '\0')
+		return -EINVAL;
+	const char *ip = find_flag(cmdline, bytes, "container-ip");
+	const char *port_text = find_flag(cmdline, bytes, "container-port");
+	if (!ip || !port_text || units_parse_u64(port_text, &port) || port > UINT16_MAX)
+		return -EINVAL;
+	return docker_proxy_target(ip, (unsigned)port, out);
 }
 
 /* IPv4: fib_trie names each local address as "|-- 172.17.0.2", with "/32 host LOCAL" on the next line. */

@@ -17,6 +17,8 @@ struct docker_proxy {
 
 /* comm, or exe where comm was changed. */
 bool docker_proxy_is(uint32_t pid, const char *comm);
+/* An address as written, IPv4 as ::ffff:a.b.c.d, and a port. -EINVAL: none. */
+int docker_proxy_target(const char *ip, unsigned port, struct docker_proxy *out);
 /*
  * cmdline as /proc has it: words with a NUL behind each. -EINVAL: no -container-ip or -container-port, or no address or port
  * in them.

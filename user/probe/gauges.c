@@ -92,11 +92,25 @@ int discover_gauges(const uint32_t *pid, unsigned pids, struct record_gauges *ou
 	return ret ? ret : out->processes ? 0 : -ESRCH;
 }
 
-bool discover_alive(uint32_t pid)
+bool discover_alive(uint32_t pid, uint64_t *born_ticks)
 {
 	struct proc_entry e;
+	bool alive = !proc_stat_read(pid, &e) && e.state != 'Z' && e.state != 'X';
 
-	return !proc_stat_read(pid, &e) && e.state != 'Z' && e.state != 'X';
+	*born_ticks = alive ? e.born_ticks : 0;
+	return alive;
+}
+
+/* PROC_PID_INIT_INO, include/linux/proc_ns.h */
+#define INITIAL_PID_NAMESPACE "pid:[4026531836]"
+
+uint32_t discover_pid_here(uint32_t in_initial, uint32_t in_innermost)
+{
+	char name[64];
+
+	return !proc_link((uint32_t)getpid(), "ns/pid", name, sizeof(name)) && !strcmp(name, INITIAL_PID_NAMESPACE)
+		       ? in_initial
+		       : in_innermost;
 }
 
 struct pair_search {

@@ -2,6 +2,7 @@
 #include "probe/probe.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -187,6 +188,16 @@ static int find_open(struct probe *p)
 	return rc ? rc : accounts_find(p->skel);
 }
 
+/* Nobody is wanted by number any longer than the search takes: the number may become another's. */
+static int find_wanted(struct probe *p, const struct probe_target *target, unsigned targets)
+{
+	int rc = find_open(p);
+
+	for (unsigned i = 0; i < targets; i++)
+		bpf_map__delete_elem(p->skel->maps.wanted, &target[i].pid, sizeof(target[i].pid), 0);
+	return rc;
+}
+
 static int want(struct probe *p, const struct probe_target *target)
 {
 	uint32_t role = target->role;
@@ -201,6 +212,36 @@ static void paths_describe(struct probe *p)
 		 p->accept ? "fexit inet_csk_accept" : "not seen (fexit refused by this kernel)");
 }
 
+/*
+ * The kernel's marks are in the clock of the host; a time namespace (time_namespaces(7), Linux 5.6) shifts ours, and with it the ends of
+ * every join.
+ */
+static int clock_check(struct err *err)
+{
+	long long seconds = 0, ns = 0;
+	FILE *f = fopen("/proc/self/timens_offsets", "re");
+	bool read = f && fscanf(f, " monotonic %lld %lld", &seconds, &ns) == 2;
+
+	if (f)
+		fclose(f);
+	if (!read || (!seconds && !ns))
+		return 0;
+	return err_set(
+		err, -ENOTSUP,
+		"this process lives in a time namespace whose clock is %lld s off the kernel's: run toll outside of it, or use "
+		"--no-probes",
+		seconds);
+}
+
+static int host_check(struct err *err)
+{
+	if (access("/sys/kernel/btf/vmlinux", R_OK))
+		return err_set(err, -ENOENT,
+			       "no kernel type information at /sys/kernel/btf/vmlinux: probes need a kernel built with "
+			       "CONFIG_DEBUG_INFO_BTF; without them use --no-probes");
+	return clock_check(err);
+}
+
 int probe_open(struct probe **out, const struct probe_config *config, struct err *err)
 {
 	struct probe *p = calloc(1, sizeof(*p));
@@ -213,12 +254,9 @@ int probe_open(struct probe **out, const struct probe_config *config, struct err
 	if (p->config.groups & PROBE_SYSCALLS)
 		p->config.groups |= PROBE_THREADS;
 	skeleton_quiet();
-	if (access("/sys/kernel/btf/vmlinux", R_OK)) {
-		rc = err_set(err, -ENOENT,
-			     "no kernel type information at /sys/kernel/btf/vmlinux: probes need a kernel built with "
-			     "CONFIG_DEBUG_INFO_BTF; without them use --no-probes");
+	rc = host_check(err);
+	if (rc)
 		goto fail;
-	}
 	rc = load_best(p);
 	if (rc) {
 		err_set(err, rc, "cannot load the probes: %s; %s, or use --no-probes", strerror(-rc), skeleton_advice(rc));
@@ -239,7 +277,7 @@ int probe_open(struct probe **out, const struct probe_config *config, struct err
 	rc = attach_all(p, err);
 	if (rc)
 		goto fail;
-	rc = find_open(p);
+	rc = find_wanted(p, config->target, config->targets);
 	if (rc) {
 		err_set(err, rc, "cannot look for open connections: %s; %s", strerror(-rc), skeleton_advice(rc));
 		goto fail;
@@ -256,7 +294,7 @@ int probe_add_target(struct probe *p, const struct probe_target *target)
 {
 	int rc = want(p, target);
 
-	return rc ? rc : find_open(p);
+	return rc ? rc : find_wanted(p, target, 1);
 }
 
 int probe_text(struct probe *p, uint32_t tgid, const struct code_maps *maps, bool frame_pointers)

@@ -67,10 +67,11 @@ int proc_stat_parse(const char *line, struct proc_entry *out)
 	if (n >= sizeof(out->comm))
 		n = sizeof(out->comm) - 1;
 	memcpy(out->comm, open + 1, n);
-	/* proc_pid_stat(5): state ppid ... (14) utime stime ... (20) num_threads */
+	/* proc_pid_stat(5): state ppid ... (14) utime stime ... (20) num_threads, itrealvalue, starttime */
 	if (sscanf(close + 1,
-		   " %c %" SCNu32 " %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64 " %*d %*d %*d %*d %" SCNu32,
-		   &out->state, &out->ppid, &utime, &stime, &out->threads) != 5)
+		   " %c %" SCNu32 " %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64 " %*d %*d %*d %*d %" SCNu32
+		   " %*d %" SCNu64,
+		   &out->state, &out->ppid, &utime, &stime, &out->threads, &out->born_ticks) != 6)
 		return -EPROTO;
 	out->ticks = utime + stime;
 	return 0;

@@ -16,6 +16,7 @@ struct proc_entry {
 	uint32_t threads;
 	char state; /* 'R', 'S', 'Z' ... */
 	uint64_t ticks; /* utime + stime */
+	uint64_t born_ticks; /* since boot: with the pid, one process for good */
 	char comm[32];
 };
 

@@ -65,16 +65,22 @@ void alloc_watch_fini(struct alloc_watch *w)
 	*w = (struct alloc_watch){.alloc = NULL};
 }
 
-void alloc_watch_process(struct alloc_watch *w, const struct wire_process *p)
+void alloc_watch_add(struct alloc_watch *w, uint32_t pid)
 {
 	struct err err = {0};
 
+	if (w->alloc && alloc_probe_add(w->alloc, pid, &err))
+		log_line(LOG_DEBUG, "%s", err.text); /* it has ended already */
+}
+
+void alloc_watch_process(struct alloc_watch *w, const struct wire_process *p, uint32_t pid)
+{
 	if (!w->alloc || p->role != WIRE_ROLE_GATEWAY)
 		return;
 	if (p->event == WIRE_PROCESS_EXIT)
-		alloc_probe_forget(w->alloc, p->tgid_in_ns);
-	else if (alloc_probe_add(w->alloc, p->tgid_in_ns, &err))
-		log_line(LOG_DEBUG, "%s", err.text); /* it has ended already */
+		alloc_probe_forget(w->alloc, pid);
+	else
+		alloc_watch_add(w, pid);
 }
 
 static bool row_since_start(const struct alloc_watch *w, unsigned index, struct alloc_row *row)

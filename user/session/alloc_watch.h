@@ -39,7 +39,9 @@ void alloc_watch_open(struct alloc_watch *w, struct probe *probe, const uint32_t
 void alloc_watch_close(struct alloc_watch *w); /* probes off; twice is fine. The figures stay until alloc_watch_fini() */
 void alloc_watch_fini(struct alloc_watch *w);
 /* Children of the gateway come and go. */
-void alloc_watch_process(struct alloc_watch *w, const struct wire_process *p);
+void alloc_watch_process(struct alloc_watch *w, const struct wire_process *p, uint32_t pid);
+/* A process that was found beside them. */
+void alloc_watch_add(struct alloc_watch *w, uint32_t pid);
 /* From here on it is measured; requests: done so far. */
 void alloc_watch_start(struct alloc_watch *w, uint64_t now_ns, uint64_t requests);
 /* Often: lets the budget decide. gateway_cpu_ns: so far; base_share: what the other probes take of it. */

@@ -18,10 +18,12 @@ static int on_named(void *ctx, const struct record_stack *stack, uint32_t bytes)
 
 static void process_seen(struct session *s, const struct wire_process *p)
 {
-	gauges_process(&s->gauges, p);
+	uint32_t pid = discover_pid_here(p->tgid, p->tgid_in_ns);
+
+	gauges_process(&s->gauges, p, pid);
 	if (p->role == WIRE_ROLE_GATEWAY && p->event == WIRE_PROCESS_FORK)
 		code_process(&s->code, p->tgid);
-	alloc_watch_process(&s->alloc, p);
+	alloc_watch_process(&s->alloc, p, pid);
 }
 
 static int on_wire(void *ctx, const void *data, uint32_t bytes)
@@ -138,41 +140,6 @@ static int pipeline_open(struct session *s)
 	return rc;
 }
 
-static bool is_known(const struct gauges *g, uint32_t pid)
-{
-	for (unsigned i = 0; i < g->pids; i++)
-		if (g->pid[i] == pid)
-			return true;
-	return false;
-}
-
-/* A worker that was forked after the search and before the probes: from here on forks are followed, so one more look finds it. */
-static void late_workers_add(struct session *s)
-{
-	if (session_gateway_find(s)) {
-		memset(&s->err, 0, sizeof(s->err)); /* it has just gone: the loop will tell */
-		return;
-	}
-	for (unsigned i = 0; i < s->found.pids; i++) {
-		struct probe_target late = {s->found.pid[i], WIRE_ROLE_GATEWAY};
-
-		if (is_known(&s->gauges, late.pid))
-			continue;
-		log_line(LOG_DEBUG, "process %u of the gateway is new", late.pid);
-		if (s->probe && probe_add_target(s->probe, &late))
-			log_line(LOG_WARN, "process %u of the gateway cannot be watched", late.pid);
-		gauges_add(&s->gauges, late.pid);
-		if (s->probe)
-			code_process(&s->code, late.pid);
-	}
-}
-
-void session_gateway_again(struct session *s)
-{
-	gauges_restart(&s->gauges);
-	late_workers_add(s);
-}
-
 /* The clock starts when the kernel side knows all of the gateway's code. */
 static int samples_arm(struct session *s)
 {
@@ -210,13 +177,13 @@ int session_arm(struct session *s)
 		rc = samples_arm(s);
 	if (rc)
 		return rc;
-	if (s->probe)
-		late_workers_add(s);
+	if (s->probe) /* from here on forks are followed: a worker that came between the search and the probes is missing, and no other */
+		session_gateway_find_again(s); /* gone meanwhile: the loop will tell */
 	if (s->probe && probe_alloc_threads_fd(s->probe) >= 0)
 		alloc_watch_open(&s->alloc, s->probe, s->gauges.pid, s->gauges.pids, c->budget, clock_now_ns());
 	if (!s->probe && !c->plan)
 		return err_set(&s->err, -EPERM, "nothing to attach: %s", s->no_probes_because);
-	if (!s->probe)
+	if (!s->probe && !s->cut_short[0])
 		log_line(LOG_WARN, "no probes: %s; the load still runs", s->no_probes_because);
 	return 0;
 }

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 
 #define POLL_NS (2 * NS_PER_MS)
+#define LOOK_NS (50 * NS_PER_MS)
 
 extern char **environ;
 
@@ -202,16 +203,29 @@ void child_stop(pid_t pid, int signal_number, uint64_t grace_ns, int *status)
 		*status = ended;
 }
 
+bool child_stop_pending(void)
+{
+	sigset_t pending;
+
+	return !sigpending(&pending) &&
+	       (sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM) || sigismember(&pending, SIGHUP));
+}
+
 int child_run(const struct child_spec *spec, uint64_t timeout_ns, int *status, struct err *err)
 {
+	uint64_t deadline_ns = clock_now_ns() + timeout_ns;
+	bool ended = false;
 	pid_t pid;
 
 	*status = 0;
 	int ret = child_start(spec, &pid, err);
 	if (ret)
 		return ret;
-	bool ended = wait_until(pid, clock_now_ns() + timeout_ns, status);
+	while (!ended && !child_stop_pending() && clock_now_ns() < deadline_ns)
+		ended = wait_until(pid, clock_now_ns() + LOOK_NS, status);
 	child_stop(pid, SIGKILL, 0, ended ? status : NULL);
+	if (!ended && child_stop_pending())
+		return err_set(err, -EINTR, "%s was killed: a signal came while it ran", spec->argv[0]);
 	if (!ended)
 		return err_set(err, -ETIMEDOUT, "%s did not end within %llu s and was killed", spec->argv[0],
 			       (unsigned long long)(timeout_ns / NS_PER_S));

@@ -22,7 +22,9 @@ struct child_spec {
 
 /* err says why it could not be started. It gets SIGTERM when the calling thread dies. */
 int child_start(const struct child_spec *spec, pid_t *pid, struct err *err);
-/* Starts and waits; -ETIMEDOUT after it was killed. *status as waitpid(2) has it. */
+/* A signal that ends the session has come and waits, blocked, for its loop: whoever waits before that stops waiting. */
+bool child_stop_pending(void);
+/* Starts and waits; -ETIMEDOUT, or -EINTR with a stop pending, after it was killed. *status as waitpid(2) has it. */
 int child_run(const struct child_spec *spec, uint64_t timeout_ns, int *status, struct err *err);
 /* Has it ended? Does not reap. *status as waitpid(2) has it. */
 bool child_ended(pid_t pid, int *status);

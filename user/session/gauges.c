@@ -2,6 +2,7 @@
 #include "session/gauges.h"
 
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -9,33 +10,62 @@
 void gauges_init(struct gauges *g, const struct discovered *found)
 {
 	memset(g, 0, sizeof(*g));
-	memcpy(g->pid, found->pid, sizeof(g->pid[0]) * found->pids);
-	g->pids = found->pids;
+	for (unsigned i = 0; i < found->pids; i++)
+		gauges_add(g, found->pid[i]);
 }
 
 void gauges_add(struct gauges *g, uint32_t pid)
 {
-	for (unsigned i = 0; i < g->pids; i++)
-		if (g->pid[i] == pid)
-			return;
-	if (g->pids < DISCOVER_PIDS_MAX)
-		g->pid[g->pids++] = pid;
+	unsigned i = 0;
+
+	while (i < g->pids && g->pid[i] != pid)
+		i++;
+	if (i == DISCOVER_PIDS_MAX)
+		return;
+	g->pid[i] = pid;
+	discover_alive(pid, &g->born_ticks[i]);
+	if (i == g->pids)
+		g->pids++;
 }
 
-void gauges_process(struct gauges *g, const struct wire_process *p)
+static void forget(struct gauges *g, unsigned i)
 {
-	unsigned kept = 0;
+	memmove(&g->pid[i], &g->pid[i + 1], (g->pids - i - 1) * sizeof(g->pid[0]));
+	memmove(&g->born_ticks[i], &g->born_ticks[i + 1], (g->pids - i - 1) * sizeof(g->born_ticks[0]));
+	g->pids--;
+}
 
+static void forget_ended(struct gauges *g)
+{
+	uint64_t born_ticks;
+
+	for (unsigned i = g->pids; i--;)
+		if (!discover_alive(g->pid[i], &born_ticks) || born_ticks != g->born_ticks[i])
+			forget(g, i);
+}
+
+static void process_ended(struct gauges *g, const struct wire_process *p, uint32_t pid)
+{
+	unsigned i = 0;
+
+	if (!g->ended++) {
+		g->ended_pid = pid;
+		snprintf(g->ended_comm, sizeof(g->ended_comm), "%.15s", p->comm);
+	}
+	while (i < g->pids && g->pid[i] != pid)
+		i++;
+	if (i < g->pids)
+		forget(g, i);
+}
+
+void gauges_process(struct gauges *g, const struct wire_process *p, uint32_t pid)
+{
 	if (p->role != WIRE_ROLE_GATEWAY)
 		return;
-	if (p->event == WIRE_PROCESS_FORK) {
-		gauges_add(g, p->tgid_in_ns);
-		return;
-	}
-	for (unsigned i = 0; i < g->pids; i++)
-		if (g->pid[i] != p->tgid_in_ns)
-			g->pid[kept++] = g->pid[i];
-	g->pids = kept;
+	if (p->event == WIRE_PROCESS_FORK)
+		gauges_add(g, pid);
+	else
+		process_ended(g, p, pid);
 }
 
 static double cores_usable(uint32_t pid)
@@ -51,7 +81,6 @@ bool gauges_start(struct gauges *g, uint64_t now_ns)
 
 	if (!g->pids || discover_gauges(g->pid, g->pids, &now))
 		return false;
-	now.cpu_ns += g->cpu_before_ns;
 	g->record = now;
 	g->record.time_ns = now_ns;
 	g->start_ns = g->last_ns = now_ns;
@@ -67,12 +96,15 @@ bool gauges_sample(struct gauges *g, uint64_t now_ns)
 	struct record_gauges now;
 	double cores;
 
-	if (!g->samples || discover_gauges(g->pid, g->pids, &now))
+	if (!g->samples || now_ns <= g->last_ns)
 		return false;
-	now.cpu_ns += g->cpu_before_ns;
-	/* A tree that shrank has less CPU on its account than before: that window cannot be told. */
-	if (!now.processes || now.cpu_ns < g->cpu_last_ns || now_ns <= g->last_ns)
+	forget_ended(g);
+	if (discover_gauges(g->pid, g->pids, &now) || !now.processes)
 		return false;
+	/* who left took its account along: what this window cost beyond that cannot be told, what came before stands */
+	if (now.cpu_ns + g->cpu_gone_ns < g->cpu_last_ns)
+		g->cpu_gone_ns = g->cpu_last_ns - now.cpu_ns;
+	now.cpu_ns += g->cpu_gone_ns;
 	g->record = now;
 	g->record.time_ns = now_ns;
 	cores = (double)(now.cpu_ns - g->cpu_last_ns) / (double)(now_ns - g->last_ns);
@@ -90,16 +122,14 @@ bool gauges_sample(struct gauges *g, uint64_t now_ns)
 
 void gauges_restart(struct gauges *g)
 {
-	g->cpu_before_ns = g->samples ? g->cpu_last_ns : 0;
+	g->restarts++;
 	g->pids = 0;
 }
 
-bool gauges_any_alive(const struct gauges *g)
+bool gauges_any_alive(struct gauges *g)
 {
-	for (unsigned i = 0; i < g->pids; i++)
-		if (discover_alive(g->pid[i]))
-			return true;
-	return false;
+	forget_ended(g);
+	return g->pids > 0;
 }
 
 void gauges_fill(const struct gauges *g, struct report_gateway *out)

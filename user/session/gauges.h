@@ -13,11 +13,16 @@
 
 struct gauges {
 	uint32_t pid[DISCOVER_PIDS_MAX];
+	uint64_t born_ticks[DISCOVER_PIDS_MAX]; /* of pid[]: a number that was given away again is nobody of ours */
 	unsigned pids;
+	unsigned restarts; /* that were wanted */
+	uint64_t ended; /* processes that the probes saw leave, the first of them by name */
+	uint32_t ended_pid;
+	char ended_comm[16];
 	uint64_t samples;
 	uint64_t start_ns, last_ns; /* of the measured part */
 	uint64_t cpu_start_ns, cpu_last_ns;
-	uint64_t cpu_before_ns; /* of processes that a restart has ended */
+	uint64_t cpu_gone_ns; /* used by processes that have ended */
 	double cores_max, cores_usable;
 	uint64_t rss_initial_bytes, rss_sum_bytes, rss_peak_bytes, rss_last_bytes;
 	struct record_gauges record; /* the last sample */
@@ -25,14 +30,15 @@ struct gauges {
 
 void gauges_init(struct gauges *g, const struct discovered *found);
 void gauges_add(struct gauges *g, uint32_t pid); /* once, however often it is called */
-/* Children of the gateway come and go. */
-void gauges_process(struct gauges *g, const struct wire_process *p);
+/* Children of the gateway come and go; pid: as this process sees it. */
+void gauges_process(struct gauges *g, const struct wire_process *p, uint32_t pid);
 /* The gateway was started anew: its processes are to be added, its account goes on. */
 void gauges_restart(struct gauges *g);
 /* From here on it is measured (end of the warm-up). Both: true when g->record is a new sample. */
 bool gauges_start(struct gauges *g, uint64_t now_ns);
 bool gauges_sample(struct gauges *g, uint64_t now_ns);
-bool gauges_any_alive(const struct gauges *g);
+/* Forgets who has ended first. */
+bool gauges_any_alive(struct gauges *g);
 void gauges_fill(const struct gauges *g, struct report_gateway *out);
 
 #endif

@@ -94,21 +94,6 @@ static uint64_t warmup_end_ns(const struct session *s)
 	return s->start_ns + (s->config->plan ? s->config->plan->warmup_ns : 0);
 }
 
-static void gateway_watch(struct session *s)
-{
-	char why[200] = "";
-
-	if (s->gateway_died || !s->found.pids || !s->gateway_is_local)
-		return;
-	if (s->recipe && recipe_has_ended(&s->gateway, why, sizeof(why))) {
-		s->gateway_died = true;
-		session_cut_short(s, "the gateway %s", why);
-	} else if (!gauges_any_alive(&s->gauges)) {
-		s->gateway_died = true;
-		session_cut_short(s, "the gateway died (none of its processes is left)");
-	}
-}
-
 static int gauges_frame(struct session *s, bool taken)
 {
 	return taken ? session_frame(s, CAPTURE_GAUGES, &s->gauges.record, sizeof(s->gauges.record)) : 0;
@@ -134,7 +119,6 @@ static int every_second(struct loop *l, uint64_t now_ns)
 {
 	struct session *s = l->s;
 
-	gateway_watch(s);
 	progress_second(&l->progress, s, now_ns);
 	if (s->config->viewer)
 		viewer_show(s, now_ns);
@@ -183,6 +167,7 @@ static int on_tick(struct loop *l, uint64_t now_ns)
 			return rc;
 	}
 	session_probes_tick(s, now_ns);
+	session_gateway_watch(s, now_ns);
 	if (now_ns >= l->next_second_ns) {
 		l->next_second_ns = now_ns + NS_PER_S;
 		rc = every_second(l, now_ns);

@@ -25,6 +25,13 @@
 #define SESSION_HEADERS_MAX 48
 #define QUEUE_BYTES_MAX (256u << 20)
 
+struct gateway_watch {
+	uint64_t gone_ns; /* since when none of its processes is left; 0: some are */
+	uint64_t next_look_ns, next_check_ns;
+	unsigned returns;
+	char returned[400]; /* the last time */
+};
+
 struct session {
 	const struct session_config *config;
 	struct err err;
@@ -43,6 +50,7 @@ struct session {
 	struct discovered found;
 	bool gateway_is_local;
 	bool gateway_died;
+	struct gateway_watch watch;
 
 	struct probe *probe;
 	struct code code;
@@ -80,8 +88,12 @@ int session_gateway_find(struct session *s);
 int session_gateway_restart(struct session *s);
 /* before.c: does what is to be done before a stage; true when all is done. */
 bool session_before(struct session *s, uint32_t stage, uint64_t now_ns);
-/* arm.c: the gateway's processes are others now. */
+/* gateway_watch.c: the gateway's processes are others now. */
 void session_gateway_again(struct session *s);
+/* gateway_watch.c: every tick. A gateway or provider that is gone cuts the run short; who was started again is found again. */
+void session_gateway_watch(struct session *s, uint64_t now_ns);
+/* Searches as at the beginning; processes that are new are watched from here on. False: none is found, what was known stays. */
+bool session_gateway_find_again(struct session *s);
 /* arm.c: probes on, pipeline and capture open. Missing probes are no failure: s->no_probes_because tells. */
 int session_arm(struct session *s);
 /* loop.c: drives the load and reads everything until it is done, cut short or the time is over. */

@@ -269,7 +269,7 @@ static int url_split(const char *url, struct authority *a, struct err *err)
 	return 0;
 }
 
-/* An address that this host can bind is this host's. The numeric form goes to out. */
+/* An address that this host can bind is this host's. Its numeric form, or that of the last that is not, goes to out. */
 static bool host_is_local(const char *host, char *out, size_t size)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list, *a;
@@ -281,7 +281,7 @@ static bool host_is_local(const char *host, char *out, size_t size)
 		int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 		local = fd >= 0 && !bind(fd, a->ai_addr, a->ai_addrlen);
-		if (local && getnameinfo(a->ai_addr, a->ai_addrlen, out, (socklen_t)size, NULL, 0, NI_NUMERICHOST))
+		if (getnameinfo(a->ai_addr, a->ai_addrlen, out, (socklen_t)size, NULL, 0, NI_NUMERICHOST))
 			snprintf(out, size, "%s", host);
 		if (fd >= 0)
 			close(fd);
@@ -308,6 +308,9 @@ int session_gateway_find(struct session *s)
 	if (rc)
 		return rc;
 	if (!host_is_local(a.host, address, sizeof(address))) {
+		if (address[0] && !discover_by_container(address, a.port, &s->found, &s->err))
+			return 0;
+		memset(&s->err, 0, sizeof(s->err));
 		s->gateway_is_local = false;
 		snprintf(s->no_probes_because, sizeof(s->no_probes_because), "the gateway at %s is not on this host", a.host);
 		return 0;

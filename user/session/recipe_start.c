@@ -221,6 +221,8 @@ static int wait_ready(const struct recipe *r, const struct recipe_running *runni
 			return err_set(err, -ECHILD, "%s %s; its log: %s", r->content->title, why, running->log_path);
 		if (is_ready(r, running->listen_port))
 			return 0;
+		if (child_stop_pending())
+			return err_set(err, -EINTR, "a signal came while %s was starting", r->content->title);
 		clock_sleep_until(clock_now_ns() + READY_POLL_NS, NULL);
 	}
 	child_log_last_line(running->log_path, line, sizeof(line));
@@ -351,7 +353,7 @@ int recipe_start(const struct recipe *r, const struct recipe_params *params, str
 	}
 	free(v);
 	if (ret) {
-		out->own_workdir = false; /* its log tells why */
+		out->own_workdir &= ret == -EINTR; /* else its log tells why */
 		recipe_stop(out);
 	}
 	return ret;

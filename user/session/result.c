@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -120,6 +121,15 @@ static void notes_make(const struct session *s, struct notes *n)
 
 	if (s->found.not_owner[0])
 		note_add(n, "%s was followed to the gateway behind it", s->found.not_owner);
+	if (s->watch.returns > 1)
+		note_add(n, "%u times ended and found again; %.150s", s->watch.returns, s->watch.returned);
+	else if (s->watch.returns)
+		note_add(n, "%s", s->watch.returned);
+	else if (s->gauges.ended == 1 && !s->gauges.restarts)
+		note_add(n, "process %u (%s) of the gateway ended during the run", s->gauges.ended_pid, s->gauges.ended_comm);
+	else if (s->gauges.ended && !s->gauges.restarts)
+		note_add(n, "%" PRIu64 " processes of the gateway ended during the run, the first of them %s (pid %u)",
+			 s->gauges.ended, s->gauges.ended_comm, s->gauges.ended_pid);
 	if (s->probe_was_on)
 		notes_foreign(s, n);
 	if (s->no_threads_because[0])
@@ -218,6 +228,17 @@ static int exports_write(struct session *s, const json_t *doc)
 	return rc;
 }
 
+/* False, and told: nowhere to print to. Who cut it off ("| head") has what they wanted. */
+static bool report_show(const struct session *s, const json_t *doc)
+{
+	int rc = s->config->json ? report_print_json(doc, stdout) : report_print_text(doc, stdout, s->config->colour);
+
+	if (!rc || rc == -EPIPE)
+		return true;
+	log_line(LOG_ERROR, "cannot print the report: %s; the result is in %s", strerror(-rc), s->config->out_dir);
+	return false;
+}
+
 int session_result(struct session *s)
 {
 	static const char doc_failed[] = "no memory for the result";
@@ -238,10 +259,8 @@ int session_result(struct session *s)
 		return EXIT_CODE_CANNOT_RUN;
 	}
 	code = report_exit_code(doc);
-	if (s->config->json)
-		report_print_json(doc, stdout);
-	else
-		report_print_text(doc, stdout, s->config->colour);
+	if (!report_show(s, doc))
+		code = EXIT_CODE_CUT_SHORT;
 	if (report_write_all(doc, s->config->out_dir, &s->err) || folded_write(s, in.stacks, false, "stacks.folded") ||
 	    folded_write(s, in.stacks, true, "cpu.folded") || exports_write(s, doc)) {
 		log_line(LOG_ERROR, "%s", s->err.text);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "session/session.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,7 +9,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "session/child.h"
 #include "session/parts.h"
 
 /* Read by the loop through a signalfd; blocked before any thread starts, so that no thread is interrupted. */
@@ -49,6 +52,22 @@ static int session_measure(struct session *s)
 	return 0;
 }
 
+/* A signal came before any load: the result says so, and that there is nothing in it. */
+static int session_end_early(struct session *s)
+{
+	int rc;
+
+	session_cut_short(s, "%s", s->err.text);
+	snprintf(s->no_probes_because, sizeof(s->no_probes_because), "the run ended before they were on");
+	rc = session_arm(s);
+	if (rc)
+		return rc;
+	s->start_ns = s->end_ns = clock_now_ns();
+	session_drain(s);
+	session_tear_down(s);
+	return 0;
+}
+
 int session_run(const struct session_config *config)
 {
 	struct session *s = calloc(1, sizeof(*s));
@@ -62,10 +81,14 @@ int session_run(const struct session_config *config)
 	s->start_wall_s = time(NULL);
 	signals_block();
 	rc = session_prepare(s);
-	if (!rc)
-		rc = session_arm(s);
-	if (!rc)
-		rc = session_measure(s);
+	if (rc == -EINTR && child_stop_pending()) {
+		rc = session_end_early(s);
+	} else {
+		if (!rc)
+			rc = session_arm(s);
+		if (!rc)
+			rc = session_measure(s);
+	}
 	if (rc)
 		log_line(LOG_ERROR, "%s", s->err.text[0] ? s->err.text : strerror(-rc));
 	else
