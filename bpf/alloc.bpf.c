@@ -16,26 +16,6 @@ __u32 alloc_skip_mask;
 __u32 free_skip_mask;
 #define MALLOC_ALIGNMENT 16 /* what malloc gives anyway: not aligned by hand, but handed on to it */
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, WIRE_ALLOC_FUNCTIONS_MAX);
-	__type(key, __u32);
-	__type(value, struct wire_alloc_stats);
-} alloc_functions SEC(".maps");
-
-static __always_inline struct wire_alloc_stats *stats_of(__u64 cookie)
-{
-	__u32 index = (__u8)cookie;
-
-	return bpf_map_lookup_elem(&alloc_functions, &index);
-}
-
-/* Uprobe programs can be preempted by another thread that runs them on this CPU. */
-static __always_inline void add(__u64 *counter, __u64 n)
-{
-	__sync_fetch_and_add(counter, n);
-}
-
 /* Only of functions that call no other of the allocator: without the outer call's end, an inner call would count as one from outside. */
 static __always_inline __u32 skip_mask(__u64 cookie)
 {

@@ -24,6 +24,26 @@ struct task_struct___mm {
 };
 #pragma clang attribute pop
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, WIRE_ALLOC_FUNCTIONS_MAX);
+	__type(key, __u32);
+	__type(value, struct wire_alloc_stats);
+} alloc_functions SEC(".maps") __weak;
+
+static __always_inline struct wire_alloc_stats *stats_of(__u64 cookie)
+{
+	__u32 index = (__u8)cookie;
+
+	return bpf_map_lookup_elem(&alloc_functions, &index);
+}
+
+/* Uprobe programs can be preempted by another thread that runs them on this CPU. */
+static __always_inline void add(__u64 *counter, __u64 n)
+{
+	__sync_fetch_and_add(counter, n);
+}
+
 /* A load of its own for each register: the verifier refuses a load from the context whose offset is computed. */
 #define LOAD(number, field)                                                                                                      \
 	case number:                                                                                                             \

@@ -4,13 +4,15 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# soak NAME PLANTS TIME: at 500 requests/s
+# soak NAME PLANTS TIME [OPTION...]: at 500 requests/s
 soak() {
-	result=$work/$1/result.json
-	timeout -k 5 90 "$toll" soak --with reference ${2:+--plant "$2"} --for "$3" --no-probes --capture off --quiet --out "$work/$1" \
-		>"$work/$1.txt" 2>"$work/$1.err"
+	local name=$1 plants=$2 time=$3
+	shift 3
+	result=$work/$name/result.json
+	timeout -k 5 90 "$toll" soak --with reference ${plants:+--plant "$plants"} --for "$time" --capture off --quiet --out "$work/$name" \
+		"${@:---no-probes}" >"$work/$name.txt" 2>"$work/$name.err"
 	code=$?
-	[ "$code" -le 1 ] || sed 's/^/# /' "$work/$1.err"
+	[ "$code" -le 1 ] || sed 's/^/# /' "$work/$name.err"
 }
 
 # verdict NAME WORD GAUGE
@@ -18,11 +20,23 @@ verdict() {
 	check "$1: $2 of $3" ".leak.verdict == \"$2\" and .leak.gauge == \"$3\"" "$result"
 }
 
-soak memory leak=1KiB@chat 30s
+soak memory leak=1KiB@chat 30s --budget 10%
 verdict "memory of one class" leak memory
 check "... its class is named, the others are not" \
 	'.leak.classes | (.chat.interval[0] > 900) and (.chat.interval[1] < 1150) and (.embeddings.interval[0] < 100)' "$result"
 if [ "$code" -eq 1 ]; then pass "... exit code 1"; else fail "... exit code 1" "it is $code"; fi
+
+# by itself, once it has seen that memory grows: 1,024 bytes with glibc's own 8, of each request of the class
+check "... the function that keeps it is named" \
+	'.leak.survivors.sites[0] | .site == "hoard_leak" and (.frames[1] == "hoard_end") and .survival > 0.99 and .gone_later == 0' "$result"
+check "... with its bytes a request" \
+	'(.leak.survivors | .because == "anonymous memory grows" and .per_request_of == ["chat"]) and (.leak.survivors.sites[0].bytes_per_request | . > 922 and . < 1126)' "$result"
+check "... within the budget" '.leak.survivors | .windows >= 1 and .refused == 0 and .cpu_share > 0' "$result"
+if grep -q '^  hoard_leak  ' "$work/memory.txt" && grep -qE ';hoard_end;hoard_leak [0-9]+$' "$work/memory/survivors.folded"; then
+	pass "... in the text and as folded stacks"
+else
+	fail "... in the text and as folded stacks" "$(sed -n '/WHO KEEPS/,/^$/p' "$work/memory.txt"; head -c 600 "$work/memory/survivors.folded" 2>&1)"
+fi
 
 soak descriptors fd@stream/4 16s
 verdict descriptors leak descriptors

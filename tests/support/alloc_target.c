@@ -93,6 +93,49 @@ static void threads_start(void)
 	threads(); /* each has its arena and cache */
 }
 
+static void *kept[TARGET_KEPT], *grown[TARGET_GROWN];
+
+/* Frees what another thread has taken. */
+static void *freer_main(void *unused)
+{
+	(void)unused;
+	for (;;) {
+		pthread_barrier_wait(&start);
+		for (int i = 0; i < TARGET_GROWN; i++)
+			do_free(grown[i]);
+		pthread_barrier_wait(&end);
+	}
+	return NULL;
+}
+
+static void keeps(void)
+{
+	void *block;
+
+	threads();
+	for (int i = 0; i < TARGET_KEPT; i++)
+		do_free(kept[i]);
+	for (int i = 0; i < TARGET_KEPT; i++)
+		kept[i] = do_malloc(TARGET_KEPT_BYTES);
+	for (int i = 0; i < TARGET_GROWN; i++)
+		grown[i] = do_realloc(do_malloc(TARGET_GROWN_FROM_BYTES), TARGET_GROWN_BYTES);
+	for (int i = 0; i < TARGET_STAYED; i++) {
+		block = do_malloc(TARGET_STAYED_BYTES);
+		fail_if(do_realloc(block, SIZE_MAX / 2) != NULL);
+		do_free(block);
+	}
+}
+
+static void keeps_start(void)
+{
+	pthread_t t;
+
+	pthread_barrier_init(&start, NULL, 2);
+	pthread_barrier_init(&end, NULL, 2);
+	fail_if(pthread_create(&t, NULL, freer_main, NULL));
+	keeps();
+}
+
 static void new_find(void)
 {
 	void *library = dlopen("libstdc++.so.6", RTLD_NOW | RTLD_GLOBAL);
@@ -118,6 +161,9 @@ void alloc_target_main(int argc, char **argv)
 	} else if (!strcmp(argv[2], "new")) {
 		new_find();
 		work = news;
+	} else if (!strcmp(argv[2], "keeps")) {
+		keeps_start();
+		work = keeps;
 	} else {
 		calls(); /* what an allocator does of itself at its first calls is behind us */
 	}

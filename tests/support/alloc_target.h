@@ -23,6 +23,14 @@
 #define TARGET_FREES (TARGET_MALLOCS + TARGET_CALLOCS + 1 + TARGET_POSIX + TARGET_ALIGNED)
 #define TARGET_NEWS 500 /* operator new of 48 bytes, and deleted */
 #define TARGET_NEW_BYTES 48
+/* "keeps": each time it gives back what it kept before, and keeps as many blocks anew */
+#define TARGET_KEPT 100 /* by malloc of 50 bytes */
+#define TARGET_KEPT_BYTES 50
+#define TARGET_GROWN 60 /* malloc of 72 bytes, then realloc to 1,000; another thread gives them back */
+#define TARGET_GROWN_FROM_BYTES 72
+#define TARGET_GROWN_BYTES 1000
+#define TARGET_STAYED 30 /* malloc of 88 bytes; realloc fails, so the block is still there to be freed */
+#define TARGET_STAYED_BYTES 88
 #define TARGET_THREADS 4
 #define TARGET_THREAD_PAIRS 20000 /* of each thread: malloc of 64 bytes and free */
 #define TARGET_THREAD_BYTES 64
@@ -31,7 +39,7 @@ struct alloc_target {
 	pid_t pid;
 	int go_fd, done_fd;
 };
-/* what: "calls", "threads", "new"; preload: a library, or NULL. Returns when it is ready, its libraries loaded. */
+/* what: "calls", "threads", "new", "keeps"; preload: a library, or NULL. Returns when it is ready, its libraries loaded. */
 void alloc_target_start(struct alloc_target *t, const char *what, const char *preload);
 /* Lets it do its work once and waits for its end; as often as is wanted. */
 void alloc_target_run(struct alloc_target *t);

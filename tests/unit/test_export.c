@@ -31,6 +31,9 @@ static int setup(void **state)
 	x->f.in.criteria = 3;
 	x->f.in.class_[1].name = "str=ea, \"m\"";
 	x->doc = report_build(&x->f.in);
+	json_object_set_new(x->doc, "leak",
+			    json_pack("{s:{s:[{s:[s, s], s:f}, {s:[], s:f}]}}", "survivors", "sites", "frames", "grow; more",
+				      "main", "kept_bytes", 6400.4, "frames", "kept_bytes", 5.0));
 	report_fixture_stacks(x->doc);
 	*state = x;
 	return x->doc ? 0 : -1;
@@ -309,6 +312,19 @@ static void test_stacks(void **state)
 	free(text);
 }
 
+static void test_survivors(void **state)
+{
+	struct fixture *x = *state;
+	char *text = exported(export_survivors, x->doc, NULL);
+	FILE *out = fopen("/dev/null", "w");
+
+	assert_string_equal(text, "main;grow, more 6400\n"); /* what has no stack has no place */
+	free(text);
+	json_object_del(json_object_get(x->doc, "leak"), "survivors");
+	assert_int_equal(export_survivors(x->doc, out), -ENODATA);
+	fclose(out);
+}
+
 static void test_pprof(void **state)
 {
 	struct fixture *x = *state;
@@ -396,6 +412,7 @@ int main(void)
 		TEST(test_hdr),
 		TEST(test_otlp),
 		TEST(test_stacks),
+		TEST(test_survivors),
 		TEST(test_pprof),
 		TEST(test_nothing_to_export),
 		TEST(test_full_disk_is_told),

@@ -36,7 +36,8 @@ static const struct command_help soak_help = {
 		"them) and "
 		"judges what grows: memory, descriptors, sockets, threads. Ends with leak, no leak or inconclusive, how much for "
 		"each "
-		"request, which class, and how small a leak the run could have seen. Exit code: 0 no leak, 1 a leak or "
+		"request, which class, which code keeps the memory, and how small a leak the run could have seen. Exit code: 0 "
+		"no leak, 1 a leak or "
 		"inconclusive.",
 	.examples = "  toll soak --gateway http://127.0.0.1:8080 --for 2h\n"
 		    "  toll soak --with nginx --for 10m\n"
@@ -80,6 +81,8 @@ static int options_finish(struct run_options *o, struct err *err)
 		rc = err_set(err, -EINVAL, "--vus %llu: at most 100000", (unsigned long long)o->vus);
 	if (!rc && (o->threads > 64 || o->provider_threads > 64 || o->workers > 1024))
 		rc = err_set(err, -EINVAL, "--threads and --provider-threads take at most 64, --workers at most 1024");
+	if (!rc && o->session.survivors && !o->session.soak)
+		rc = err_set(err, -EINVAL, "--survivors is a soak's: toll soak --survivors");
 	if (!rc)
 		rc = common_capture_mode(o->capture, &o->session.capture, err);
 	o->plan.vus = (uint32_t)o->vus;
@@ -219,6 +222,7 @@ static int run_or_soak(int argc, char **argv, bool soak)
 		{OPTION_FLAG, "tag", 0, NULL, "carry a tag at the end of the prompt (--no-tag: join by order)", &o.tag},
 		{OPTION_FLAG, "tls-insecure", 'k', NULL, "do not check the gateway's TLS certificate", &s->tls_insecure},
 		{OPTION_STRING, "ca-file", 0, "FILE", "certificates to check it with", &s->ca_file},
+		{OPTION_FLAG, "survivors", 0, NULL, "soak: follow blocks of memory from the begin on", &s->survivors},
 		{OPTION_FLAG, "http2", 0, NULL, "HTTP/2 by TLS and ALPN", &s->http2},
 		{OPTION_STRING, "capture", 0, "MODE", "full, sample (default, at most --capture-max) or off", &o.capture},
 		{OPTION_FLAG, "yes", 'y', NULL, "do not ask before a run that may cost money", &o.yes},

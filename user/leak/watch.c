@@ -97,6 +97,11 @@ void leak_watch_requests(struct leak_watch *w, unsigned class_index, uint64_t en
 		w->requests[class_index] += (double)ended;
 }
 
+void leak_watch_done(const struct leak_watch *w, double ended[LEAK_CLASSES_MAX])
+{
+	memcpy(ended, w->requests, sizeof(w->requests));
+}
+
 static void values_of(const struct record_gauges *g, double value[LEAK_GAUGES])
 {
 	value[LEAK_MEMORY] = (double)(g->anon_bytes + g->swap_bytes);

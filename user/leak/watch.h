@@ -63,6 +63,7 @@ struct leak_watch;
 struct leak_watch *leak_watch_new(unsigned classes); /* NULL: no memory */
 void leak_watch_free(struct leak_watch *w);
 void leak_watch_requests(struct leak_watch *w, unsigned class_index, uint64_t ended);
+void leak_watch_done(const struct leak_watch *w, double ended[LEAK_CLASSES_MAX]); /* so far */
 int leak_watch_gauges(struct leak_watch *w, const struct record_gauges *g); /* 0 or -ENOMEM */
 /* limit_bytes 0: not known. -ENOMEM. */
 int leak_watch_judge(const struct leak_watch *w, double limit_bytes, struct leak_result *out);

@@ -44,21 +44,31 @@ const char *uprobe_link_name(enum uprobe_link_kind kind)
 	return (unsigned)kind < UPROBE_LINKS ? name[kind] : "?";
 }
 
-int alloc_probe_open(struct alloc_probe **out, const struct alloc_probe_config *config, struct err *err)
+int alloc_probe_open_with(struct alloc_probe **out, const struct alloc_probe_config *config, struct alloc_programs *programs)
 {
 	struct alloc_probe *p = calloc(1, sizeof(*p));
-	int rc;
 
-	if (!p)
-		return err_set(err, -ENOMEM, "no memory for the allocator probes");
-	p->config = *config;
-	rc = alloc_programs_load_best(&p->programs, config->link, config->threads_map_fd);
-	if (rc) {
-		free(p);
-		return err_set(err, rc, "cannot load the allocator probes: %s; %s", strerror(-rc), skeleton_advice(rc));
+	if (!p) {
+		alloc_programs_unload(programs);
+		return -ENOMEM;
 	}
-	alloc_probe_sample(p, 1, ALLOC_FREE_SAMPLE);
+	p->config = *config;
+	p->programs = *programs;
 	*out = p;
+	return 0;
+}
+
+int alloc_probe_open(struct alloc_probe **out, const struct alloc_probe_config *config, struct err *err)
+{
+	struct alloc_programs programs;
+	int rc = alloc_programs_load_best(&programs, config->link, config->threads_map_fd);
+
+	if (rc)
+		return err_set(err, rc, "cannot load the allocator probes: %s; %s", strerror(-rc), skeleton_advice(rc));
+	rc = alloc_probe_open_with(out, config, &programs);
+	if (rc)
+		return err_set(err, rc, "no memory for the allocator probes");
+	alloc_probe_sample(*out, 1, ALLOC_FREE_SAMPLE);
 	return 0;
 }
 
@@ -124,7 +134,8 @@ static uint64_t flags_of(const struct allocator_function *f, const struct alloca
 	bool aligns = f->kind == WIRE_ALLOC_POSIX_MEMALIGN || f->kind == WIRE_ALLOC_ALIGNED;
 
 	return (f->entry_only ? WIRE_ALLOC_ENTRY_ONLY : 0) |
-	       (aligns && file->family[0] && strcmp(file->family, "musl") ? WIRE_ALLOC_ALIGNS_ITSELF : 0);
+	       (aligns && file->family[0] && strcmp(file->family, "musl") ? WIRE_ALLOC_ALIGNS_ITSELF : 0) |
+	       (!strcmp(file->family, "glibc") ? WIRE_ALLOC_GLIBC : 0);
 }
 
 static unsigned spots_of(const struct alloc_probe *p, const struct watched *w, unsigned file, struct uprobe_spot *spot)
@@ -214,7 +225,7 @@ int alloc_probe_switch(struct alloc_probe *p, bool on)
 	if (on == p->on)
 		return 0;
 	if (on)
-		p->programs.skel->bss->alloc_window++;
+		(*p->programs.window)++;
 	for (unsigned i = 0; i < p->processes; i++) {
 		int its = 0;
 

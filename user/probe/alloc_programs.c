@@ -66,6 +66,7 @@ static int load(struct alloc_programs *p, int threads_map_fd)
 	p->session = p->skel->progs.toll_alloc_session;
 	p->enter = p->skel->progs.toll_alloc_enter;
 	p->leave = p->skel->progs.toll_alloc_leave;
+	p->window = &p->skel->bss->alloc_window;
 	alloc_programs_choose(p);
 	bpf_map__set_autocreate(p->skel->maps.alloc_threads, true);
 	bpf_map__set_autocreate(p->skel->maps.alloc_functions, true);

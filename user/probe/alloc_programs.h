@@ -16,6 +16,7 @@ struct alloc_programs {
 	enum uprobe_link_kind kind;
 	struct bpf_program *session, *enter,
 		*leave; /* of skel: what the links put on functions; by kind the first, or the other two */
+	uint32_t *window; /* the number that they know the present window by */
 };
 
 /* Between open and load: of the whole object only these programs, no map but the counters. */
@@ -34,6 +35,8 @@ struct uprobe_group; /* opaque: all spots of one file in one process */
 int uprobe_group_attach(struct uprobe_group **out, const struct alloc_programs *p, const char *path, uint32_t pid,
 			const struct uprobe_spot *spot, unsigned spots);
 void uprobe_group_detach(struct uprobe_group *g); /* NULL is fine */
+/* alloc_probe.c: with programs that are loaded already; they are the probe's from here on, whatever is returned. -ENOMEM. */
+int alloc_probe_open_with(struct alloc_probe **out, const struct alloc_probe_config *config, struct alloc_programs *programs);
 /* calibrate.c: UPROBE_LINK_BEST is the first kind that this kernel loads and attaches. */
 int alloc_programs_load_best(struct alloc_programs *p, enum uprobe_link_kind link, int threads_map_fd);
 

@@ -31,6 +31,10 @@ void skeleton_choose(struct toll_bpf *skel, bool data_ready)
 	bpf_map__set_autocreate(skel->maps.threads_hash, false);
 	bpf_map__set_autocreate(skel->maps.alloc_threads, false);
 	bpf_map__set_autocreate(skel->maps.alloc_functions, false);
+	bpf_map__set_autocreate(skel->maps.survivor_blocks, false);
+	bpf_map__set_autocreate(skel->maps.survivor_sites, false);
+	bpf_map__set_autocreate(skel->maps.survivor_blank, false);
+	bpf_map__set_autocreate(skel->maps.survivor_threads, false);
 	skel->rodata->can_cast = libbpf_find_vmlinux_btf_id("bpf_rdonly_cast", BPF_TRACE_FENTRY) > 0;
 }
 

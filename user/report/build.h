@@ -91,6 +91,7 @@ void build_series(struct build *b);
 void build_stacks(struct build *b);
 void build_leak(struct build *b); /* build_leak.c */
 
+void build_survivors(struct build *b, json_t *leak); /* build_survivors.c */
 /* build_criteria.c: criteria and verdict */
 void build_criteria(struct build *b);
 

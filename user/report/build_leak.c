@@ -114,5 +114,6 @@ void build_leak(struct build *b)
 		interval_put(b, out, "idle_interval", idle->low, idle->high);
 	}
 	build_driving(b, out, leak);
+	build_survivors(b, out);
 	limit_put(b, out, leak);
 }

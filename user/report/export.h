@@ -18,6 +18,7 @@ int export_hdr(const json_t *doc, FILE *out); /* HdrHistogram log, V2 compressed
 int export_otlp(const json_t *doc, FILE *out); /* OpenTelemetry traces, as OTLP/HTTP carries them in JSON */
 int export_pprof(const json_t *doc, FILE *out); /* gzip'd profile.proto */
 int export_folded(const json_t *doc, FILE *out); /* "a;b;c 1200" lines */
+int export_survivors(const json_t *doc, FILE *out); /* "a;b;c 1200" lines: bytes that are kept */
 int export_speedscope(const json_t *doc, FILE *out);
 
 /* export.c: what they share */

@@ -11,6 +11,7 @@
 
 #include "report/export.h"
 #include "report/report.h"
+#include "report/text.h"
 
 static int print_text(const json_t *doc, FILE *out)
 {
@@ -30,6 +31,7 @@ const struct report_format report_formats[] = {
 	{"otlp", "OpenTelemetry traces of a sample of requests, for a collector's /v1/traces", false, export_otlp},
 	{"pprof", "stacks, for `go tool pprof` and others", true, export_pprof},
 	{"folded", "stacks, for flamegraph.pl and others", false, export_folded},
+	{"survivors", "a soak's stacks by the bytes that they keep, for flamegraph.pl and others", false, export_survivors},
 	{"speedscope", "stacks, for speedscope.app", false, export_speedscope},
 	{NULL, NULL, false, NULL},
 };
@@ -129,16 +131,22 @@ int report_write_all(const json_t *doc, const char *dir, struct err *err)
 {
 	static const struct {
 		const char *format, *file;
-	} files[] = {{"text", "report.txt"}, {"html", "report.html"}};
+		const char *only_with; /* a part of the document; NULL: always */
+	} files[] = {
+		{"text", "report.txt", NULL}, {"html", "report.html", NULL}, {"survivors", "survivors.folded", "leak.survivors"}};
 	const struct report_format *format;
 	char path[PATH_MAX];
 
-	if (strlen(dir) + sizeof("/report.html.XXXXXX") > sizeof(path))
+	if (strlen(dir) + sizeof("/survivors.folded.XXXXXX") > sizeof(path))
 		return err_set(err, -ENAMETOOLONG, "--out: the directory's name is too long");
 	snprintf(path, sizeof(path), "%s/result.json", dir);
 	int r = report_write_json(doc, path, err);
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files) && !r; i++) {
 		snprintf(path, sizeof(path), "%s/%s", dir, files[i].file);
+		if (files[i].only_with && !text_at(doc, files[i].only_with)) {
+			unlink(path); /* of an earlier run */
+			continue;
+		}
 		r = report_format_find(files[i].format, &format, err);
 		if (!r)
 			r = report_format_write(format, doc, path, err);

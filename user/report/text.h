@@ -58,6 +58,8 @@ const char *text_rate(char buf[TEXT_CELL], double per_s);
 const char *text_percent(char buf[TEXT_CELL], double share); /* in prose: never rounded up to 100 % */
 const char *text_share(char buf[TEXT_CELL], double share); /* in a column: one decimal */
 const char *text_spaced(char buf[TEXT_CELL], const char *name); /* "ring_full" -> "ring full" */
+const char *text_amount(char buf[TEXT_CELL], double value, bool bytes); /* "64 B", "-1.2 kB" or "0.013" */
+const char *text_span(char buf[TEXT_CELL], double seconds);
 const char *text_bar(char *buf, size_t size, unsigned width, double share);
 
 /*
@@ -97,6 +99,7 @@ void text_alloc(struct text *t, const json_t *doc);
 void text_probes(struct text *t, const json_t *doc);
 void text_planted(struct text *t, const json_t *doc);
 void text_leak(struct text *t, const json_t *doc);
+void text_survivors(struct text *t, const json_t *leak); /* text_leak()'s part on sites */
 void text_exemplars(struct text *t, const json_t *doc);
 void text_gateway(struct text *t, const json_t *doc);
 void text_driver(struct text *t, const json_t *doc);

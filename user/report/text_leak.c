@@ -9,26 +9,6 @@
 
 #define LABEL 12
 
-/* "64 B", "-1.2 kB" or "0.013"; per request values below 1 keep three digits. */
-static const char *amount(char buf[TEXT_CELL], double value, bool bytes)
-{
-	char size[32];
-
-	if (!bytes || fabs(value) < 1000) {
-		snprintf(buf, TEXT_CELL, "%.3g%s", value, bytes ? " B" : "");
-		return buf;
-	}
-	units_format_bytes(size, sizeof(size), (uint64_t)fabs(value));
-	snprintf(buf, TEXT_CELL, "%s%s", value < 0 ? "-" : "", size);
-	return buf;
-}
-
-static const char *span(char buf[TEXT_CELL], double seconds)
-{
-	units_format_ns(buf, TEXT_CELL, seconds < 1e9 ? (uint64_t)(seconds * (double)NS_PER_S) : UINT64_MAX);
-	return buf;
-}
-
 static double item(const json_t *pair, size_t i)
 {
 	return json_number_value(json_array_get(pair, i));
@@ -53,8 +33,10 @@ static void growth_say(struct buf *line, const json_t *gauge)
 
 	if (!by_request)
 		pair = json_object_get(gauge, "per_second_interval");
-	buf_printf(line, "%s a %s (%s to %s)", amount(mean, text_number(gauge, by_request ? "per_request" : "per_second"), bytes),
-		   by_request ? "request" : "second", amount(low, item(pair, 0), bytes), amount(high, item(pair, 1), bytes));
+	buf_printf(line, "%s a %s (%s to %s)",
+		   text_amount(mean, text_number(gauge, by_request ? "per_request" : "per_second"), bytes),
+		   by_request ? "request" : "second", text_amount(low, item(pair, 0), bytes),
+		   text_amount(high, item(pair, 1), bytes));
 }
 
 /* of: " of class chat", or "" */
@@ -70,7 +52,7 @@ static void reason_say(struct buf *line, const json_t *gauge, const char *of)
 			   100 * text_number(gauge, "persistence"));
 	} else if (!strcmp(reason, "levels_off")) {
 		buf_printf(line, "grew, and has levelled off (judged from %s on)",
-			   span(more, text_number(gauge, "judged_from_s")));
+			   text_span(more, text_number(gauge, "judged_from_s")));
 	} else if (!strcmp(reason, "no_new_high")) {
 		buf_printf(line, "swings, but was in the second half never higher than in the first");
 	} else if (!strcmp(reason, "not_measured")) {
@@ -91,7 +73,7 @@ static void reason_say(struct buf *line, const json_t *gauge, const char *of)
 		buf_printf(line, "was watched for too short a time");
 	}
 	if (text_number(gauge, "needs_s") > 0)
-		buf_printf(line, "; needs %s more", span(more, text_number(gauge, "needs_s")));
+		buf_printf(line, "; needs %s more", text_span(more, text_number(gauge, "needs_s")));
 }
 
 static void verdict_print(struct text *t, const json_t *leak)
@@ -99,7 +81,7 @@ static void verdict_print(struct text *t, const json_t *leak)
 	const char *verdict = text_string(leak, "verdict");
 	const json_t *gauge = json_object_get(json_object_get(leak, "gauges"), text_string(leak, "gauge"));
 	const char *word = !strcmp(verdict, "leak") ? "LEAK" : !strcmp(verdict, "no_leak") ? "NO LEAK" : "INCONCLUSIVE";
-	char cell[TEXT_CELL], low[TEXT_CELL];
+	char cell[TEXT_CELL], low[TEXT_CELL], limit[TEXT_CELL];
 	struct buf line = {0}, of = {0};
 	json_t *name;
 	size_t i;
@@ -113,11 +95,12 @@ static void verdict_print(struct text *t, const json_t *leak)
 	line.used = 0;
 	if (json_object_get(leak, "smallest_visible_bytes_per_request"))
 		buf_printf(&line, "the smallest leak that this run could have seen: %s a request",
-			   amount(cell, text_number(leak, "smallest_visible_bytes_per_request"), true));
+			   text_amount(cell, text_number(leak, "smallest_visible_bytes_per_request"), true));
 	if (json_object_get(leak, "limit_in_s"))
 		buf_printf(&line, "%sat this rate its limit of %s is reached in %s (%s at the earliest)", line.used ? "; " : "",
-			   amount(cell, text_number(leak, "limit_bytes"), true), span(cell, text_number(leak, "limit_in_s")),
-			   span(low, text_number(leak, "limit_in_at_least_s")));
+			   text_amount(limit, text_number(leak, "limit_bytes"), true),
+			   text_span(cell, text_number(leak, "limit_in_s")),
+			   text_span(low, text_number(leak, "limit_in_at_least_s")));
 	if (line.used)
 		text_wrap(t, TEXT_PLAIN, "", LABEL, line.data);
 	buf_fini(&line);
@@ -131,11 +114,11 @@ static void gauge_row(struct text *t, const json_t *gauge)
 	text_put(t, TEXT_PLAIN, "  ");
 	text_left(t, TEXT_PLAIN, 24, text_string(gauge, "title"));
 	text_left(t, style_of(text_string(gauge, "verdict")), 14, text_spaced(word, text_string(gauge, "verdict")));
-	text_right(t, TEXT_PLAIN, 11, fitted ? amount(cell, text_number(gauge, "start"), bytes) : "–");
-	text_right(t, TEXT_PLAIN, 11, fitted ? amount(cell, text_number(gauge, "end"), bytes) : "–");
+	text_right(t, TEXT_PLAIN, 11, fitted ? text_amount(cell, text_number(gauge, "start"), bytes) : "–");
+	text_right(t, TEXT_PLAIN, 11, fitted ? text_amount(cell, text_number(gauge, "end"), bytes) : "–");
 	text_right(t, TEXT_PLAIN, 13,
-		   json_object_get(gauge, "per_request") ? amount(cell, text_number(gauge, "per_request"), bytes) : "–");
-	text_right(t, TEXT_PLAIN, 13, fitted ? amount(cell, 3600 * text_number(gauge, "per_second"), bytes) : "–");
+		   json_object_get(gauge, "per_request") ? text_amount(cell, text_number(gauge, "per_request"), bytes) : "–");
+	text_right(t, TEXT_PLAIN, 13, fitted ? text_amount(cell, 3600 * text_number(gauge, "per_second"), bytes) : "–");
 	text_right(t, TEXT_DIM, 12, text_spaced(word, text_string(gauge, "reason")));
 	text_end(t);
 }
@@ -168,10 +151,10 @@ static void class_row(struct text *t, const char *name, const json_t *row, bool 
 	text_put(t, TEXT_PLAIN, "  ");
 	text_left(t, TEXT_PLAIN, 24, name);
 	if (pair) {
-		snprintf(interval, sizeof(interval), "%s to %s", amount(low, item(pair, 0), bytes),
-			 amount(high, item(pair, 1), bytes));
+		snprintf(interval, sizeof(interval), "%s to %s", text_amount(low, item(pair, 0), bytes),
+			 text_amount(high, item(pair, 1), bytes));
 		text_right(t, item(pair, 0) > 0 ? TEXT_RED : TEXT_PLAIN, 14,
-			   amount(cell, json_number_value(json_object_get(row, "per_request")), bytes));
+			   text_amount(cell, json_number_value(json_object_get(row, "per_request")), bytes));
 		text_right(t, TEXT_DIM, 30, interval);
 	} else {
 		text_put(t, TEXT_DIM, text_string(row, "not_told"));
@@ -196,11 +179,11 @@ static void classes_print(struct text *t, const json_t *leak)
 		class_row(t, name, row, is_bytes(gauge));
 	if (idle) {
 		char cell[TEXT_CELL], low[TEXT_CELL], high[TEXT_CELL], interval[2 * TEXT_CELL];
-		snprintf(interval, sizeof(interval), "%s to %s", amount(low, item(idle, 0), is_bytes(gauge)),
-			 amount(high, item(idle, 1), is_bytes(gauge)));
+		snprintf(interval, sizeof(interval), "%s to %s", text_amount(low, item(idle, 0), is_bytes(gauge)),
+			 text_amount(high, item(idle, 1), is_bytes(gauge)));
 		text_put(t, TEXT_PLAIN, "  ");
 		text_left(t, TEXT_PLAIN, 24, "time alone, per second");
-		text_right(t, TEXT_PLAIN, 14, amount(cell, text_number(leak, "idle_per_second"), is_bytes(gauge)));
+		text_right(t, TEXT_PLAIN, 14, text_amount(cell, text_number(leak, "idle_per_second"), is_bytes(gauge)));
 		text_right(t, TEXT_DIM, 30, interval);
 		text_end(t);
 	}
@@ -215,6 +198,7 @@ void text_leak(struct text *t, const json_t *doc)
 		return;
 	verdict_print(t, leak);
 	text_blank(t);
+	text_survivors(t, leak);
 	gauges_print(t, leak);
 	classes_print(t, leak);
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/units.h"
 
 #define ABSENT "–"
@@ -137,5 +138,24 @@ const char *text_bar(char *buf, size_t size, unsigned width, double share)
 		used += (size_t)snprintf(buf + used, size - used, "█");
 	if (n < 8)
 		snprintf(buf + used, size - used, "%s", eighths[n]);
+	return buf;
+}
+
+const char *text_amount(char buf[TEXT_CELL], double value, bool bytes)
+{
+	char size[32];
+
+	if (!bytes || fabs(value) < 1000) {
+		snprintf(buf, TEXT_CELL, "%.3g%s", value, bytes ? " B" : "");
+		return buf;
+	}
+	units_format_bytes(size, sizeof(size), (uint64_t)fabs(value));
+	snprintf(buf, TEXT_CELL, "%s%s", value < 0 ? "-" : "", size);
+	return buf;
+}
+
+const char *text_span(char buf[TEXT_CELL], double seconds)
+{
+	units_format_ns(buf, TEXT_CELL, seconds < 1e9 ? (uint64_t)(seconds * (double)NS_PER_S) : UINT64_MAX);
 	return buf;
 }

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "session/parts.h"
+#include "session/soaking.h"
 
 #define SETTLE_NS (150 * NS_PER_MS) /* answers that the driver no longer waits for, sockets that close */
 #define LOG_END_NS (3 * NS_PER_S)
@@ -41,6 +42,7 @@ void session_drain(struct session *s)
 	}
 	if (!s->pipeline)
 		return;
+	soaking_end(s, s->end_ns);
 	settle(s, clock_now_ns() + SETTLE_NS, false);
 	if (s->probe) {
 		rc = probe_flush(s->probe, true);
@@ -63,6 +65,8 @@ void session_drain(struct session *s)
 void session_tear_down(struct session *s)
 {
 	alloc_watch_close(&s->alloc);
+	survivor_probe_close(s->survivors.probe);
+	s->survivors.probe = NULL;
 	probe_close(s->probe);
 	s->probe = NULL;
 	code_close(&s->code);

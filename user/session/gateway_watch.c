@@ -32,6 +32,7 @@ static void admit(struct session *s, uint32_t pid)
 		return;
 	code_process(&s->code, pid);
 	alloc_watch_add(&s->alloc, pid);
+	survivor_watch_add(&s->survivors, pid);
 }
 
 bool session_gateway_find_again(struct session *s)

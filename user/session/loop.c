@@ -16,6 +16,7 @@
 #include "session/live.h"
 #include "session/parts.h"
 #include "session/progress.h"
+#include "session/soaking.h"
 
 #define TICK_NS (20 * NS_PER_MS)
 #define START_DELAY_NS (50 * NS_PER_MS)
@@ -168,6 +169,8 @@ static int on_tick(struct loop *l, uint64_t now_ns)
 	}
 	session_probes_tick(s, now_ns);
 	session_gateway_watch(s, now_ns);
+	if (l->measured_started)
+		soaking_tick(s, now_ns);
 	if (now_ns >= l->next_second_ns) {
 		l->next_second_ns = now_ns + NS_PER_S;
 		rc = every_second(l, now_ns);

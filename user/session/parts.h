@@ -20,6 +20,7 @@
 #include "session/queue.h"
 #include "session/recipe.h"
 #include "session/session.h"
+#include "session/survivor_watch.h"
 #include "session/truth.h"
 
 #define SESSION_HEADERS_MAX 48
@@ -30,6 +31,11 @@ struct gateway_watch {
 	uint64_t next_look_ns, next_check_ns;
 	unsigned returns;
 	char returned[400]; /* the last time */
+};
+
+/* When a soak looks next: at the dearer tiers, at what grows. */
+struct soaking {
+	uint64_t next_ns, look_ns;
 };
 
 struct session {
@@ -66,6 +72,8 @@ struct session {
 	struct gauges gauges;
 	struct overhead overhead;
 	struct alloc_watch alloc;
+	struct soaking soaking;
+	struct survivor_watch survivors;
 	struct ab ab;
 	json_t *probed; /* what they saw and cost, at the end */
 	struct truth truth;

@@ -48,6 +48,9 @@ int pipeline_meta_write(struct pipeline *p);
 void pipeline_fill_report(struct pipeline *p, struct report_input *in);
 const struct attribution *pipeline_attribution(const struct pipeline *p);
 const struct series *pipeline_series(const struct pipeline *p);
+/* Leaks as they look so far; -ENODATA: no head yet, -ENOMEM. And requests that have ended, by class. */
+int pipeline_leaks(const struct pipeline *p, struct leak_result *out);
+void pipeline_requests(const struct pipeline *p, double ended[LEAK_CLASSES_MAX]);
 const struct timeline *pipeline_timeline(const struct pipeline *p);
 
 #endif

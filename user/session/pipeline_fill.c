@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a report needs of all that has gone through the pipeline. */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -153,6 +154,16 @@ static void fill_lists(struct pipeline *p, struct report_input *in)
 	in->note = p->note;
 }
 
+int pipeline_leaks(const struct pipeline *p, struct leak_result *out)
+{
+	return p->open ? leak_watch_judge(p->leak, (double)p->meta.memory_limit_bytes, out) : -ENODATA;
+}
+
+void pipeline_requests(const struct pipeline *p, double ended[LEAK_CLASSES_MAX])
+{
+	leak_watch_done(p->leak, ended);
+}
+
 void pipeline_fill_report(struct pipeline *p, struct report_input *in)
 {
 	memset(in, 0, sizeof(*in));
@@ -169,7 +180,7 @@ void pipeline_fill_report(struct pipeline *p, struct report_input *in)
 	in->threads = timeline_threads(p->timeline);
 	in->stacks = p->stacks;
 	in->no_stacks_because = p->meta.no_stacks_because[0] ? p->meta.no_stacks_because : NULL;
-	if (p->meta.soak && !leak_watch_judge(p->leak, (double)p->meta.memory_limit_bytes, &p->leaks))
+	if (p->meta.soak && !pipeline_leaks(p, &p->leaks))
 		in->leak = &p->leaks;
 	in->warmup_s = (double)p->meta.warmup_ns / (double)NS_PER_S;
 	memcpy(in->counters, p->counters, sizeof(in->counters));

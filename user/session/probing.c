@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The probes while they run: what they may take, what they take, and that as a part of the result. */
 #include "session/parts.h"
+#include "session/soaking.h"
 
 /* Requests that have ended: ours, or what the gateway answered. */
 static uint64_t requests_done(const struct session *s)
@@ -75,6 +76,7 @@ json_t *session_probed(const struct session *s)
 	groups_part(s, groups);
 	alloc_watch_result(&s->alloc, parts, groups, not_measured);
 	ab_part(s, probes, not_measured);
+	soaking_result(s, parts, not_measured);
 	json_object_set_new(probes, "groups", groups);
 	if (s->probe_was_on)
 		json_object_set_new(parts, "probes", probes);

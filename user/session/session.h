@@ -41,6 +41,7 @@ struct session_config {
 	const struct plan *plan; /* NULL: attach, no load of ours */
 	uint64_t attach_ns; /* attach: how long */
 	bool soak; /* judge leaks */
+	bool survivors; /* follow blocks of memory from the begin on, not only when something grows */
 	const char *url; /* --gateway; NULL with a recipe */
 	const char *recipe; /* --with */
 	const struct option_list *recipe_params; /* --set key=value */

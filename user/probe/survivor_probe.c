@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "probe/survivor_probe.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "probe/alloc_programs.h"
+#include "probe/samples.h"
+
+#define BLOCKS_DEFAULT (1u << 18)
+#define WEIGHT_MAX (1u << 16)
+#define RING_BYTES (4u << 20)
+#define BATCH 2048
+
+struct survivor_probe {
+	struct survivor_config config;
+	struct alloc_probe *hooks; /* owns the programs */
+	struct toll_bpf *skel;
+	struct ring_buffer *ring;
+	int stack_error;
+};
+
+static int deliver(void *ctx, void *data, size_t bytes)
+{
+	struct survivor_probe *p = ctx;
+	const struct wire_stack *stack = data;
+
+	/* reserved whole, and cut by its header */
+	if (bytes >= sizeof(*stack) && stack->h.kind == WIRE_KIND_STACK && stack->h.size <= bytes && !p->stack_error)
+		p->stack_error = p->config.stack(p->config.ctx, stack);
+	return 0;
+}
+
+static int load(struct survivor_probe *p, struct alloc_programs *programs)
+{
+	struct toll_bpf *skel = toll_bpf__open();
+	int rc;
+
+	if (!skel)
+		return -errno;
+	*programs = (struct alloc_programs){
+		.skel = skel,
+		.kind = p->config.calibration->link,
+		.session = skel->progs.toll_survivor_session,
+		.enter = skel->progs.toll_survivor_enter,
+		.leave = skel->progs.toll_survivor_leave,
+		.window = &skel->bss->survivor_window,
+	};
+	alloc_programs_choose(programs);
+	bpf_map__set_autocreate(skel->maps.events, true);
+	bpf_map__set_autocreate(skel->maps.texts, true);
+	bpf_map__set_autocreate(skel->maps.stack_keys, true);
+	bpf_map__set_autocreate(skel->maps.stack_tops, true);
+	bpf_map__set_autocreate(skel->maps.stack_scratch, true);
+	bpf_map__set_autocreate(skel->maps.alloc_functions, true);
+	bpf_map__set_autocreate(skel->maps.survivor_blocks, true);
+	bpf_map__set_autocreate(skel->maps.survivor_sites, true);
+	bpf_map__set_autocreate(skel->maps.survivor_blank, true);
+	bpf_map__set_autocreate(skel->maps.survivor_threads, true);
+	rc = bpf_map__set_max_entries(skel->maps.events, RING_BYTES);
+	if (!rc)
+		rc = bpf_map__set_max_entries(skel->maps.survivor_blocks, p->config.blocks_max);
+	if (!rc)
+		rc = toll_bpf__load(skel);
+	if (rc)
+		alloc_programs_unload(programs);
+	else
+		p->skel = skel;
+	return rc;
+}
+
+int survivor_probe_open(struct survivor_probe **out, const struct survivor_config *config, struct err *err)
+{
+	struct survivor_probe *p = calloc(1, sizeof(*p));
+	struct alloc_probe_config hooks = {.link = config->calibration->link, .threads_map_fd = -1};
+	struct alloc_programs programs;
+	int rc;
+
+	if (!p)
+		return err_set(err, -ENOMEM, "no memory to follow blocks");
+	p->config = *config;
+	if (!p->config.blocks_max)
+		p->config.blocks_max = BLOCKS_DEFAULT;
+	skeleton_quiet();
+	rc = load(p, &programs);
+	if (!rc)
+		rc = alloc_probe_open_with(&p->hooks, &hooks, &programs);
+	if (!rc) {
+		p->ring = ring_buffer__new(bpf_map__fd(p->skel->maps.events), deliver, p, NULL);
+		rc = p->ring ? 0 : -errno;
+	}
+	if (rc) {
+		survivor_probe_close(p);
+		return err_set(err, rc, "cannot load the probes that follow blocks: %s; %s", strerror(-rc), skeleton_advice(rc));
+	}
+	*out = p;
+	return 0;
+}
+
+void survivor_probe_close(struct survivor_probe *p)
+{
+	if (!p)
+		return;
+	if (p->hooks)
+		alloc_probe_switch(p->hooks, false);
+	ring_buffer__free(p->ring);
+	alloc_probe_close(p->hooks);
+	free(p);
+}
+
+int survivor_probe_add(struct survivor_probe *p, uint32_t pid, struct err *err)
+{
+	return alloc_probe_add(p->hooks, pid, err);
+}
+
+void survivor_probe_forget(struct survivor_probe *p, uint32_t pid)
+{
+	alloc_probe_forget(p->hooks, pid);
+}
+
+int survivor_probe_text(struct survivor_probe *p, uint32_t tgid, const struct code_maps *maps, bool frame_pointers)
+{
+	struct wire_text text;
+
+	samples_text(maps, frame_pointers, &text);
+	return bpf_map__update_elem(p->skel->maps.texts, &tgid, sizeof(tgid), &text, sizeof(text), BPF_ANY);
+}
+
+int survivor_probe_switch(struct survivor_probe *p, bool on)
+{
+	return alloc_probe_switch(p->hooks, on);
+}
+
+bool survivor_probe_is_on(const struct survivor_probe *p)
+{
+	return alloc_probe_is_on(p->hooks);
+}
+
+int survivor_probe_poll(struct survivor_probe *p)
+{
+	int n = ring_buffer__consume(p->ring);
+
+	return p->stack_error ? p->stack_error : n < 0 ? n : 0;
+}
+
+/* Traps as calibrated with a program that does less than these; what these do, as they measured it themselves. */
+static double row_cost_ns(const struct calibration *c, const struct alloc_row *row)
+{
+	double entry_ns = c->entry_ns[row->place.insn], return_ns = c->call_ns[row->place.insn] - entry_ns;
+
+	return (double)row->stats.calls * entry_ns + (return_ns > 0 ? (double)row->stats.returns * return_ns : 0) +
+	       (double)row->stats.sum_ns;
+}
+
+static uint64_t counter_of(const struct survivor_probe *p, enum wire_counter which)
+{
+	int cpus = libbpf_num_possible_cpus();
+	uint64_t *per_cpu = cpus > 0 ? calloc((size_t)cpus, WIRE_COUNTERS * sizeof(uint64_t)) : NULL, sum = 0;
+	uint32_t zero = 0;
+
+	if (per_cpu && !bpf_map__lookup_elem(p->skel->maps.counters, &zero, sizeof(zero), per_cpu,
+					     (size_t)cpus * WIRE_COUNTERS * sizeof(uint64_t), 0))
+		for (int cpu = 0; cpu < cpus; cpu++)
+			sum += per_cpu[cpu * WIRE_COUNTERS + (int)which];
+	free(per_cpu);
+	return sum;
+}
+
+int survivor_probe_totals(const struct survivor_probe *p, struct survivor_totals *out)
+{
+	int rc = 0;
+
+	*out = (struct survivor_totals){
+		.window = p->skel->bss->survivor_window,
+		.weight = p->skel->bss->survivor_mask + 1,
+		.refused = p->skel->bss->survivor_refused,
+		.strangers = p->skel->bss->survivor_strangers,
+		.stacks_lost = counter_of(p, WIRE_COUNT_STACKS_LOST),
+	};
+	for (unsigned i = 0; i < alloc_probe_rows(p->hooks) && !rc; i++) {
+		struct alloc_row row;
+
+		rc = alloc_probe_row(p->hooks, i, &row);
+		if (rc)
+			break;
+		out->spent_ns += row_cost_ns(p->config.calibration, &row);
+		out->calls += row.stats.calls;
+		out->returns += row.stats.returns;
+	}
+	return rc;
+}
+
+int survivor_probe_sites(const struct survivor_probe *p, int (*fn)(void *ctx, uint64_t site, const struct wire_site *s),
+			 void *ctx)
+{
+	uint64_t key, *before = NULL;
+	struct wire_site site;
+	int rc = 0;
+
+	while (!rc && !bpf_map__get_next_key(p->skel->maps.survivor_sites, before, &key, sizeof(key))) {
+		if (!bpf_map__lookup_elem(p->skel->maps.survivor_sites, &key, sizeof(key), &site, sizeof(site), 0))
+			rc = fn(ctx, key, &site);
+		before = &key;
+	}
+	return rc;
+}
+
+struct batch {
+	struct wire_block_key key[BATCH];
+	struct wire_block block[BATCH];
+};
+
+int survivor_probe_blocks(const struct survivor_probe *p,
+			  int (*fn)(void *ctx, const struct wire_block_key *key, const struct wire_block *b), void *ctx)
+{
+	struct batch *b = malloc(sizeof(*b));
+	int fd = bpf_map__fd(p->skel->maps.survivor_blocks), rc = 0, more = 0;
+	uint64_t cursor = 0, next = 0;
+	bool first = true;
+
+	if (!b)
+		return -ENOMEM;
+	while (!rc && !more) {
+		uint32_t count = BATCH;
+
+		more = bpf_map_lookup_batch(fd, first ? NULL : &cursor, &next, b->key, b->block, &count, NULL);
+		if (more && more != -ENOENT)
+			rc = more;
+		for (uint32_t i = 0; i < count && !rc; i++)
+			rc = fn(ctx, &b->key[i], &b->block[i]);
+		cursor = next;
+		first = false;
+	}
+	free(b);
+	return rc;
+}
+
+/* --- thinning -------------------------------------------------------------------------------------------------------------- */
+
+struct thin {
+	struct survivor_probe *probe;
+	uint32_t mask;
+	uint64_t blocks;
+	void (*fn)(void *ctx, const struct wire_block *forgotten);
+	void *ctx;
+};
+
+/* As is_followed() of the kernel side. */
+static bool is_followed(uint64_t address, uint32_t mask)
+{
+	return !((uint32_t)((address >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 40) & mask);
+}
+
+static int count_one(void *ctx, const struct wire_block_key *key, const struct wire_block *b)
+{
+	struct thin *t = ctx;
+
+	(void)key;
+	(void)b;
+	t->blocks++;
+	return 0;
+}
+
+/* Deleting while walking may pass over some: those are found in the next walk. */
+static int forget_one(void *ctx, const struct wire_block_key *key, const struct wire_block *b)
+{
+	struct thin *t = ctx;
+
+	if (!is_followed(key->address, t->mask) &&
+	    !bpf_map__delete_elem(t->probe->skel->maps.survivor_blocks, key, sizeof(*key), 0))
+		t->fn(t->ctx, b);
+	return 0;
+}
+
+int survivor_probe_thin(struct survivor_probe *p, void (*fn)(void *ctx, const struct wire_block *forgotten), void *ctx)
+{
+	struct thin t = {.probe = p, .mask = p->skel->bss->survivor_mask, .fn = fn, .ctx = ctx};
+	int rc = survivor_probe_blocks(p, count_one, &t);
+
+	if (rc || t.blocks <= p->config.blocks_max / 4 * 3 || t.mask + 1 >= WEIGHT_MAX)
+		return rc;
+	t.mask = t.mask * 2 + 1;
+	p->skel->bss->survivor_mask = t.mask;
+	return survivor_probe_blocks(p, forget_one, &t);
+}
+
+const char *survivor_probe_note(const struct survivor_probe *p, unsigned index)
+{
+	return alloc_probe_note(p->hooks, index);
+}

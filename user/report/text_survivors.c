@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <math.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "report/text.h"
+
+#define ROWS_SHOWN 8
+#define FRAMES_SHOWN 6
+#define SHARE_SHOWN 0.01 /* of all that is kept: what keeps less is summed up */
+
+static void head_print(struct text *t)
+{
+	text_left(t, TEXT_BOLD, 28, "WHO KEEPS MEMORY");
+	text_right(t, TEXT_DIM, 12, "per request");
+	text_right(t, TEXT_DIM, 20, "95 % interval");
+	text_right(t, TEXT_DIM, 9, "blocks");
+	text_right(t, TEXT_DIM, 10, "first at");
+	text_right(t, TEXT_DIM, 9, "oldest");
+	text_right(t, TEXT_DIM, 11, "gone later");
+	text_end(t);
+}
+
+static void frames_print(struct text *t, const json_t *frames)
+{
+	struct buf line = {0};
+	size_t n = json_array_size(frames);
+
+	for (size_t i = 0; i < n && i < FRAMES_SHOWN; i++)
+		buf_printf(&line, "%s%s", i ? " < " : "", json_string_value(json_array_get(frames, i)));
+	if (n > FRAMES_SHOWN)
+		buf_printf(&line, " < …");
+	text_wrap(t, TEXT_DIM, "", 4, line.data ? line.data : "its stack could not be named");
+	buf_fini(&line);
+}
+
+static void row_print(struct text *t, const json_t *site)
+{
+	const json_t *pair = json_object_get(site, "interval");
+	double carried = text_number(site, "carried");
+	char cell[TEXT_CELL], low[TEXT_CELL], high[TEXT_CELL], interval[2 * TEXT_CELL];
+
+	text_put(t, TEXT_PLAIN, "  ");
+	text_left(t, TEXT_PLAIN, 26, text_string(site, "site"));
+	if (pair) {
+		snprintf(interval, sizeof(interval), "%s to %s",
+			 text_amount(low, json_number_value(json_array_get(pair, 0)), true),
+			 text_amount(high, json_number_value(json_array_get(pair, 1)), true));
+		text_right(t, TEXT_PLAIN, 12, text_amount(cell, text_number(site, "bytes_per_request"), true));
+		text_right(t, TEXT_DIM, 20, interval);
+	} else {
+		text_right(t, TEXT_PLAIN, 12, "–");
+		text_right(t, TEXT_DIM, 20, "–");
+	}
+	units_format_count(cell, sizeof(cell), (uint64_t)text_number(site, "alive"));
+	text_right(t, TEXT_PLAIN, 9, cell);
+	text_right(t, TEXT_PLAIN, 10, text_span(cell, text_number(site, "first_s")));
+	text_right(t, TEXT_PLAIN, 9, json_object_get(site, "oldest_s") ? text_span(cell, text_number(site, "oldest_s")) : "–");
+	if (carried > 0)
+		snprintf(cell, sizeof(cell), "%.0f %%", 100 * text_number(site, "gone_later") / carried);
+	text_right(t, TEXT_PLAIN, 11, carried > 0 ? cell : "–");
+	text_end(t);
+	frames_print(t, json_object_get(site, "frames"));
+}
+
+static void foot_print(struct text *t, const json_t *s, size_t shown)
+{
+	char on[TEXT_CELL], from[TEXT_CELL], count[TEXT_CELL];
+	const json_t *of = json_object_get(s, "per_request_of");
+	struct buf line = {0};
+	json_t *note, *name;
+	size_t i;
+
+	units_format_count(count, sizeof(count), (uint64_t)text_number(s, "strangers"));
+	buf_printf(&line, "looked for because %s: %.0f %s, %s in all, from %s on", text_string(s, "because"),
+		   text_number(s, "windows"), text_number(s, "windows") > 1 ? "windows" : "window",
+		   text_span(on, text_number(s, "on_s")), text_span(from, fmax(text_number(s, "started_s"), 0)));
+	if (json_array_size(of))
+		buf_printf(&line, " · per request of class");
+	json_array_foreach (of, i, name)
+		buf_printf(&line, "%s %s", i ? "," : "", json_string_value(name));
+	if (json_object_get(s, "cpu_share"))
+		buf_printf(&line, " · %.2g %% of the gateway's CPU while on", 100 * text_number(s, "cpu_share"));
+	buf_printf(&line,
+		   " · %zu of %.0f sites shown · blocks from before a window: %s were given back, the others are not judged",
+		   shown, text_number(s, "sites_seen"), count);
+	if (text_number(s, "one_address_in") > 1)
+		buf_printf(&line, " · one address in %.0f followed in the end", text_number(s, "one_address_in"));
+	if (text_number(s, "refused") > 0 || text_number(s, "stacks_lost") > 0)
+		buf_printf(&line, " · LOST: %.0f blocks found no room, %.0f stacks could not be taken", text_number(s, "refused"),
+			   text_number(s, "stacks_lost"));
+	json_array_foreach (json_object_get(s, "notes"), i, note)
+		buf_printf(&line, " · %s", json_string_value(note));
+	text_wrap(t, TEXT_DIM, "", 2, line.data);
+	buf_fini(&line);
+}
+
+void text_survivors(struct text *t, const json_t *leak)
+{
+	const json_t *s = json_object_get(leak, "survivors"), *sites = json_object_get(s, "sites"), *site;
+	size_t i, shown = 0;
+
+	if (!s)
+		return;
+	head_print(t);
+	json_array_foreach (sites, i, site) {
+		if (i >= ROWS_SHOWN || text_number(site, "kept_bytes") < SHARE_SHOWN * text_number(s, "kept_bytes"))
+			break;
+		row_print(t, site);
+		shown++;
+	}
+	foot_print(t, s, shown);
+	text_blank(t);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A soak while it runs: once a gauge grows, the dearer tiers that tell where from. */
+#ifndef TOLL_SESSION_SOAKING_H
+#define TOLL_SESSION_SOAKING_H
+
+#include "session/parts.h"
+
+void soaking_tick(struct session *s, uint64_t now_ns);
+/* The load is over, the gateway still there. */
+void soaking_end(struct session *s, uint64_t now_ns);
+void soaking_result(const struct session *s, json_t *parts, json_t *not_measured);
+
+#endif

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "session/survivor_watch.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "report/survivors.h"
+
+/* --- stacks ------------------------------------------------------------------------------------------------------------------- */
+
+static void code_tell(struct survivor_watch *w, uint32_t tgid, const struct code_maps *maps)
+{
+	int rc = survivor_probe_text(w->probe, tgid, maps, symbols_frame_pointers(w->symbols, tgid));
+
+	if (rc)
+		log_line(LOG_DEBUG, "no blocks of process %u: %s", tgid, strerror(-rc));
+}
+
+static int on_stack(void *ctx, const struct wire_stack *stack)
+{
+	struct survivor_watch *w = ctx;
+	const struct code_maps *changed = NULL;
+	int rc = symbols_take(w->symbols, stack, &changed);
+
+	if (!rc && changed)
+		code_tell(w, stack->tgid, changed);
+	return rc;
+}
+
+static int on_named(void *ctx, const struct record_stack *stack, uint32_t bytes)
+{
+	struct survivor_watch *w = ctx;
+
+	(void)bytes;
+	return survivors_named(w->found, stack->stack, (const char *)(stack + 1), stack->text_bytes, stack->frames);
+}
+
+/* --- begin and end -------------------------------------------------------------------------------------------------------------- */
+
+void survivor_watch_add(struct survivor_watch *w, uint32_t pid)
+{
+	const struct code_maps *maps;
+	struct err err = {0};
+
+	if (!w->probe)
+		return;
+	if (!symbols_watch(w->symbols, pid, &maps))
+		code_tell(w, pid, maps);
+	if (survivor_probe_add(w->probe, pid, &err))
+		log_line(LOG_DEBUG, "%s", err.text); /* it has ended already */
+}
+
+static int open_all(struct survivor_watch *w, struct err *err)
+{
+	struct symbols_config names = {.named = on_named, .ctx = w};
+	struct survivor_config config = {.calibration = &w->calibration, .stack = on_stack, .ctx = w};
+	int rc = calibrate(UPROBE_LINK_BEST, &w->calibration, err);
+
+	if (rc)
+		return rc;
+	w->symbols = symbols_new(&names);
+	w->found = survivors_new();
+	if (!w->symbols || !w->found)
+		return err_set(err, -ENOMEM, "no memory for the sites of blocks");
+	return survivor_probe_open(&w->probe, &config, err);
+}
+
+void survivor_watch_begin(struct survivor_watch *w, const uint32_t *pid, unsigned pids, const char *because, uint64_t now_ns)
+{
+	struct err err = {0};
+
+	snprintf(w->because, sizeof(w->because), "%s", because);
+	w->begun_ns = now_ns;
+	if (open_all(w, &err)) {
+		w->probe = NULL;
+		snprintf(w->why, sizeof(w->why), "%.300s", err.text);
+		log_line(LOG_WARN, "blocks are not followed: %s", w->why);
+		return;
+	}
+	for (unsigned i = 0; i < pids; i++)
+		survivor_watch_add(w, pid[i]);
+	log_line(LOG_INFO, "from here on blocks of memory are followed, in windows: %s", because);
+}
+
+void survivor_watch_process(struct survivor_watch *w, const struct wire_process *p, uint32_t pid)
+{
+	if (!w->probe || p->role != WIRE_ROLE_GATEWAY)
+		return;
+	if (p->event == WIRE_PROCESS_EXIT)
+		survivor_probe_forget(w->probe, pid);
+	else
+		survivor_watch_add(w, pid);
+}
+
+void survivor_watch_fini(struct survivor_watch *w)
+{
+	survivor_probe_close(w->probe);
+	symbols_free(w->symbols);
+	survivors_free(w->found);
+	*w = (struct survivor_watch){.probe = NULL};
+}
+
+/* --- windows -------------------------------------------------------------------------------------------------------------------- */
+
+struct census {
+	struct survivor_watch *w;
+	uint64_t now_ns;
+	bool again; /* another window may follow */
+};
+
+static int on_block(void *ctx, const struct wire_block_key *key, const struct wire_block *b)
+{
+	struct census *c = ctx;
+	int rc = 0;
+
+	(void)key;
+	if (b->window == c->w->totals.window)
+		rc = survivors_censored(c->w->found, b, c->now_ns, c->again);
+	return rc || c->again ? rc : survivors_alive(c->w->found, b, c->now_ns);
+}
+
+static void on_forgotten(void *ctx, const struct wire_block *b)
+{
+	survivors_forgotten(ctx, b);
+}
+
+static void window_open(struct survivor_watch *w, const struct survivor_now *now)
+{
+	int rc = survivor_probe_switch(w->probe, true);
+
+	if (rc) {
+		snprintf(w->why, sizeof(w->why), "the probes cannot be put on: %s", strerror(-rc));
+		log_line(LOG_WARN, "blocks are not followed: %s", w->why);
+		return;
+	}
+	w->window_ns = now->now_ns;
+	w->window_cpu_ns = now->cpu_ns;
+	memcpy(w->window_requests, now->requests, sizeof(w->window_requests));
+	w->count++;
+}
+
+/* The probes go off before blocks are counted: none changes meanwhile. */
+static int window_close(struct survivor_watch *w, const struct survivor_now *now, bool again)
+{
+	struct census census = {.w = w, .now_ns = now->now_ns, .again = again};
+	int rc = survivor_probe_switch(w->probe, false);
+
+	w->on_ns += now->now_ns - w->window_ns;
+	w->cpu_ns += now->cpu_ns - w->window_cpu_ns;
+	for (unsigned i = 0; i < LEAK_CLASSES_MAX; i++)
+		w->requests[i] += now->requests[i] - w->window_requests[i];
+	if (!rc)
+		rc = survivor_probe_totals(w->probe, &w->totals);
+	if (!rc)
+		rc = survivor_probe_blocks(w->probe, on_block, &census);
+	return rc || !again ? rc : survivor_probe_thin(w->probe, on_forgotten, w->found);
+}
+
+/* Blocks found no room: the window is closed, so that a sample is followed from here on. */
+static bool is_full(const struct survivor_watch *w, const struct survivor_now *now)
+{
+	return w->totals.refused > w->refused_seen && now->now_ns - w->window_ns >= WINDOWS_LEAST_NS;
+}
+
+static void tick(struct survivor_watch *w, const struct survivor_now *now)
+{
+	int rc = survivor_probe_poll(w->probe);
+
+	if (!rc)
+		rc = survivor_probe_totals(w->probe, &w->totals);
+	if (!rc && survivor_probe_is_on(w->probe) && (!w->windows.on || is_full(w, now))) {
+		rc = window_close(w, now, true);
+		w->refused_seen = w->totals.refused;
+	}
+	if (!rc && w->windows.on && !survivor_probe_is_on(w->probe))
+		window_open(w, now);
+	if (rc && !w->why[0]) {
+		snprintf(w->why, sizeof(w->why), "blocks cannot be read: %s", strerror(-rc));
+		survivor_probe_switch(w->probe, false);
+	}
+}
+
+void survivor_watch_tick(struct survivor_watch *w, const struct survivor_now *now)
+{
+	struct windows_seen seen = {.now_ns = now->now_ns, .gateway_cpu_ns = now->cpu_ns, .share = now->share};
+
+	if (!w->opened)
+		windows_init(&w->windows, &seen);
+	w->opened = true;
+	if (w->probe && !w->why[0])
+		tick(w, now);
+	seen.spent_ns = w->totals.spent_ns;
+	windows_tick(&w->windows, &seen, w->probe && !w->why[0]);
+}
+
+static int on_site(void *ctx, uint64_t key, const struct wire_site *site)
+{
+	return survivors_site(ctx, key, site);
+}
+
+/* What is there at the end without an open window was counted when the last one closed. */
+void survivor_watch_end(struct survivor_watch *w, const struct survivor_now *now)
+{
+	struct census census = {.w = w, .now_ns = now->now_ns, .again = false};
+	bool was_on;
+	int rc;
+
+	if (!w->probe || w->why[0])
+		return;
+	was_on = survivor_probe_is_on(w->probe);
+	for (unsigned i = 0; i < SURVIVOR_NOTES_MAX && survivor_probe_note(w->probe, i); i++)
+		snprintf(w->note[i], sizeof(w->note[i]), "%s", survivor_probe_note(w->probe, i));
+	rc = survivor_probe_poll(w->probe);
+	if (!rc && was_on)
+		rc = window_close(w, now, false);
+	if (!rc && !was_on) {
+		w->totals.window++; /* no block is of the present window */
+		rc = survivor_probe_blocks(w->probe, on_block, &census);
+	}
+	if (!rc)
+		rc = survivor_probe_sites(w->probe, on_site, w->found);
+	if (!rc)
+		rc = symbols_name(w->symbols);
+	if (rc)
+		snprintf(w->why, sizeof(w->why), "blocks cannot be read: %s", strerror(-rc));
+}
+
+/* --- result --------------------------------------------------------------------------------------------------------------------- */
+
+static void requests_fill(const struct survivor_watch *w, const struct plan *plan, struct report_survivors *r)
+{
+	for (unsigned i = 0; i < plan->classes && i < LEAK_CLASSES_MAX; i++) {
+		r->class_name[i] = plan->class_[i].name;
+		r->requests[i] = (uint64_t)w->requests[i];
+		r->classes = i + 1;
+	}
+}
+
+void survivor_watch_result(const struct survivor_watch *w, const struct plan *plan, uint64_t start_ns, json_t *parts,
+			   json_t *not_measured)
+{
+	const char *note[SURVIVOR_NOTES_MAX + 1] = {NULL};
+	struct survivor_row *row = NULL;
+	struct report_survivors r = {
+		.because = w->because,
+		.started_s = ((double)w->begun_ns - (double)start_ns) / (double)NS_PER_S,
+		.windows = w->count,
+		.on_s = (double)w->on_ns / (double)NS_PER_S,
+		.cpu_share = w->cpu_ns > 0 ? w->totals.spent_ns / w->cpu_ns : -1,
+		.weight = w->totals.weight,
+		.refused = w->totals.refused,
+		.strangers = w->totals.strangers,
+		.stacks_lost = w->totals.stacks_lost,
+		.start_ns = start_ns,
+		.note = note,
+	};
+	const char *why = w->why[0] ? w->why : !w->because[0] ? "no memory grew, and --survivors was not given" : NULL;
+
+	if (!why && !w->count)
+		why = "the budget allowed no window: a larger --budget, or a longer soak";
+	if (!why && survivors_rows(w->found, &row, &r.rows))
+		why = "no memory for the sites of blocks";
+	if (why) {
+		json_object_set_new(not_measured, "leak.survivors", json_string(why));
+		return;
+	}
+	r.row = row;
+	requests_fill(w, plan, &r);
+	for (unsigned i = 0; i < SURVIVOR_NOTES_MAX && w->note[i][0]; i++)
+		note[i] = w->note[i];
+	json_object_set_new(parts, "survivors", report_survivors(&r));
+	free(row);
+}
