@@ -9,7 +9,7 @@
 #include "scenario/criteria.h"
 #include "tests/support/test.h"
 
-static const char *const prefixes[] = {"chat", "chat_stream", "stage.ramp", "upstream.LABEL", NULL};
+static const char *const prefixes[] = {"chat", "chat_stream", "stage.ramp", "upstream.LABEL", "peer.LABEL", NULL};
 
 static void assert_micro(double value, double expected)
 {
@@ -84,8 +84,9 @@ static void test_bad(void **state)
 		{"chat.latncy.p95 < 5s", "no metric chat.latncy.p95, did you mean latency.p95"},
 		{"latency < 5s", "latency alone is no metric; expected one of its figures (min, mean, p50"},
 		{"caht.latency.p95 < 5s",
-		 "no class, stage, tenant or upstream caht here, did you mean chat; expected the name of a class"},
-		{"stage.rmap.latency.p95 < 5s", "no class, stage, tenant or upstream stage.rmap here, did you mean stage.ramp"},
+		 "no class, stage, tenant, upstream or peer caht here, did you mean chat; expected the name of a class"},
+		{"stage.rmap.latency.p95 < 5s",
+		 "no class, stage, tenant, upstream or peer stage.rmap here, did you mean stage.ramp"},
 		{"chat.gateway.cpu.mean < 5%", "gateway.cpu.mean is a figure of the whole run; expected it without \"chat.\""},
 		{"check.a.b == 100%", "no metric check.a.b"},
 		{"check. == 100%", "no metric check."},
@@ -103,6 +104,9 @@ static void test_bad(void **state)
 		{"completed >= 90%", "completed is a count; expected a plain number"},
 		{"latency.p99 / success_rate < 2",
 		 "latency.p99 is a time and success_rate is a ratio; expected two metrics of the same unit"},
+		{"peer.LABEL.open.maxx < 5", "no metric peer.LABEL.open.maxx"},
+		{"stage.ramp.peer.LABEL.abandoned == 0", "abandoned is a figure of the whole run"},
+		{"stage.ramp.peer.other.open.max == 0", "no metric"},
 		{"latency.p99 / nothing < 2", "no metric nothing"},
 		{"latency.p99 / latency.p50 < 2s",
 		 "latency.p99 / latency.p50 has no unit; expected a plain number such as 1.2 or 120%"},
@@ -130,6 +134,9 @@ static void test_prefixes(void **state)
 	assert_int_equal(criterion_parse("other.latency.p95 < 5s", NULL, &c, NULL), 0);
 	assert_int_equal(criterion_parse("stage.any.latency.p95 < 5s", NULL, &c, NULL), 0);
 	assert_int_equal(criterion_parse("other.latncy.p95 < 5s", NULL, &c, NULL), -EINVAL);
+	assert_int_equal(criterion_parse("stage.ramp.peer.LABEL.wait.p95 < 5s", prefixes, &c, NULL), 0);
+	assert_int_equal(criterion_parse("peer.LABEL.abandoned == 0", prefixes, &c, NULL), 0);
+	assert_int_equal(criterion_name_taken("peer"), true);
 	assert_int_equal(criterion_name_taken("latency"), true);
 	assert_int_equal(criterion_name_taken("gateway"), true);
 	assert_int_equal(criterion_name_taken("stage"), true);

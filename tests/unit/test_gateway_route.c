@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The reference gateway's breaker, limiter and route, in time that the test makes. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "gateway/limiter.h"
@@ -82,6 +83,19 @@ static void test_limiter(void **state)
 	assert_int_equal(limiter_init(&l, "a=10/s,b=10/s", true, &err), 0);
 	assert_int_equal(taken(&l, "Bearer a", 100, 1), 20);
 	assert_int_equal(taken(&l, "Bearer b", 1, 1), 0);
+	limiter_fini(&l);
+	assert_int_equal(limiter_init(&l, NULL, false, &err), 0);
+	assert_int_equal(limiter_take_of(&l, "free", 0, 1, &wait_ns), LIMITER_GO);
+	for (unsigned i = 0; i < 12; i++)
+		assert_int_equal(limiter_take_of(&l, "a", 10, 1, &wait_ns), i < 10 ? LIMITER_GO : LIMITER_WAIT);
+	assert_int_equal(limiter_take_of(&l, "b", 1, 2, &wait_ns), LIMITER_GO);
+	for (unsigned i = 0; i < LIMITER_KEYS_MAX; i++) { /* more than there is room for: the eldest make room */
+		char name[16];
+
+		snprintf(name, sizeof(name), "t%u", i);
+		assert_int_equal(limiter_take_of(&l, name, 1, 3 + i, &wait_ns), LIMITER_GO);
+	}
+	assert_int_equal(l.keys, LIMITER_KEYS_MAX);
 	limiter_fini(&l);
 	assert_int_equal(limiter_init(&l, "a=fast", false, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "KEY=RATE"));

@@ -263,7 +263,7 @@ static const struct bad {
 	{GOOD_CLASSES GOOD_STAGES "criteria: [{a: b}]\n", "5: criteria[0]: ", "expected a criterion such as"},
 	{GOOD_CLASSES GOOD_STAGES "criteria: [caht.latency.p95 < 1s]\n", "5: criteria[0]: ", "did you mean chat"},
 	{GOOD_CLASSES GOOD_STAGES "criteria: [stage.2.latency.p95 < 1s]\n",
-	 "5: criteria[0]: ", "no class, stage, tenant or upstream stage.2"},
+	 "5: criteria[0]: ", "no class, stage, tenant, upstream or peer stage.2"},
 	{GOOD_CLASSES GOOD_STAGES "criteria: [check.ok == 100%]\n", "5: criteria[0]: ", "a check that no class makes"},
 	{GOOD_CLASSES GOOD_STAGES "abort_when: error_rate > 50\n", "5: abort_when: ", "a ratio; expected a limit such as 99.5%"},
 	{GOOD_CLASSES GOOD_STAGES "provider: {service_time: 20}\n",

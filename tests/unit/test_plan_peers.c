@@ -70,9 +70,34 @@ static void test_tenants(void **state)
 	plan_free(p);
 }
 
+static void test_peers(void **state)
+{
+	struct plan *p = plan_text_good(GOOD_CLASSES GOOD_STAGES
+					"tenants: {a: {quota: 90/m}, b: {}}\n"
+					"peers: {cache: redis, db: postgresql, billing: \"[::1]:8081\"}\n"
+					"criteria: [peer.db.open.max <= 5, stage.1.peer.billing.exhausted < 1%]\n",
+					NULL);
+
+	(void)state;
+	assert_true(p->tenant[0].quota_per_s == 1.5);
+	assert_true(p->tenant[1].quota_per_s == 0.0);
+	assert_int_equal(p->peers, 3);
+	assert_int_equal(p->peer[0].kind, PLAN_PEER_REDIS);
+	assert_int_equal(p->peer[1].kind, PLAN_PEER_POSTGRESQL);
+	assert_string_equal(p->peer[1].label, "db");
+	assert_int_equal(p->peer[2].kind, PLAN_PEER_ADDRESS);
+	assert_string_equal(p->peer[2].address, "[::1]:8081");
+	plan_free(p);
+}
+
 static void test_errors(void **state)
 {
 	(void)state;
+	plan_text_error(GOOD_CLASSES GOOD_STAGES "peers: {db: redis}\n", NULL, "5: peers.db", "db: postgresql");
+	plan_text_error(GOOD_CLASSES GOOD_STAGES "peers: {x: \"127.0.0.1:70000\"}\n", NULL, "5: peers.x", "127.0.0.1:5432");
+	plan_text_error(GOOD_CLASSES GOOD_STAGES "peers: {cache: redis, cache: redis}\n", NULL, "5: peers", "given twice");
+	plan_text_error(GOOD_CLASSES GOOD_STAGES "tenants:\n  a: {quota: many}\n", NULL, "6: tenants.a.quota", "100/s");
+	plan_text_error(GOOD_CLASSES GOOD_STAGES "criteria: [peer.db.open.max < 5]\n", NULL, "5: criteria[0]", "peer.db here");
 	plan_text_error(GOOD_CLASSES GOOD_STAGES "providers: {}\n", NULL, "5: providers", "mapping of labels");
 	plan_text_error(GOOD_CLASSES GOOD_STAGES "providers:\n  a b: {}\n", NULL, "6", "letters, digits");
 	plan_text_error(GOOD_CLASSES GOOD_STAGES "provider:\n  faults: [eror=1]\n", NULL, "6: provider.faults[0]",
@@ -119,10 +144,8 @@ static void test_families(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_providers),
-		cmocka_unit_test(test_tenants),
-		cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_families),
+		cmocka_unit_test(test_providers), cmocka_unit_test(test_tenants),  cmocka_unit_test(test_peers),
+		cmocka_unit_test(test_errors),    cmocka_unit_test(test_families),
 	};
 
 	return cmocka_run_group_tests(tests, plan_text_share, NULL);

@@ -148,13 +148,94 @@ static void test_criteria(void **state)
 	report_fixture_fini(&f);
 }
 
+static void feed_both(void *ctx, const void *record, uint32_t bytes)
+{
+	struct report_input *in = ctx;
+
+	(void)bytes;
+	assert_int_equal(sockets_wire((struct sockets *)(uintptr_t)in->sockets, record), 0);
+	assert_int_equal(pools_wire((struct pools *)(uintptr_t)in->pools, record), 0);
+}
+
+/* Of two connections to a peer one is forgotten before the other is opened. */
+static void pool_fill(struct report_input *in)
+{
+	struct pools *pools = (struct pools *)(uintptr_t)in->pools;
+
+	pools_start(pools, S);
+	for (uint16_t i = 0; i < 2; i++) {
+		const struct tuple_text t = {"127.0.0.1", (uint16_t)(50000 + i), "127.0.0.1", 5432};
+		struct end e = {.feed = feed_both, .ctx = in};
+		uint64_t at_ns = S + 2 * S * i;
+
+		end_open(&e, NULL, 10 + i, WIRE_ROLE_GATEWAY, WIRE_SIDE_CLIENT, &t, 1, at_ns, at_ns + 40000);
+		end_mark(&e, WIRE_LANE_OUT, 100, at_ns + S, 7);
+		end_mark(&e, WIRE_LANE_IN, 100, at_ns + S + 100 * MS, 0);
+		end_mark(&e, WIRE_LANE_READ, 100, at_ns + S + 100 * MS, 7);
+		end_turn(&e, 0);
+	}
+	assert_int_equal(pools_tick(pools, 6 * S), 0);
+	assert_int_equal(pools_finish(pools), 0);
+}
+
+/* Of the whole run, and of a stage that sees only the second answer. */
+static void test_pool(void **state)
+{
+	static const struct {
+		const char *metric;
+		double value;
+	} rows[] = {{"peer.db.open.max", 2},        {"peer.db.open.end", 2},  {"peer.db.busy.max", 1},
+		    {"peer.db.abandoned", 1},       {"peer.db.exhausted", 0}, {"peer.db.opened", 2},
+		    {"peer.db.failed", 0},          {"peer.db.turns", 2},     {"stage.S.peer.db.open.max", 2},
+		    {"stage.S.peer.db.busy.max", 1}};
+	const struct report_peer peer = {"db", {[10] = 0xff, 0xff, 127, 0, 0, 1}, 5432};
+	struct report_fixture f;
+	struct criteria_value v;
+	char metric[120], *text = NULL;
+	size_t size;
+
+	(void)state;
+	report_fixture_init(&f, 100);
+	f.in.sockets = sockets_new();
+	f.in.pools = pools_new();
+	f.in.peer = &peer;
+	f.in.peers = 1;
+	f.in.stage[0].from_ns = 3 * S;
+	f.in.stage[0].to_ns = 5 * S;
+	pool_fill(&f.in);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *stage = strstr(rows[i].metric, ".S.");
+
+		snprintf(metric, sizeof(metric), "%s%s%s", stage ? "stage." : "", stage ? f.in.stage[0].name : rows[i].metric,
+			 stage ? stage + 2 : "");
+		assert_int_equal(criteria_lookup(&f.in, metric, &v), 0);
+		assert_true(v.value == rows[i].value);
+	}
+	snprintf(metric, sizeof(metric), "stage.%s.peer.db.wait.p50", f.in.stage[0].name);
+	assert_int_equal(criteria_lookup(&f.in, metric, &v), 0);
+	assert_in_range((uint64_t)v.value, 98 * MS, 102 * MS);
+	assert_int_equal(criteria_lookup(&f.in, "peer.cache.open.max", &v), -ENODATA);
+	assert_non_null(strstr(v.reason, "no peer of that label"));
+	json_t *doc = report_build(&f.in);
+	assert_fits_schema(doc, report_schema());
+	const json_t *row = json_object_get(json_object_get(json_object_get(doc, "sockets"), "upstream"), "db");
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(row, "pool"), "abandoned")), 1);
+	FILE *out = open_memstream(&text, &size);
+	assert_int_equal(report_print_text(doc, out, false), 0);
+	fclose(out);
+	assert_non_null(strstr(text, "connections to db that lie there unused while others were opened: 1"));
+	free(text);
+	json_decref(doc);
+	sockets_free((struct sockets *)(uintptr_t)f.in.sockets);
+	pools_free((struct pools *)(uintptr_t)f.in.pools);
+	report_fixture_fini(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_document),
-		cmocka_unit_test(test_text),
-		cmocka_unit_test(test_no_probes),
-		cmocka_unit_test(test_criteria),
+		cmocka_unit_test(test_document), cmocka_unit_test(test_text), cmocka_unit_test(test_no_probes),
+		cmocka_unit_test(test_criteria), cmocka_unit_test(test_pool),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,8 +19,7 @@ static uint32_t index_of(uint64_t value)
 	return (shift + 1) * LINEAR + (uint32_t)((value >> shift) - LINEAR);
 }
 
-/* The middle of a bucket. */
-static uint64_t value_of(uint32_t index)
+uint64_t sketch_bucket_value(uint32_t index)
 {
 	unsigned shift;
 
@@ -95,9 +94,9 @@ uint64_t sketch_percentile(const struct sketch *s, double q)
 	for (uint32_t i = 0; i < s->used; i++) {
 		seen += s->at[i].count;
 		if ((double)seen >= rank)
-			return value_of(s->at[i].index);
+			return sketch_bucket_value(s->at[i].index);
 	}
-	return s->used ? value_of(s->at[s->used - 1].index) : 0;
+	return s->used ? sketch_bucket_value(s->at[s->used - 1].index) : 0;
 }
 
 void sketch_fini(struct sketch *s)

@@ -25,6 +25,7 @@ int sketch_record(struct sketch *s, uint64_t value);
 int sketch_merge(struct sketch *into, const struct sketch *from);
 /* q in [0, 100], nearest rank; 0 when empty. */
 uint64_t sketch_percentile(const struct sketch *s, double q);
+uint64_t sketch_bucket_value(uint32_t index); /* the middle of the bucket */
 void sketch_fini(struct sketch *s);
 
 #endif

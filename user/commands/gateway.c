@@ -14,8 +14,8 @@
 
 struct gateway_options {
 	const char *listen, *upstream, *plant, *tls_cert, *tls_key, *truth, *ready_fd;
-	const char *keys, *defect, *redis;
-	uint64_t redis_ttl_ns;
+	const char *keys, *defect, *redis, *db;
+	uint64_t redis_ttl_ns, db_pool, db_wait_ns, db_idle_ns;
 	uint64_t threads, retries, backlog, backoff_ns, attempt_ns, breaker_failures, breaker_open_ns, cache_bytes, cache_ttl_ns;
 	bool cache, upstream_insecure;
 };
@@ -43,7 +43,7 @@ static const struct command_help help = {
 		    "  toll gateway --listen 127.0.0.1:8080 --upstream http://127.0.0.1:9000 --threads 2 --retries 2 --cache\n",
 };
 
-#define ROWS 23
+#define ROWS 27
 static void options_fill(struct option rows[ROWS], struct gateway_options *o)
 {
 	const struct option table[ROWS] = {
@@ -65,6 +65,15 @@ static void options_fill(struct option rows[ROWS], struct gateway_options *o)
 		{OPTION_DURATION, "breaker-open", 0, "TIME", "how long it stays open before one call may try (default 5s)",
 		 &o->breaker_open_ns},
 		{OPTION_STRING, "keys", 0, "KEY=RATE,...", "only these API keys may call, each at most at its rate", &o->keys},
+		{OPTION_STRING, "db", 0, "CONNINFO",
+		 "ask this PostgreSQL for the API key of each request (libpq's words; table api_keys: digest, tenant, "
+		 "rate_per_s)",
+		 &o->db},
+		{OPTION_U64, "db-pool", 0, "N", "... over at most so many connections of each worker (default 10)", &o->db_pool},
+		{OPTION_DURATION, "db-wait", 0, "TIME", "... for which a request waits at most so long (default 5s)",
+		 &o->db_wait_ns},
+		{OPTION_DURATION, "db-idle", 0, "TIME", "... that are closed when idle for so long (default: never)",
+		 &o->db_idle_ns},
 		{OPTION_FLAG, "cache", 0, NULL, "answer equal requests from memory", &o->cache},
 		{OPTION_BYTES, "cache-size", 0, "BYTES", "... of this size (default 64MiB)", &o->cache_bytes},
 		{OPTION_DURATION, "cache-ttl", 0, "TIME", "... for this long (default: until others need the room)",
@@ -116,6 +125,9 @@ static int config_fill(struct gateway_config *c, const struct gateway_options *o
 	c->redis = o->redis && o->redis[0] ? o->redis : NULL;
 	c->redis_ttl_ns = o->redis_ttl_ns;
 	c->keys = o->keys && o->keys[0] ? o->keys : NULL;
+	c->db = o->db && o->db[0] ? o->db : NULL;
+	c->db_wait_ns = o->db_wait_ns;
+	c->db_idle_ns = o->db_idle_ns;
 	c->backoff_ns = o->backoff_ns;
 	c->attempt_ns = o->attempt_ns;
 	c->breaker_open_ns = o->breaker_open_ns;
@@ -126,6 +138,8 @@ static int config_fill(struct gateway_config *c, const struct gateway_options *o
 	int ret = number(o->threads, 256, "threads", &c->threads, err);
 	if (!ret)
 		ret = number(o->retries, 100, "retries", &c->retries, err);
+	if (!ret)
+		ret = number(o->db_pool, 10000, "db-pool", &c->db_pool, err);
 	if (!ret)
 		ret = number(o->backlog, 65535, "backlog", &c->backlog, err);
 	if (!ret)

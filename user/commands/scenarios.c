@@ -17,13 +17,6 @@ static const struct command_help help = {
 	.examples = "  toll scenarios\n  toll scenarios gateway/smoke\n  toll scenarios --quick gateway/smoke\n",
 };
 
-/* Rows of the teams' plans that have no file: what each waits for. */
-static const struct {
-	const char *name, *needs;
-} missing[] = {
-	{"load/db-connection-storm", "needs a PostgreSQL behind the embedded gateway"},
-};
-
 static int print_row(void *ctx, const struct plan *plan)
 {
 	bool *headed = ctx;
@@ -39,11 +32,8 @@ static int print_row(void *ctx, const struct plan *plan)
 static int print_all(struct err *err)
 {
 	bool headed = false;
-	int ret = plan_list(print_row, &headed, err);
 
-	for (size_t i = 0; i < sizeof(missing) / sizeof(missing[0]); i++)
-		printf("%s%-28s %s\n", i ? "" : "\nnot there yet\n", missing[i].name, missing[i].needs);
-	return ret;
+	return plan_list(print_row, &headed, err);
 }
 
 static int print_one(const char *source, bool quick, struct err *err)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "gateway/forward.h"
+#include "gateway/forward_parts.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,29 +9,13 @@
 #include "base/clock.h"
 #include "record/tag.h"
 
-#define CACHED_BODY_MAX ((size_t)4 << 20)
-
-struct forward {
-	struct forward_shared *shared;
-	struct forward *next, *prev;
-	struct http_exchange *x; /* NULL: the client's side is over */
-	struct upstream_turn *up; /* NULL: none now */
-	struct plant_run plants;
-	struct gateway_truth truth;
-	struct buf head; /* as it goes upstream */
-	struct buf key; /* of the cache */
-	struct buf copy; /* of the answer, for the cache */
-	const char *body;
-	size_t body_bytes;
-	struct route_walk walk;
-	struct redis_ask second; /* what Redis is asked for */
-	struct loop_timer timer; /* of the back-off before an attempt, or of the attempt's limit */
-	bool answering; /* an answer that is forwarded has begun to arrive */
-	bool head_sent;
-	bool full; /* waits for drained() */
-	unsigned status; /* as answered */
-	void *held; /* of the hoard */
-};
+static void asks_forget(struct forward *f)
+{
+	if (f->shared->redis)
+		redis_forget(f->shared->redis, &f->second);
+	if (f->shared->db)
+		db_forget(f->shared->db, &f->key_ask);
+}
 
 static void forward_free(struct forward *f)
 {
@@ -46,8 +30,7 @@ static void forward_free(struct forward *f)
 	truth_log_add(&s->truth, &f->truth);
 	loop_timer_cancel(s->place.loop, &f->timer);
 	route_forget(&s->route, &f->walk);
-	if (s->redis)
-		redis_forget(s->redis, &f->second);
+	asks_forget(f);
 	buf_fini(&f->head);
 	buf_fini(&f->key);
 	buf_fini(&f->copy);
@@ -184,43 +167,6 @@ static struct http_head answer_head(const struct forward *f)
 				  .body_bytes = bytes < 0 ? HTTP_CHUNKED : bytes};
 }
 
-static void cache_copy(struct forward *f, const struct buf *body)
-{
-	if (!f->key.used)
-		return;
-	if (upstream_status(f->up) != 200 || f->copy.used + body->used > CACHED_BODY_MAX ||
-	    buf_append(&f->copy, body->data, body->used))
-		f->key.used = 0; /* this one is not kept */
-}
-
-/* As Redis holds it: content type, a newline, the body. */
-static void second_keep(struct forward *f, const struct cache_answer *answer)
-{
-	struct buf value = {0};
-	int ret = buf_printf(&value, "%s\n", answer->content_type ? answer->content_type : "");
-
-	if (!ret)
-		ret = buf_append(&value, answer->body, answer->body_bytes);
-	if (!ret)
-		redis_set(f->shared->redis, f->key.data, f->key.used, value.data, value.used, f->shared->redis_ttl_ns);
-	buf_fini(&value);
-}
-
-static void cache_keep(struct forward *f)
-{
-	const struct cache_answer answer = {.status = upstream_status(f->up),
-					    .content_type = upstream_content_type(f->up),
-					    .fields = upstream_fields(f->up),
-					    .body = f->copy.data,
-					    .body_bytes = f->copy.used};
-
-	if (!f->key.used || answer.status != 200)
-		return;
-	cache_put(f->shared->cache, f->key.data, f->key.used, &answer);
-	if (f->shared->redis)
-		second_keep(f, &answer);
-}
-
 /* Whose client gets this piece: with the planted defect, one stream's piece in 32 goes into another's. */
 static struct http_exchange *receiver(struct forward *f)
 {
@@ -301,29 +247,7 @@ static void on_data(void *ctx)
 
 /* --- the request ------------------------------------------------------------------------------------------------------------ */
 
-/* True: answered from the cache. */
-static bool answer_cached(struct forward *f)
-{
-	struct cache *cache = f->shared->cache;
-
-	if (!cache || buf_printf(&f->key, "%s %s\n", http_request_method(f->x), http_request_target(f->x)) ||
-	    buf_append(&f->key, f->body, f->body_bytes)) {
-		f->key.used = 0;
-		return false;
-	}
-	const struct cache_entry *e = cache_find(cache, f->key.data, f->key.used);
-	if (!e)
-		return false;
-	const struct cache_answer *a = cache_entry_answer(e);
-	const struct http_head head = {
-		.status = a->status, .content_type = a->content_type, .fields = a->fields, .body_bytes = (int64_t)a->body_bytes};
-	http_answer(f->x, &head, a->body, a->body_bytes);
-	cache_release(e);
-	return true;
-}
-
-/* An answer without any upstream. f may be gone after it. */
-static void answer_own(struct forward *f, unsigned status, const char *why, uint64_t retry_after_s)
+void forward_refuse(struct forward *f, unsigned status, const char *why, uint64_t retry_after_s)
 {
 	char body[200], fields[48] = "";
 	struct http_head head = {.status = status, .content_type = "application/json", .fields = fields};
@@ -337,68 +261,20 @@ static void answer_own(struct forward *f, unsigned status, const char *why, uint
 	http_answer(f->x, &head, body, (size_t)head.body_bytes);
 }
 
-/* True: it may not call, or not now, and has been told so. */
-static bool refused(struct forward *f)
-{
-	struct limiter *limiter = f->shared->limiter;
-	uint64_t wait_ns = 0;
-
-	if (!limiter || !strcmp(http_request_method(f->x), "GET"))
-		return false;
-	switch (limiter_take(limiter, http_request_field(f->x, "authorization"), clock_now_ns(), &wait_ns)) {
-	case LIMITER_GO:
-		return false;
-	case LIMITER_UNKNOWN:
-		answer_own(f, 401, "this API key is not known", 0);
-		return true;
-	case LIMITER_WAIT:
-		answer_own(f, 429, "this API key's rate limit is reached", (wait_ns + NS_PER_S - 1) / NS_PER_S);
-		return true;
-	}
-	return false;
-}
-
-static void upstream_go(struct forward *f);
-
-/* What Redis has goes into the memory too, so that the next one need not ask. */
-static void on_second(struct redis_ask *ask, const char *value, size_t bytes)
-{
-	struct forward *f = ask->ctx;
-	const char *body = value ? memchr(value, '\n', bytes) : NULL;
-	char type[128] = "";
-
-	if (!body) {
-		upstream_go(f);
-		return;
-	}
-	snprintf(type, sizeof(type), "%.*s", (int)(body - value), value);
-	const struct cache_answer answer = {.status = 200,
-					    .content_type = type[0] ? type : NULL,
-					    .body = body + 1,
-					    .body_bytes = bytes - (size_t)(body + 1 - value)};
-	const struct http_head head = {
-		.status = 200, .content_type = answer.content_type, .body_bytes = (int64_t)answer.body_bytes};
-	cache_put(f->shared->cache, f->key.data, f->key.used, &answer);
-	http_answer(f->x, &head, answer.body, answer.body_bytes);
-}
-
 static void request_go(struct forward *f)
 {
-	if (answer_cached(f))
-		return;
-	f->second = (struct redis_ask){.answer = on_second, .ctx = f};
-	if (!f->shared->redis || !f->key.used || redis_get(f->shared->redis, &f->second, f->key.data, f->key.used))
-		upstream_go(f);
+	if (!cache_answers(f))
+		forward_upstream(f);
 }
 
-static void upstream_go(struct forward *f)
+void forward_upstream(struct forward *f)
 {
 	uint64_t wait_ns;
 
 	if (route_next(&f->shared->route, &f->walk, 0, clock_now_ns(), &wait_ns))
 		attempt_start(f, f->plants.resolved);
 	else
-		answer_own(f, 503, "no upstream is available: every breaker is open", 1);
+		forward_refuse(f, 503, "no upstream is available: every breaker is open", 1);
 }
 
 static void plants_done(struct plant_run *run, uint64_t wall_ns, uint64_t cpu_ns)
@@ -413,6 +289,12 @@ static void plants_done(struct plant_run *run, uint64_t wall_ns, uint64_t cpu_ns
 		request_go(f);
 	else
 		answer_go(f);
+}
+
+void forward_enter(struct forward *f)
+{
+	if (!plant_run_start(&f->plants, GATEWAY_REQUEST))
+		request_go(f);
 }
 
 static struct hoard_request hoard_request_of(const struct forward *f, bool left)
@@ -454,8 +336,7 @@ void forward_request(void *ctx, struct http_exchange *x)
 	}
 	f->plants = (struct plant_run){
 		.place = &s->place, .truth = &f->truth, .chance = rng_u64(&s->rng), .done = plants_done, .ctx = f};
-	if (!refused(f) && !plant_run_start(&f->plants, GATEWAY_REQUEST))
-		request_go(f);
+	gate_enter(f);
 }
 
 void forward_done(void *ctx, struct http_exchange *x, enum http_end end)
@@ -471,8 +352,7 @@ void forward_done(void *ctx, struct http_exchange *x, enum http_end end)
 	}
 	f->x = NULL;
 	upstream_release(f);
-	if (f->shared->redis)
-		redis_forget(f->shared->redis, &f->second);
+	asks_forget(f);
 	loop_timer_cancel(f->shared->place.loop, &f->timer);
 	if (plant_run_cancel(&f->plants))
 		forward_free(f);

@@ -5,6 +5,7 @@
 
 #include "base/rng.h"
 #include "gateway/cache.h"
+#include "gateway/db.h"
 #include "gateway/hoard.h"
 #include "gateway/limiter.h"
 #include "gateway/plant_run.h"
@@ -21,6 +22,7 @@ struct forward_shared {
 	struct redis *redis; /* second level of the cache; NULL: off */
 	uint64_t redis_ttl_ns;
 	struct limiter *limiter; /* NULL: everybody may call */
+	struct db *db; /* knows the keys; NULL: the limiter does */
 	unsigned defects; /* enum gateway_defect */
 	struct cache *cache; /* NULL: off */
 	struct plant_place place;

@@ -18,6 +18,8 @@
 #define CACHE_BYTES ((size_t)64 << 20)
 #define STOP_LOOK_NS (100 * NS_PER_MS)
 #define THREADS_MAX 256
+#define DB_POOL 10
+#define DB_WAIT_NS (5 * NS_PER_S)
 
 struct gateway {
 	const struct gateway_config *config;
@@ -121,6 +123,18 @@ static int route_open(struct worker *w, struct gateway *g, uint64_t index)
 	return ret;
 }
 
+static int db_open(struct worker *w, struct err *err)
+{
+	const struct gateway_config *config = w->gateway->config;
+	const struct db_config db = {.conninfo = config->db,
+				     .most = config->db_pool ? config->db_pool : DB_POOL,
+				     .wait_ns = config->db_wait_ns ? config->db_wait_ns : DB_WAIT_NS,
+				     .idle_ns = config->db_idle_ns,
+				     .leaking = (config->defects & GATEWAY_POOL_LEAK) != 0};
+
+	return db_new(&w->shared.db, w->loop, &db, err);
+}
+
 static int worker_open(struct worker *w, struct gateway *g, unsigned index, struct err *err)
 {
 	const struct http_server_config server = {
@@ -134,7 +148,7 @@ static int worker_open(struct worker *w, struct gateway *g, unsigned index, stru
 	if (ret)
 		return ret;
 	truth_log_init(&w->shared.truth, g->truth_fd, w->loop);
-	w->shared.limiter = g->config->keys ? &g->limiter : NULL;
+	w->shared.limiter = g->config->keys || g->config->db ? &g->limiter : NULL;
 	w->shared.defects = g->config->defects;
 	w->shared.cache = g->cache;
 	rng_init(&w->shared.rng, 1, index);
@@ -149,6 +163,8 @@ static int worker_open(struct worker *w, struct gateway *g, unsigned index, stru
 	if (g->config->redis && g->cache)
 		ret = redis_new(&w->shared.redis, w->loop, g->config->redis, err);
 	w->shared.redis_ttl_ns = g->config->redis_ttl_ns;
+	if (!ret && g->config->db)
+		ret = db_open(w, err);
 	if (!ret)
 		ret = plants_open(w, index, err);
 	if (!ret)
@@ -180,6 +196,7 @@ static void worker_close(struct worker *w)
 	}
 	forward_free_all(&w->shared);
 	redis_free(w->shared.redis);
+	db_free(w->shared.db);
 	for (unsigned i = 0; i < w->shared.route.count; i++)
 		upstream_pool_free(w->shared.route.at[i].pool);
 	hoard_free(w->shared.hoard);
@@ -253,7 +270,9 @@ static int gateway_open(struct gateway *g, const struct gateway_config *config, 
 	*g = (struct gateway){.config = config, .truth_fd = -1};
 	directory_choose(g);
 	int ret = upstreams_open(g, err);
-	if (!ret && config->keys)
+	if (!ret && config->keys && config->db)
+		ret = err_set(err, -EINVAL, "--keys and --db both say which API keys may call: give one of them");
+	if (!ret && (config->keys || config->db))
 		ret = limiter_init(&g->limiter, config->keys, config->defects & GATEWAY_UNFAIR_LIMITER, err);
 	if (ret)
 		return ret;

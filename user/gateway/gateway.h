@@ -82,7 +82,7 @@ enum gateway_defect {
 	GATEWAY_UNLIMITED_RETRIES = 2, /* at once, for ever, whatever Retry-After says */
 	GATEWAY_UNFAIR_LIMITER = 4, /* one bucket for all keys */
 	GATEWAY_STREAM_CROSSTALK = 8, /* now and then a piece of one stream goes into another */
-	GATEWAY_POOL_LEAK = 16, /* every eighth upstream connection is neither used again nor closed */
+	GATEWAY_POOL_LEAK = 16, /* every eighth connection, upstream or to the database, is neither used again nor closed */
 };
 /* "pool_leak,unfair_limiter", "none". Err names the word and what is possible. */
 int gateway_defects_parse(const char *text, unsigned *out, struct err *err);
@@ -98,6 +98,10 @@ struct gateway_config {
 	unsigned breaker_failures; /* in a row that open an upstream's breaker; 0: no breaker */
 	uint64_t breaker_open_ns;
 	const char *keys; /* "KEY=RATE,KEY": only these may call, each at most at its rate; NULL: everybody */
+	const char *db; /* libpq's conninfo of the database that knows the API keys (db.h); NULL: none */
+	unsigned db_pool; /* connections to it of each worker; 0: 10 */
+	uint64_t db_wait_ns; /* most that a request waits for one; 0: 5 s */
+	uint64_t db_idle_ns; /* one that lay idle so long is closed; 0: never */
 	bool cache; /* answers an equal request body from memory */
 	uint64_t cache_bytes; /* 0: 64 MiB */
 	uint64_t cache_ttl_ns; /* 0: until others need the room */

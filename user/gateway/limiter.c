@@ -31,7 +31,9 @@ int limiter_init(struct limiter *l, const char *text, bool unfair, struct err *e
 {
 	memset(l, 0, sizeof(*l));
 	l->unfair = unfair;
-	for (;;) {
+	pthread_mutex_init(&l->lock, NULL);
+	l->open = true;
+	while (text) {
 		size_t n = strcspn(text, ",");
 		int ret;
 
@@ -42,18 +44,15 @@ int limiter_init(struct limiter *l, const char *text, bool unfair, struct err *e
 			return ret;
 		l->shared.rate_per_s += l->key[l->keys].rate_per_s;
 		l->keys++;
-		if (!text[n])
-			break;
-		text += n + 1;
+		text = text[n] ? text + n + 1 : NULL;
 	}
 	l->shared.tokens = fmax(1.0, l->shared.rate_per_s);
-	pthread_mutex_init(&l->lock, NULL);
 	return 0;
 }
 
 void limiter_fini(struct limiter *l)
 {
-	if (l->keys)
+	if (l->open)
 		pthread_mutex_destroy(&l->lock);
 }
 
@@ -92,6 +91,41 @@ enum limiter_verdict limiter_take(struct limiter *l, const char *authorization, 
 	if (k->rate_per_s <= 0.0)
 		return LIMITER_GO;
 	pthread_mutex_lock(&l->lock);
+	taken = bucket_take(l->unfair ? &l->shared : k, now_ns, wait_ns);
+	pthread_mutex_unlock(&l->lock);
+	return taken ? LIMITER_GO : LIMITER_WAIT;
+}
+
+static struct limiter_key *named(struct limiter *l, const char *name, double rate_per_s)
+{
+	struct limiter_key *k = NULL;
+
+	for (unsigned i = 0; i < l->keys; i++) {
+		if (!strcmp(l->key[i].key, name))
+			return &l->key[i];
+		if (!k || l->key[i].filled_ns < k->filled_ns)
+			k = &l->key[i];
+	}
+	if (l->keys < LIMITER_KEYS_MAX)
+		k = &l->key[l->keys++];
+	else
+		l->shared.rate_per_s -= k->rate_per_s;
+	*k = (struct limiter_key){.rate_per_s = rate_per_s, .tokens = fmax(1.0, rate_per_s)};
+	snprintf(k->key, sizeof(k->key), "%s", name);
+	l->shared.rate_per_s += rate_per_s;
+	l->shared.tokens += rate_per_s;
+	return k;
+}
+
+enum limiter_verdict limiter_take_of(struct limiter *l, const char *name, double rate_per_s, uint64_t now_ns, uint64_t *wait_ns)
+{
+	struct limiter_key *k;
+	bool taken;
+
+	if (rate_per_s <= 0.0)
+		return LIMITER_GO;
+	pthread_mutex_lock(&l->lock);
+	k = named(l, name, rate_per_s);
 	taken = bucket_take(l->unfair ? &l->shared : k, now_ns, wait_ns);
 	pthread_mutex_unlock(&l->lock);
 	return taken ? LIMITER_GO : LIMITER_WAIT;

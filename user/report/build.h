@@ -53,6 +53,9 @@ void build_blocks(struct build *b);
 /* build_sockets.c */
 void build_sockets(struct build *b);
 
+/* build_pools.c: the connections to the peer of this row, by name; sentences into findings */
+void build_pool(struct build *b, json_t *row, json_t *findings, const struct sockets_peer *p, const char *name);
+
 /* build_causes.c */
 struct cause_mix;
 void build_set_causes(struct build *b, json_t *object, const char *prefix, const struct attribution_set *a);

@@ -6,20 +6,24 @@
 
 #define SENTENCE_MAX 320
 
-/* As the table of upstreams names it. */
+/* By its label, or as the table of upstreams names it. */
 static void peer_name(const struct build *b, const struct sockets_peer *p, const char *address, char *out, size_t size)
 {
+	const struct report_input *in = b->in;
 	const struct attribution_peer *peers = NULL;
-	unsigned n = b->in->attribution ? attribution_peers(b->in->attribution, &peers) : 0;
+	unsigned n = in->attribution ? attribution_peers(in->attribution, &peers) : 0;
 
 	snprintf(out, size, "%s", address);
+	for (unsigned i = 0; i < in->peers; i++)
+		if (in->peer[i].port == p->port && !memcmp(in->peer[i].addr, p->addr, sizeof(p->addr)))
+			snprintf(out, size, "%s", in->peer[i].label);
 	for (unsigned i = 0; i < n; i++) {
 		if (peers[i].port != p->port || memcmp(peers[i].addr, p->addr, sizeof(p->addr)) || peers[i].index == UINT32_MAX)
 			continue;
-		if (!peers[i].index)
-			snprintf(out, size, "provider");
+		if (peers[i].index < in->upstreams)
+			snprintf(out, size, "%s", in->upstream_label[peers[i].index]);
 		else
-			snprintf(out, size, "provider-%u", peers[i].index + 1);
+			snprintf(out, size, peers[i].index ? "provider-%u" : "provider", peers[i].index + 1);
 		return;
 	}
 }
@@ -135,6 +139,7 @@ static void build_peer(struct build *b, json_t *upstream, json_t *findings, cons
 	build_put(b, row, "opens_per_request", json_boolean(!p->inner && sockets_opens_per_request(p)));
 	build_dist(b, row, "connect", p->connect);
 	build_errors(b, row, p);
+	build_pool(b, row, findings, p, name);
 	find_opens_per_request(b, findings, p, name);
 	find_failed(b, findings, p, name);
 	find_retransmits(b, findings, p, name);

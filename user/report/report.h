@@ -13,6 +13,7 @@
 
 #include "attribution/attribution.h"
 #include "attribution/calls.h"
+#include "attribution/pools.h"
 #include "attribution/resilience.h"
 #include "attribution/series.h"
 #include "attribution/sockets.h"
@@ -60,6 +61,8 @@ struct report_set {
 	bool stream; /* a class whose requests are streams */
 	const struct request_stats *stats; /* NULL: no driver of ours (attach) */
 	double duration_s; /* for rates */
+	/* CLOCK_MONOTONIC. A stage: its first request's due time, the next stage's. All: 0, the last answer's end. 0: not known */
+	uint64_t from_ns, to_ns;
 	double from_s; /* a stage: when its first request was due, since the load's start */
 	const char *check_name[REQUEST_STATS_CHECKS];
 	unsigned checks;
@@ -67,6 +70,13 @@ struct report_set {
 	bool recovery_known; /* a stage that is compared with the first one ... */
 	bool recovered; /* ... false: not within the stage */
 	uint64_t recovery_ns;
+};
+
+/* Somebody behind the gateway who has a label. */
+struct report_peer {
+	const char *label; /* "db" */
+	uint8_t addr[16];
+	uint16_t port;
 };
 
 struct report_input {
@@ -108,6 +118,9 @@ struct report_input {
 	const struct attribution *attribution; /* NULL: no probes */
 	const struct series *series; /* NULL: not kept */
 	const struct sockets *sockets; /* NULL: no probes */
+	const struct pools *pools; /* NULL: no probes */
+	const struct report_peer *peer;
+	unsigned peers;
 	const struct threads *threads; /* what the gateway's threads did; NULL: no probes */
 	const struct calls *calls; /* system calls; NULL: no probes */
 	const struct leak_result *leak; /* NULL: no soak */

@@ -45,7 +45,30 @@
 	"          \"description\": \"of each turn, the longest that a byte of it lay unread\",\n" \
 	"          \"$ref\": \"#/$defs/dist\"\n" \
 	"        },\n" \
-	"        \"unread_untold\": {\"type\": \"integer\", \"minimum\": 0}\n" \
+	"        \"unread_untold\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"pool\": {\n" \
+	"          \"description\": \"its connections over time\",\n" \
+	"          \"$ref\": \"#/$defs/pool\"\n" \
+	"        }\n" \
+	"      }\n" \
+	"    },\n" \
+	"    \"pool\": {\n" \
+	"      \"type\": \"object\",\n" \
+	"      \"properties\": {\n" \
+	"        \"open_max\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"open_end\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"busy_max\": {\"description\": \"in use at once\", \"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"exhausted\": {\n" \
+	"          \"description\": \"share of the time: all in use, and requests waited inside the gateway\",\n" \
+	"          \"type\": \"number\"\n" \
+	"        },\n" \
+	"        \"abandoned\": {\n" \
+	"          \"description\": \"open and unused to the end while others were opened\",\n" \
+	"          \"type\": \"integer\",\n" \
+	"          \"minimum\": 0\n" \
+	"        },\n" \
+	"        \"wait\": {\"description\": \"question's last byte -> answer's first\", \"$ref\": \"#/$defs/dist\"},\n" \
+	"        \"stages\": {\"type\": \"object\", \"additionalProperties\": {\"$ref\": \"#/$defs/pool\"}}\n" \
 	"      }\n" \
 	"    },\n"
 /* clang-format on */

@@ -19,6 +19,49 @@ static void row_print(struct text *t, const char *name, const json_t *row)
 	text_end(t);
 }
 
+static void pool_print(struct text *t, const char *name, const json_t *pool)
+{
+	const json_t *wait = json_object_get(pool, "wait");
+	char cell[TEXT_CELL];
+
+	text_put(t, TEXT_PLAIN, "  ");
+	text_left(t, TEXT_PLAIN, 24, name);
+	text_right(t, TEXT_PLAIN, 10, text_count(cell, pool, "open_max"));
+	text_right(t, TEXT_PLAIN, 9, text_count(cell, pool, "open_end"));
+	text_right(t, TEXT_PLAIN, 11, text_count(cell, pool, "busy_max"));
+	text_right(t, TEXT_PLAIN, 12, text_share(cell, text_number(pool, "exhausted")));
+	text_right(t, TEXT_PLAIN, 9, text_count(cell, pool, "abandoned"));
+	text_right(t, TEXT_PLAIN, 12, text_dist(cell, wait, "p50_ns"));
+	text_right(t, TEXT_PLAIN, 9, text_dist(cell, wait, "p99_ns"));
+	text_end(t);
+}
+
+static void pools_print(struct text *t, const json_t *upstream)
+{
+	static const struct {
+		const char *name;
+		unsigned width;
+	} heads[] = {{"open max", 10}, {"at end", 9},      {"in use max", 11}, {"exhausted", 12},
+		     {"unused", 9},    {"answer p50", 12}, {"p99", 9}};
+	bool headed = false;
+
+	for (void *it = json_object_iter((json_t *)(uintptr_t)upstream); it;
+	     it = json_object_iter_next((json_t *)(uintptr_t)upstream, it)) {
+		const json_t *pool = json_object_get(json_object_iter_value(it), "pool");
+
+		if (!pool)
+			continue;
+		if (!headed)
+			text_left(t, TEXT_BOLD, 26, "… CONNECTIONS KEPT");
+		for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]) && !headed; i++)
+			text_right(t, TEXT_DIM, heads[i].width, heads[i].name);
+		if (!headed)
+			text_end(t);
+		headed = true;
+		pool_print(t, json_object_iter_key(it), pool);
+	}
+}
+
 static void accept_queue_print(struct text *t, const json_t *accepted)
 {
 	const json_t *queue = json_object_get(accepted, "accept_queue");
@@ -52,6 +95,7 @@ void text_sockets(struct text *t, const json_t *doc)
 	row_print(t, "from clients", accepted);
 	for (void *it = json_object_iter(upstream); it; it = json_object_iter_next(upstream, it))
 		row_print(t, json_object_iter_key(it), json_object_iter_value(it));
+	pools_print(t, upstream);
 	accept_queue_print(t, accepted);
 	json_array_foreach (json_object_get(sockets, "findings"), i, finding)
 		text_wrap(t, TEXT_PLAIN, "", 2, json_string_value(finding));

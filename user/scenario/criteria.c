@@ -56,7 +56,12 @@ static void suggest_metric(struct suggestion *s, const char *wanted)
 /* Prefixes of two words: "stage.NAME". */
 static bool has_name(const char *name)
 {
-	return strncmp(name, "stage.", 6) == 0 || strncmp(name, "tenant.", 7) == 0 || strncmp(name, "upstream.", 9) == 0;
+	static const char *const kinds[] = {"stage.", "tenant.", "upstream.", "peer."};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strncmp(name, kinds[i], strlen(kinds[i])) == 0)
+			return true;
+	return false;
 }
 
 /* Length of any prefix with its dot; 0: none. */
@@ -95,9 +100,8 @@ static void unknown_prefix(const char *name, size_t prefix, const char *const *p
 	for (const char *const *p = prefixes; *p; p++)
 		nearest_offer(&nearest, *p);
 	err_fill(err, -EINVAL,
-		 "\"%s\": no class, stage, tenant or upstream %s here%s%s; expected the name of a class, stage.NAME, tenant.NAME "
-		 "or "
-		 "upstream.LABEL",
+		 "\"%s\": no class, stage, tenant, upstream or peer %s here%s%s; expected the name of a class, stage.NAME, "
+		 "tenant.NAME, upstream.LABEL or peer.LABEL",
 		 name, wanted, nearest.name ? ", did you mean " : "", nearest.name ? nearest.name : "");
 }
 
@@ -115,7 +119,8 @@ static void unknown_metric(const char *name, const char *const *prefixes, struct
 		return;
 	}
 	if (prefix && prefixes && !known_prefix(name, prefixes) &&
-	    (metric_find(name + prefix) || metric_find_upstream(name + prefix))) {
+	    (metric_find(name + prefix) || metric_find_upstream(name + prefix) ||
+	     (strncmp(name, "peer.", 5) == 0 && metric_find_peer(name + prefix)))) {
 		unknown_prefix(name, prefix, prefixes, err);
 		return;
 	}
@@ -124,8 +129,20 @@ static void unknown_metric(const char *name, const char *const *prefixes, struct
 		 s.best[0] ? ", did you mean " : "", s.best);
 }
 
+/* What a peer's metric has before it: "stage.NAME.peer.LABEL.". */
+static size_t stage_peer_prefix(const char *name, size_t prefix, const char *const *prefixes)
+{
+	size_t more = strncmp(name, "stage.", 6) == 0 && strncmp(name + prefix, "peer.", 5) == 0
+			      ? known_prefix(name + prefix, prefixes)
+			      : 0;
+
+	return more ? prefix + more : 0;
+}
+
 static const struct metric *metric_behind(const char *name, size_t prefix)
 {
+	if (strncmp(name, "peer.", 5) == 0)
+		return metric_find_peer(name + prefix);
 	return strncmp(name, "upstream.", 9) == 0 ? metric_find_upstream(name + prefix) : metric_find(name + prefix);
 }
 
@@ -139,13 +156,17 @@ static const struct metric *metric_parse(const char *name, const char *const *pr
 		return m;
 	prefix = known_prefix(name, prefixes);
 	m = prefix ? metric_behind(name, prefix) : NULL;
+	size_t peer = prefix && !m ? stage_peer_prefix(name, prefix, prefixes) : 0;
+	if (peer)
+		m = metric_find_peer(name + peer);
+	bool of_run = strncmp(name, "peer.", 5) == 0;
 	if (!m) {
 		unknown_metric(name, prefixes, err);
 		return NULL;
 	}
-	if (m->whole_run) {
+	if (m->whole_run && !of_run) {
 		err_fill(err, -EINVAL, "%s is a figure of the whole run; expected it without \"%.*s\" before it", m->name,
-			 (int)prefix, name);
+			 (int)(peer ? strcspn(name + 6, ".") + 7 : prefix), name);
 		return NULL;
 	}
 	return m;

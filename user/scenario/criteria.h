@@ -28,7 +28,7 @@ struct criterion {
  * Limits: times with a unit (15s, 300us); ratios as 99.5% or as a fraction from 0 to 1 (0.995); bytes as 64MiB; rates as 20/s, 20 RPS,
  * 1000rpm; counts as plain numbers. "a / b" is a plain number too (1.2, 120%); a and b must be of the same unit.
  *
- * prefixes: what may stand before a metric: class names, "stage.NAME", "tenant.NAME.alone", "tenant.NAME", "upstream.LABEL", the longer
+ * prefixes: what may stand before a metric: class names, "stage.NAME", "tenant.NAME.alone", "tenant.NAME", "upstream.LABEL", "peer.LABEL", the longer
  * of two first, NULL-terminated. With only class names every name of the others may; NULL: every name may.
  * Err names the metric or the unit, what was expected, and the nearest known name.
  */

@@ -120,6 +120,23 @@ static const struct metric upstream_rows[] = {
 	{NULL, CRITERION_COUNT, METRIC_PLAIN, false, NULL},
 };
 
+/* Behind "peer.LABEL.". */
+static const struct metric peer_rows[] = {
+	{"open.max", CRITERION_COUNT, METRIC_PLAIN, false, "most connections to this peer at once: the pool's high-water mark"},
+	{"open.end", CRITERION_COUNT, METRIC_PLAIN, false, "connections to it at the end (of the stage)"},
+	{"busy.max", CRITERION_COUNT, METRIC_PLAIN, false, "most connections to it in use at once"},
+	{"exhausted", CRITERION_RATIO, METRIC_PLAIN, false,
+	 "share of the time in which all were in use and requests waited inside the gateway"},
+	{"wait", CRITERION_NS, METRIC_STATS, false, "from a question's last byte to its answer's first: its query latency"},
+	{"abandoned", CRITERION_COUNT, METRIC_PLAIN, true,
+	 "connections that lie unused to the end while others were opened: a leak"},
+	{"opened", CRITERION_COUNT, METRIC_PLAIN, true, "connections that were opened"},
+	{"failed", CRITERION_COUNT, METRIC_PLAIN, true, "connects that failed"},
+	{"turns", CRITERION_COUNT, METRIC_PLAIN, true, "questions and their answers, the connects' own too"},
+	{"connect", CRITERION_NS, METRIC_STATS, true, "each connect, from SYN to established"},
+	{NULL, CRITERION_COUNT, METRIC_PLAIN, false, NULL},
+};
+
 static bool tail_fits(const struct metric *m, const char *tail)
 {
 	if (m->form == METRIC_PLAIN)
@@ -155,11 +172,17 @@ const struct metric *metric_find_upstream(const char *name)
 	return find(upstream_rows, name);
 }
 
+const struct metric *metric_find_peer(const char *name)
+{
+	return find(peer_rows, name);
+}
+
 bool criterion_name_taken(const char *name)
 {
 	size_t n = strlen(name);
 
-	if (strcmp(name, "stage") == 0 || strcmp(name, "tenant") == 0 || strcmp(name, "upstream") == 0)
+	if (strcmp(name, "stage") == 0 || strcmp(name, "tenant") == 0 || strcmp(name, "upstream") == 0 ||
+	    strcmp(name, "peer") == 0)
 		return true;
 	for (const struct metric *m = metric_rows; m->name; m++)
 		if (strncmp(m->name, name, n) == 0 && (m->name[n] == '\0' || m->name[n] == '.'))
@@ -185,4 +208,5 @@ void criterion_metrics(metric_fn fn, void *ctx)
 {
 	list(metric_rows, "", fn, ctx);
 	list(upstream_rows, "upstream.LABEL.", fn, ctx);
+	list(peer_rows, "peer.LABEL.", fn, ctx);
 }

@@ -27,5 +27,7 @@ extern const char *const metric_stats[]; /* "min", ...; NULL-terminated */
 const struct metric *metric_find(const char *name);
 /* The same behind "upstream.LABEL.": "breaker.opened". */
 const struct metric *metric_find_upstream(const char *name);
+/* Behind "peer.LABEL.": "open.max". */
+const struct metric *metric_find_peer(const char *name);
 
 #endif

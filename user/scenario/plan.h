@@ -19,6 +19,7 @@
 #define PLAN_TENANTS_MAX 16
 #define PLAN_SETTINGS_MAX 24
 #define PLAN_UNTIL_MAX 3
+#define PLAN_PEERS_MAX 8
 #define PLAN_NAME_MAX 64
 #define PLAN_PATH_MAX 256
 #define PLAN_ACTIONS_MAX 4
@@ -116,6 +117,19 @@ struct plan_tenant {
 	char name[PLAN_NAME_MAX];
 	char key[96]; /* "Authorization: Bearer ..." */
 	double weight;
+	double quota_per_s; /* what the embedded gateway lets it have; 0: no limit */
+};
+
+/* Who stands behind the gateway beside the providers. */
+enum plan_peer_kind {
+	PLAN_PEER_REDIS = 0, /* started for the embedded gateway: second level of its cache */
+	PLAN_PEER_POSTGRESQL = 1, /* started for the embedded gateway: knows the tenants' API keys */
+	PLAN_PEER_ADDRESS = 2, /* is there already: its label is told */
+};
+struct plan_peer {
+	char label[PLAN_NAME_MAX]; /* "db" */
+	enum plan_peer_kind kind;
+	char address[64]; /* "127.0.0.1:5432" of PLAN_PEER_ADDRESS */
 };
 
 /* A parameter of the embedded gateway's recipe. */
@@ -167,7 +181,8 @@ struct plan {
 	struct plan_setting setting[PLAN_SETTINGS_MAX]; /* of the embedded gateway; other gateways are as they are */
 	uint32_t settings;
 	struct plan_data *data; /* files that it names */
-	bool redis; /* the embedded gateway gets a Redis as second level of its cache */
+	struct plan_peer peer[PLAN_PEERS_MAX];
+	uint32_t peers;
 };
 
 /* What the command line may change. Zero-initialise: nothing. */

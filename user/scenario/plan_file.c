@@ -14,8 +14,9 @@
 
 /* What may stand before a metric, as criterion_parse wants it. */
 struct prefixes {
-	const char *name[PLAN_CLASSES_MAX + PLAN_STAGES_MAX + 2 * PLAN_TENANTS_MAX + PLAN_PROVIDERS_MAX + 1];
-	char text[PLAN_STAGES_MAX + 2 * PLAN_TENANTS_MAX + PLAN_PROVIDERS_MAX][PLAN_NAME_MAX + sizeof("tenant..alone")];
+	const char *name[PLAN_CLASSES_MAX + PLAN_STAGES_MAX + 2 * PLAN_TENANTS_MAX + PLAN_PROVIDERS_MAX + PLAN_PEERS_MAX + 1];
+	char text[PLAN_STAGES_MAX + 2 * PLAN_TENANTS_MAX + PLAN_PROVIDERS_MAX + PLAN_PEERS_MAX]
+		 [PLAN_NAME_MAX + sizeof("tenant..alone")];
 	unsigned count, texts;
 };
 
@@ -40,6 +41,8 @@ static void prefixes_fill(struct prefixes *p, const struct plan *plan)
 	}
 	for (uint32_t i = 0; i < plan->providers; i++)
 		prefixes_add(p, "upstream", plan->provider[i].label, "");
+	for (uint32_t i = 0; i < plan->peers; i++)
+		prefixes_add(p, "peer", plan->peer[i].label, "");
 	p->name[p->count] = NULL;
 }
 
@@ -282,7 +285,7 @@ static const struct field plan_rows[] = {
 			   "a mapping of labels such as bedrock: {service_time: 20ms}", NULL},
 	[KEY_GATEWAY] = {"gateway", plan_settings_read, 0, 0, 0, 0,
 			 "a mapping of the embedded gateway's settings such as retries: 2", NULL},
-	[KEY_PEERS] = {"peers", plan_peers_read, 0, 0, 0, 0, "a mapping such as {cache: redis}", NULL},
+	[KEY_PEERS] = {"peers", plan_peers_read, 0, 0, 0, 0, "a mapping such as {cache: redis, db: postgresql}", NULL},
 	[KEY_TENANTS] = {"tenants", plan_tenants_read, 0, 0, 0, 0, "a mapping of names such as light: {key: KEY, weight: 20}",
 			 NULL},
 	[KEY_SAYS] = {"says", read_says, 0, 0, 0, 0,

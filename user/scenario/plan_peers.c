@@ -149,20 +149,62 @@ int plan_settings_read(const struct place *at, const struct field *f, void *out)
 	return 0;
 }
 
-/* What stands behind the embedded gateway beside the providers: so far a Redis as its cache. */
+/* --- peers: who else stands behind it --------------------------------------------------------------------------------------- */
+
+/* "127.0.0.1:5432", "[::1]:5432" */
+static bool is_address(const char *text)
+{
+	const char *colon = strrchr(text, ':');
+	uint64_t port;
+
+	return colon && colon != text && !units_parse_u64(colon + 1, &port) && port > 0 && port <= UINT16_MAX;
+}
+
+static int peer_read(const struct place *at, struct plan_peer *out)
+{
+	static const struct {
+		const char *label, *program;
+		enum plan_peer_kind kind;
+	} started[] = {{"cache", "redis", PLAN_PEER_REDIS}, {"db", "postgresql", PLAN_PEER_POSTGRESQL}};
+	const char *text = place_text(at);
+	int ret = field_check_name(at, at->key, sizeof(out->label));
+
+	if (ret)
+		return ret;
+	snprintf(out->label, sizeof(out->label), "%s", at->key);
+	for (size_t i = 0; text && i < sizeof(started) / sizeof(started[0]); i++) {
+		if (strcmp(text, started[i].program) != 0 || strcmp(at->key, started[i].label) != 0)
+			continue;
+		out->kind = started[i].kind;
+		return 0;
+	}
+	if (!text || !is_address(text) || strlen(text) >= sizeof(out->address))
+		return place_error(at, "expected cache: redis, db: postgresql, or the address of a peer such as 127.0.0.1:5432");
+	out->kind = PLAN_PEER_ADDRESS;
+	snprintf(out->address, sizeof(out->address), "%s", text);
+	return 0;
+}
+
 int plan_peers_read(const struct place *at, const struct field *f, void *out)
 {
 	struct plan *plan = out;
 	struct place member;
 
+	plan->peers = 0;
 	if (at->node->type != YAML_MAPPING_NODE || !place_member(at, 0, &member))
 		return field_error(at, f->expected);
 	for (unsigned i = 0; place_member(at, i, &member); i++) {
-		const char *program = place_text(&member);
+		int ret;
 
-		if (strcmp(member.key, "cache") != 0 || !program || strcmp(program, "redis") != 0)
-			return place_error(&member, "expected cache: redis");
-		plan->redis = true;
+		if (i == PLAN_PEERS_MAX)
+			return place_error(&member, "expected at most %d peers", PLAN_PEERS_MAX);
+		ret = peer_read(&member, &plan->peer[i]);
+		if (ret)
+			return ret;
+		for (unsigned k = 0; k < i; k++)
+			if (strcmp(plan->peer[k].label, member.key) == 0)
+				return place_error(&member, "given twice; expected one peer of this label");
+		plan->peers = i + 1;
 	}
 	return 0;
 }
@@ -171,9 +213,18 @@ int plan_peers_read(const struct place *at, const struct field *f, void *out)
 
 #define TENANT_OF(member) offsetof(struct plan_tenant, member), sizeof(((struct plan_tenant *)0)->member)
 
+static int read_quota(const struct place *at, const struct field *f, void *out)
+{
+	const char *text = place_text(at);
+
+	return text && !units_parse_rate(text, out) ? 0 : field_error(at, f->expected);
+}
+
 static const struct field tenant_rows[] = {
 	{"key", field_text, TENANT_OF(key), 0, 0, "the tenant's API key", NULL},
 	{"weight", field_number, TENANT_OF(weight), 1e-6, 1e6, "a weight above 0: the share of this tenant in the load", NULL},
+	{"quota", read_quota, TENANT_OF(quota_per_s), 0, 0,
+	 "a rate such as 100/s: what the embedded gateway lets this tenant have", NULL},
 	{0},
 };
 

@@ -183,14 +183,33 @@ static void print_provider(const struct plan_provider *p, FILE *out)
 		print_fault(&p->fault[i], out);
 }
 
+static void print_tenant(const struct plan_tenant *t, bool first, FILE *out)
+{
+	fprintf(out, "%s  %-12s weight %g", first ? "tenants\n" : "", t->name, t->weight);
+	if (t->quota_per_s > 0)
+		fprintf(out, ", quota %g/s", t->quota_per_s);
+	fputc('\n', out);
+}
+
+static void print_peer(const struct plan_peer *p, bool first, FILE *out)
+{
+	static const char *const started[] = {[PLAN_PEER_REDIS] = "a Redis, started for toll's own gateway",
+					      [PLAN_PEER_POSTGRESQL] = "a PostgreSQL, started for toll's own gateway"};
+
+	fprintf(out, "%s  %-12s %s\n", first ? "peers\n" : "", p->label,
+		p->kind == PLAN_PEER_ADDRESS ? p->address : started[p->kind]);
+}
+
 static void print_peers(const struct plan *plan, FILE *out)
 {
 	for (uint32_t i = 0; i < plan->tenants; i++)
-		fprintf(out, "%s  %-12s weight %g\n", i ? "" : "tenants\n", plan->tenant[i].name, plan->tenant[i].weight);
+		print_tenant(&plan->tenant[i], i == 0, out);
 	fprintf(out, plan->providers > 1 ? "providers (when they are toll's own), in order of priority\n"
 					 : "provider (when it is toll's own)\n");
 	for (uint32_t i = 0; i < plan->providers; i++)
 		print_provider(&plan->provider[i], out);
+	for (uint32_t i = 0; i < plan->peers; i++)
+		print_peer(&plan->peer[i], i == 0, out);
 	for (uint32_t i = 0; i < plan->settings; i++)
 		fprintf(out, "%s  %-12s %s\n", i ? "" : "gateway (when it is toll's own)\n", plan->setting[i].name,
 			plan->setting[i].value);

@@ -134,6 +134,8 @@ static int pipeline_open(struct session *s)
 	meta.soak = s->config->soak;
 	if (s->found.pids)
 		meta.memory_limit_bytes = discover_memory_limit(s->found.pid[0]);
+	memcpy(meta.peer, s->peers.label, sizeof(meta.peer));
+	meta.peers = s->peers.labels;
 	meta.start_unix_s = (uint64_t)s->start_wall_s;
 	configuration_add(s, &meta);
 	rc = pipeline_new(&s->pipeline, &config, &s->err);

@@ -21,7 +21,7 @@ static int restart(struct session *s, const struct plan_stage *stage)
 
 static int clear(struct session *s, const struct plan_stage *stage)
 {
-	int rc = peer_child_clear_redis(&s->redis, &s->err);
+	int rc = peer_child_clear_redis(&s->peers.redis, &s->err);
 
 	if (!rc)
 		log_line(LOG_INFO, "before stage %s: the cache was cleared", stage->name);

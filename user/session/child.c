@@ -4,6 +4,8 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
+#include <grp.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -70,6 +72,11 @@ static char **environment_merge(char *const *added)
 	return merged;
 }
 
+static bool other_user(const struct child_spec *spec)
+{
+	return !spec->uid || (!setgroups(0, NULL) && !setgid(spec->gid) && !setuid(spec->uid));
+}
+
 /* Between fork and exec only async-signal-safe calls: the caller may have threads. Never returns. */
 static void become(const struct child_spec *spec, const char *program, char **environment, int log_fd, int report_fd,
 		   pid_t parent)
@@ -81,17 +88,17 @@ static void become(const struct child_spec *spec, const char *program, char **en
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL); /* an ignored signal stays ignored over exec */
 	setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	bool ready = other_user(spec);
+	prctl(PR_SET_PDEATHSIG, SIGTERM); /* after it: another user clears it */
 	if (getppid() != parent)
 		_exit(127);
-	int null_fd = open("/dev/null", O_RDONLY);
-	if (null_fd >= 0)
-		dup2(null_fd, STDIN_FILENO);
+	int input_fd = ready ? open(spec->input_path ? spec->input_path : "/dev/null", O_RDONLY) : -1;
+	ready = input_fd >= 0 && dup2(input_fd, STDIN_FILENO) == STDIN_FILENO;
 	if (log_fd >= 0) {
 		dup2(log_fd, STDOUT_FILENO);
 		dup2(log_fd, STDERR_FILENO);
 	}
-	if (!spec->directory || !chdir(spec->directory))
+	if (ready && (!spec->directory || !chdir(spec->directory)))
 		execve(program, spec->argv, environment);
 	failed = errno;
 	if (write(report_fd, &failed, sizeof(failed)) != (ssize_t)sizeof(failed))
@@ -239,6 +246,19 @@ const char *child_status_text(int status, char *buf, size_t size)
 	else
 		snprintf(buf, size, "ended with code %d", WEXITSTATUS(status));
 	return buf;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	return remove(path);
+}
+
+void child_remove_directory(const char *path)
+{
+	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 static void line_clean(char *line)

@@ -18,6 +18,9 @@ struct child_spec {
 	char *const *env; /* "NAME=value" added to ours; NULL at the end; may be NULL */
 	const char *directory; /* NULL: ours */
 	const char *log_path; /* stdout and stderr are appended; NULL: ours */
+	const char *input_path; /* stdin; NULL: nothing */
+	uid_t uid; /* 0: ours; as whom it runs, with the group below and no others */
+	gid_t gid;
 };
 
 /* err says why it could not be started. It gets SIGTERM when the calling thread dies. */
@@ -35,6 +38,8 @@ bool child_ended(pid_t pid, int *status);
 void child_stop(pid_t pid, int signal_number, uint64_t grace_ns, int *status);
 /* "ended with code 1", "was killed by signal 9 (Killed)". */
 const char *child_status_text(int status, char *buf, size_t size);
+/* A directory that a child used, and all that is in it. */
+void child_remove_directory(const char *path);
 /* Last line of a log that is not empty, control characters replaced; "" if there is none. */
 void child_log_last_line(const char *path, char *buf, size_t size);
 

@@ -71,7 +71,7 @@ void session_tear_down(struct session *s)
 	s->probe = NULL;
 	code_close(&s->code);
 	recipe_stop(&s->gateway);
-	peer_child_stop(&s->redis);
+	session_peers_stop(&s->peers);
 	for (unsigned i = 0; i < s->providers; i++)
 		provider_child_reap(&s->provider[i]);
 }

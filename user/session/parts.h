@@ -14,7 +14,7 @@
 #include "session/code.h"
 #include "session/gauges.h"
 #include "session/overhead.h"
-#include "session/peer_child.h"
+#include "session/peers.h"
 #include "session/pipeline.h"
 #include "session/provider_child.h"
 #include "session/queue.h"
@@ -50,7 +50,7 @@ struct session {
 
 	struct provider_child provider[PLAN_PROVIDERS_MAX];
 	unsigned providers;
-	struct peer_child redis;
+	struct session_peers peers;
 	struct recipe *recipe;
 	struct recipe_running gateway;
 	struct discovered found;

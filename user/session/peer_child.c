@@ -26,7 +26,7 @@ static struct sockaddr_in loopback(unsigned port)
 }
 
 /* Free now: whoever takes it in between makes the start fail, and another is tried. */
-static unsigned port_find(void)
+unsigned peer_child_port(void)
 {
 	struct sockaddr_in address = loopback(0);
 	socklen_t size = sizeof(address);
@@ -96,7 +96,7 @@ int peer_child_start_redis(struct peer_child *out, const char *log_path, struct 
 	for (unsigned i = 0; i < TRIES && ret; i++) {
 		struct err why = {0};
 
-		out->port = port_find();
+		out->port = peer_child_port();
 		snprintf(port, sizeof(port), "%u", out->port);
 		ret = child_start(&spec, &out->pid, &why);
 		if (!ret)

@@ -12,6 +12,7 @@ struct peer_child {
 	unsigned port;
 };
 
+unsigned peer_child_port(void); /* of loopback, that nobody listens on now; 0: none */
 /* Returns when it accepts connections; log_path: its output. err: what is missing, or what it said. */
 int peer_child_start_redis(struct peer_child *out, const char *log_path, struct err *err);
 /* Everything that it holds is forgotten. */

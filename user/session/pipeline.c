@@ -104,14 +104,15 @@ static int pipeline_open(struct pipeline *p)
 	p->attribution = attribution_new(&attribution);
 	p->series = series_new();
 	p->sockets = sockets_new();
+	p->pools = pools_new();
 	p->calls = calls_new();
 	p->stacks = attribution.stacks;
 	p->gaps = gaps_new();
 	p->resilience = resilience_new(p->meta.provider_is_ours ? p->meta.upstreams : 0);
 	p->recovery = recovery_of_meta(&p->meta);
 	p->leak = leak_watch_new(p->meta.classes);
-	if (!p->timeline || !p->resilience || !p->recovery || !p->attribution || !p->series || !p->sockets || !p->calls ||
-	    !p->stacks || !p->leak || !p->gaps)
+	if (!p->timeline || !p->resilience || !p->recovery || !p->attribution || !p->series || !p->sockets || !p->pools ||
+	    !p->calls || !p->stacks || !p->leak || !p->gaps)
 		return -ENOMEM;
 	return stats_init(p);
 }
@@ -150,6 +151,7 @@ void pipeline_free(struct pipeline *p)
 	attribution_free(p->attribution);
 	series_free(p->series);
 	sockets_free(p->sockets);
+	pools_free(p->pools);
 	calls_free(p->calls);
 	stacks_free(p->stacks);
 	leak_watch_free(p->leak);
@@ -251,6 +253,8 @@ static int frame_tick(struct pipeline *p, uint64_t now_ns)
 	}
 	int r = series_tick(p->series, now_ns);
 	if (!r)
+		r = pools_tick(p->pools, now_ns);
+	if (!r)
 		r = timeline_tick(p->timeline, now_ns);
 	return r ? r : attribution_tick(p->attribution, now_ns);
 }
@@ -308,7 +312,10 @@ static int frame_wire(struct pipeline *p, const void *data, uint32_t bytes)
 	if (h->kind == WIRE_KIND_SYSCALLS)
 		r = calls_add(p->calls, data, measured_ns);
 	sockets_start(p->sockets, measured_ns);
-	return r ? r : sockets_wire(p->sockets, data);
+	pools_start(p->pools, measured_ns);
+	if (!r)
+		r = sockets_wire(p->sockets, data);
+	return r ? r : pools_wire(p->pools, data);
 }
 
 static int frame_dispatch(struct pipeline *p, enum capture_frame type, const void *data, uint32_t bytes)
@@ -377,6 +384,8 @@ int pipeline_finish(struct pipeline *p)
 	int r = timeline_finish(p->timeline);
 	if (!r)
 		r = sockets_finish(p->sockets);
+	if (!r)
+		r = pools_finish(p->pools);
 	if (!r)
 		r = attribution_finish(p->attribution);
 	return r ? r : p->failed;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a report needs of all that has gone through the pipeline. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -38,6 +39,46 @@ static double stage_duration_s(const struct pipeline *p, uint32_t i)
 	return planned_s > seen_s && seconds(s->first_due_ns, p->last_tick_ns) >= planned_s ? planned_s : seen_s;
 }
 
+/* Where the next one began, or its last request ended. */
+static uint64_t stage_end_ns(const struct pipeline *p, unsigned i)
+{
+	for (unsigned k = i + 1; k < p->meta.stages; k++)
+		if (p->stage_span[k].first_due_ns)
+			return p->stage_span[k].first_due_ns;
+	return p->stage_span[i].last_end_ns;
+}
+
+/* "127.0.0.1:5432", "[::1]:5432"; a name is looked up nowhere: it labels nobody. */
+static bool address_read(const char *text, struct report_peer *out)
+{
+	const char *colon = strrchr(text, ':');
+	char host[64];
+	struct in_addr v4;
+
+	if (!colon)
+		return false;
+	out->port = (uint16_t)strtoul(colon + 1, NULL, 10);
+	snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
+	if (inet_pton(AF_INET, host, &v4) == 1) {
+		memset(out->addr, 0, 10);
+		memset(out->addr + 10, 0xff, 2);
+		memcpy(out->addr + 12, &v4, sizeof(v4));
+		return true;
+	}
+	host[strcspn(host, "]")] = '\0';
+	return inet_pton(AF_INET6, host + (host[0] == '['), out->addr) == 1;
+}
+
+static void fill_peers(struct pipeline *p, struct report_input *in)
+{
+	in->pools = p->pools;
+	in->peer = p->peer;
+	for (uint32_t i = 0; i < p->meta.peers; i++) {
+		p->peer[in->peers].label = p->meta.peer[i].label;
+		in->peers += address_read(p->meta.peer[i].address, &p->peer[in->peers]);
+	}
+}
+
 static void fill_classes(const struct pipeline *p, struct report_input *in)
 {
 	in->classes = p->meta.classes;
@@ -63,6 +104,8 @@ static void fill_stages(const struct pipeline *p, struct report_input *in)
 	for (uint32_t i = 0; i < p->meta.stages; i++)
 		in->stage[i] = (struct report_set){
 			.from_s = seconds(p->meta.start_ns, p->stage_span[i].first_due_ns),
+			.from_ns = p->stage_span[i].first_due_ns,
+			.to_ns = stage_end_ns(p, i),
 			.name = p->meta.stage[i].name,
 			.stats = &p->stage[i],
 			.duration_s = stage_duration_s(p, i),
@@ -176,6 +219,7 @@ void pipeline_fill_report(struct pipeline *p, struct report_input *in)
 	in->attribution = p->attribution;
 	in->series = p->series;
 	in->sockets = p->sockets;
+	fill_peers(p, in);
 	in->calls = p->calls;
 	in->threads = timeline_threads(p->timeline);
 	in->stacks = p->stacks;
@@ -189,6 +233,7 @@ void pipeline_fill_report(struct pipeline *p, struct report_input *in)
 		.name = "all",
 		.stats = p->meta.attach ? NULL : &p->total,
 		.duration_s = in->duration_s,
+		.to_ns = p->meta.attach ? 0 : p->span.last_end_ns,
 		.attribution = attribution_total(p->attribution),
 	};
 	in->warmup_stats = p->meta.attach ? NULL : &p->warmup;

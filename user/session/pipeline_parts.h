@@ -5,6 +5,7 @@
 
 #include "attribution/blocks.h"
 #include "attribution/calls.h"
+#include "attribution/pools.h"
 #include "attribution/recovery.h"
 #include "attribution/resilience.h"
 #include "attribution/series.h"
@@ -26,6 +27,8 @@ struct pipeline {
 	struct attribution *attribution;
 	struct series *series;
 	struct sockets *sockets;
+	struct pools *pools;
+	struct report_peer peer[PLAN_PEERS_MAX]; /* of the meta, in binary */
 	struct calls *calls;
 	struct stacks *stacks;
 	struct leak_watch *leak;

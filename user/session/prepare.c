@@ -96,6 +96,8 @@ static int providers_start(struct session *s)
 struct settings {
 	char text[PLAN_SETTINGS_MAX][sizeof(struct plan_setting) + 2];
 	char redis[40];
+	char db[sizeof(((struct postgres_child *)0)->conninfo) + 4];
+	char keys[PLAN_TENANTS_MAX * (sizeof(((struct plan_tenant *)0)->key) + 32)];
 	char upstreams[PLAN_PROVIDERS_MAX * (PLAN_NAME_MAX + 32)];
 };
 
@@ -115,6 +117,23 @@ static bool is_reference(const struct session *s)
 	return !strcmp(recipe_name(s->recipe), "reference");
 }
 
+/* The tenants' keys and quotas, where no database knows them. False: there are no quotas. */
+static bool keys_make(const struct plan *plan, char *out, size_t size)
+{
+	size_t used = (size_t)snprintf(out, size, "keys=");
+	bool any = false;
+
+	for (uint32_t i = 0; i < plan->tenants && used < size; i++) {
+		const struct plan_tenant *t = &plan->tenant[i];
+
+		used += (size_t)snprintf(out + used, size - used, "%s%s", i ? "," : "", t->key);
+		if (t->quota_per_s > 0 && used < size)
+			used += (size_t)snprintf(out + used, size - used, "=%g/s", t->quota_per_s);
+		any = any || t->quota_per_s > 0;
+	}
+	return any;
+}
+
 /* The scenario's settings are the embedded gateway's; others have settings of their own. --set comes behind them and wins. */
 static unsigned settings_make(const struct session *s, struct settings *settings, const char **extra)
 {
@@ -127,9 +146,15 @@ static unsigned settings_make(const struct session *s, struct settings *settings
 	}
 	if (!plan || !is_reference(s))
 		return n;
-	if (s->redis.pid) {
-		snprintf(settings->redis, sizeof(settings->redis), "redis=127.0.0.1:%u", s->redis.port);
+	if (s->peers.redis.pid) {
+		snprintf(settings->redis, sizeof(settings->redis), "redis=127.0.0.1:%u", s->peers.redis.port);
 		extra[n++] = settings->redis;
+	}
+	if (s->peers.db.pid) {
+		snprintf(settings->db, sizeof(settings->db), "db=%s", s->peers.db.conninfo);
+		extra[n++] = settings->db;
+	} else if (keys_make(plan, settings->keys, sizeof(settings->keys))) {
+		extra[n++] = settings->keys;
 	}
 	for (unsigned i = 0; i < plan->settings; i++) {
 		snprintf(settings->text[i], sizeof(settings->text[i]), "%s=%s", plan->setting[i].name, plan->setting[i].value);
@@ -143,7 +168,7 @@ static int gateway_start(struct session *s, unsigned port, const char *workdir)
 {
 	const struct session_config *c = s->config;
 	char plant[PLANT_TEXT_MAX], truth[sizeof(s->truth_path) + 8];
-	const char *extra[OPTION_LIST_MAX + PLAN_SETTINGS_MAX + 5];
+	const char *extra[OPTION_LIST_MAX + PLAN_SETTINGS_MAX + 6];
 	struct settings settings;
 	struct recipe_params params = {
 		.listen_port = port,
@@ -187,8 +212,8 @@ static int recipe_begin(struct session *s)
 	const struct session_config *c = s->config;
 	int rc = recipe_load(c->recipe, &s->recipe, &s->err);
 
-	if (!rc && c->plan && c->plan->redis && is_reference(s))
-		rc = peer_child_start_redis(&s->redis, s->log_path, &s->err);
+	if (!rc && c->plan)
+		rc = session_peers_start(&s->peers, c->plan, is_reference(s), s->log_path, &s->err);
 	return rc ? rc : gateway_start(s, 0, NULL);
 }
 
@@ -225,7 +250,7 @@ static int actions_check(struct session *s)
 					       "started: run it "
 					       "--with RECIPE",
 					       plan->stage[i].name);
-			if (kind == PLAN_CLEAR && !s->redis.pid)
+			if (kind == PLAN_CLEAR && !s->peers.redis.pid)
 				return err_set(
 					&s->err, -EINVAL,
 					"stage %s wants the cache cleared, which toll can do only to one that it started: it "
@@ -357,8 +382,10 @@ int session_prepare(struct session *s)
 		rc = providers_start(s);
 	if (!rc && c->recipe)
 		rc = recipe_begin(s);
-	else if (!rc && c->url)
+	else if (!rc && c->url) {
 		snprintf(s->url, sizeof(s->url), "%s", c->url);
+		rc = c->plan ? session_peers_start(&s->peers, c->plan, false, s->log_path, &s->err) : 0;
+	}
 	if (!rc)
 		rc = session_gateway_find(s);
 	headers_collect(s);

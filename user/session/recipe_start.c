@@ -2,7 +2,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pwd.h>
@@ -23,7 +22,7 @@
 #define READY_POLL_NS (5 * NS_PER_MS)
 #define READY_ANSWER_MS 1000
 #define WORDS_MAX 64
-#define NAMES_MAX 32
+#define NAMES_MAX 48
 
 /* --- values of the placeholders: texts that live as long as the start ------------------------------------------------------- */
 
@@ -371,21 +370,13 @@ bool recipe_has_ended(const struct recipe_running *running, char *why, unsigned 
 	return true;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st;
-	(void)type;
-	(void)at;
-	return remove(path);
-}
-
 void recipe_stop(struct recipe_running *running)
 {
 	if (running->pid > 0)
 		child_stop(running->pid, running->stop_signal, running->grace_ns, NULL);
 	running->pid = 0;
 	if (running->own_workdir)
-		nftw(running->workdir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+		child_remove_directory(running->workdir);
 	running->own_workdir = false;
 	words_free(running->header, running->headers);
 	running->headers = 0;

@@ -31,6 +31,12 @@ struct run_meta_stage {
 	uint32_t tenants; /* bit i: tenant i takes part; 0: all */
 };
 
+/* Somebody behind the gateway who has a label. */
+struct run_meta_peer {
+	char label[PLAN_NAME_MAX];
+	char address[64]; /* "127.0.0.1:5432", "[::1]:5432" */
+};
+
 struct run_meta {
 	/* known when the run begins */
 	char command[16]; /* "run", "attach" */
@@ -51,6 +57,8 @@ struct run_meta {
 	uint32_t tenants;
 	char upstream[PLAN_PROVIDERS_MAX][PLAN_NAME_MAX]; /* labels of the providers that are ours */
 	uint32_t upstreams;
+	struct run_meta_peer peer[PLAN_PEERS_MAX]; /* known once they run */
+	uint32_t peers;
 	char criterion[PLAN_CRITERIA_MAX][160];
 	uint32_t criteria;
 	json_t *configuration; /* owned; NULL: none. Never holds secrets: the caller leaves them out. */

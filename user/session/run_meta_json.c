@@ -69,6 +69,11 @@ static const struct field stage_fields[] = {
 	FIELD(run_meta_stage, tenants, FIELD_U32),
 	FIELDS_END,
 };
+static const struct field peer_fields[] = {
+	FIELD(run_meta_peer, label, FIELD_TEXT),
+	FIELD(run_meta_peer, address, FIELD_TEXT),
+	FIELDS_END,
+};
 static const struct field gateway_fields[] = {
 	FIELD(report_gateway, known, FIELD_BOOL),
 	FIELD(report_gateway, exe, FIELD_TEXT),
@@ -112,6 +117,7 @@ static const struct list lists[] = {
 	LIST("stages", stage, stages, stage_fields),
 	LIST("tenants", tenant, tenants, NULL),
 	LIST("upstreams", upstream, upstreams, NULL),
+	LIST("peers", peer, peers, peer_fields),
 	LIST("criteria", criterion, criteria, NULL),
 	LIST("plants", plant, plants, plant_fields),
 	LIST("plant_causes", plant_cause, plant_causes, plant_fields),
@@ -296,6 +302,8 @@ static int list_decode(const struct list *l, const json_t *doc, struct run_meta 
 	uint32_t *count = (uint32_t *)(void *)((char *)m + l->count_offset);
 	size_t n = json_array_size(array);
 
+	if (!array && l->fields == peer_fields)
+		return 0; /* captures of before there were labels */
 	if (!l->fields)
 		return texts_decode(l->key, array, first, l->stride, l->max, count, err);
 	if (!json_is_array(array) || n > l->max)

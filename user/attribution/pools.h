@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The connections that the gateway keeps to each of its peers, over time, from the kernel's records alone: how many are open, how many are in
+ * use, how long each question waits for its answer, and which lie there for ever. In use is a connection from the moment that a question
+ * leaves until the gateway has read the answer.
+ */
+#ifndef TOLL_ATTRIBUTION_POOLS_H
+#define TOLL_ATTRIBUTION_POOLS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/hist.h"
+#include "bpf/wire.h"
+
+#define POOLS_MAX 32 /* peers; connections to later ones are not in the figures */
+
+struct pool_figures {
+	uint64_t open_max, open_end; /* connections; end: at the last moment of the span */
+	uint64_t busy_max;
+	double exhausted; /* share of the time in which all were in use and requests waited inside the gateway for no peer at all */
+	uint64_t moments; /* that the span has; 0: too short, nothing is known */
+};
+
+struct pools;
+struct pools *pools_new(void); /* NULL: no memory */
+void pools_free(struct pools *p);
+/* Where the measured part begins. Before the first record that is to count. */
+void pools_start(struct pools *p, uint64_t start_ns);
+/* A record whose size has been checked (capture_wire_check), aligned. -ENOMEM */
+int pools_wire(struct pools *p, const void *record);
+/* Time has come so far: what is open is open until then. -ENOMEM */
+int pools_tick(struct pools *p, uint64_t now_ns);
+/* Once, when no more records will come. -ENOMEM */
+int pools_finish(struct pools *p);
+
+/* The pool of connections to this peer; -1: there was none. */
+int pools_find(const struct pools *p, const uint8_t addr[16], uint16_t port);
+/* In [from_ns, to_ns); 0, UINT64_MAX: the whole measured part. */
+void pools_figures(const struct pools *p, int pool, uint64_t from_ns, uint64_t to_ns, struct pool_figures *out);
+/* Adds to out what questions waited that left in the span, which is rounded to its inside: last byte out -> first byte in. -ENOMEM */
+int pools_wait(const struct pools *p, int pool, uint64_t from_ns, uint64_t to_ns, struct hist *out);
+/*
+ * Connections still open that lay idle to the end, though the thread that had used them opened others to the same peer meanwhile: a pool
+ * that forgets them leaks. After pools_finish().
+ */
+uint64_t pools_abandoned(const struct pools *p, int pool);
+/* Requests inside the gateway at once: from their first byte readable to the last of the answer. */
+uint64_t pools_requests_max(const struct pools *p);
+
+#endif

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The connections that the gateway keeps to each peer: part of the peer's row under sockets.upstream. */
+#include "report/build.h"
+
+#include "base/units.h"
+
+#define SENTENCE_MAX 320
+
+static void find_abandoned(struct build *b, json_t *findings, const char *name, uint64_t abandoned)
+{
+	char text[SENTENCE_MAX], count[32];
+
+	if (!abandoned)
+		return;
+	snprintf(text, sizeof(text),
+		 "connections to %s that lie there unused while others were opened: %s; a pool that forgets connections leaks",
+		 name, units_format_count(count, sizeof(count), abandoned));
+	build_append(b, findings, report_text(text));
+}
+
+static void find_exhausted(struct build *b, json_t *findings, const char *name, const struct pool_figures *f)
+{
+	char text[SENTENCE_MAX], open[32];
+
+	if (f->exhausted < 0.01)
+		return;
+	snprintf(text, sizeof(text),
+		 "the pool of connections to %s was exhausted for %.1f %% of the time: all of at most %s were in use, and "
+		 "requests waited "
+		 "inside the gateway",
+		 name, 100 * f->exhausted, units_format_count(open, sizeof(open), f->open_max));
+	build_append(b, findings, report_text(text));
+}
+
+static void put_figures(struct build *b, json_t *row, const struct pool_figures *f)
+{
+	build_put(b, row, "open_max", build_u64(f->open_max));
+	build_put(b, row, "open_end", build_u64(f->open_end));
+	build_put(b, row, "busy_max", build_u64(f->busy_max));
+	build_put(b, row, "exhausted", build_number(f->exhausted));
+}
+
+static void put_stages(struct build *b, json_t *row, int pool)
+{
+	json_t *stages = NULL;
+
+	for (unsigned i = 0; i < b->in->stages; i++) {
+		const struct report_set *s = &b->in->stage[i];
+		struct pool_figures f;
+
+		if (s->to_ns <= s->from_ns)
+			continue;
+		pools_figures(b->in->pools, pool, s->from_ns, s->to_ns, &f);
+		if (!f.moments)
+			continue;
+		if (!stages)
+			stages = build_object(b, row, "stages");
+		put_figures(b, build_object(b, stages, s->name), &f);
+	}
+}
+
+void build_pool(struct build *b, json_t *row, json_t *findings, const struct sockets_peer *p, const char *name)
+{
+	int pool = b->in->pools ? pools_find(b->in->pools, p->addr, p->port) : -1;
+	struct hist *wait = pool < 0 ? NULL : hist_new();
+	uint64_t end_ns = b->in->total.to_ns ? b->in->total.to_ns : UINT64_MAX;
+	struct pool_figures f;
+
+	if (!wait)
+		return;
+	pools_figures(b->in->pools, pool, 0, end_ns, &f);
+	if (f.moments && !pools_wait(b->in->pools, pool, 0, UINT64_MAX, wait)) {
+		json_t *figures = build_object(b, row, "pool");
+
+		put_figures(b, figures, &f);
+		build_put(b, figures, "abandoned", build_u64(pools_abandoned(b->in->pools, pool)));
+		build_dist(b, figures, "wait", wait);
+		put_stages(b, figures, pool);
+		if (!p->inner) {
+			find_abandoned(b, findings, name, pools_abandoned(b->in->pools, pool));
+			find_exhausted(b, findings, name, &f);
+		}
+	}
+	hist_free(wait);
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Metrics of the connections to a labelled peer: "peer.LABEL.open.max", of the whole run or of a stage. */
+#include <string.h>
+
+#include "report/build.h"
+#include "report/lookup.h"
+
+/* Whole-run figures that the sockets count. */
+static int lookup_sockets_peer(const struct sockets_peer *p, const char *name, struct criteria_value *out)
+{
+	const char *connect = lookup_behind(name, "connect");
+
+	if (connect)
+		return lookup_stat(p->connect, connect, "the gateway opened no connection to this peer", out);
+	if (!strcmp(name, "opened"))
+		return lookup_is(out, (double)p->opened);
+	if (!strcmp(name, "turns"))
+		return lookup_is(out, (double)p->turns);
+	return strcmp(name, "failed") ? LOOKUP_NOT_MINE : lookup_is(out, (double)p->failed);
+}
+
+static int lookup_wait(const struct pools *pools, int pool, const struct report_set *set, const char *stat,
+		       struct criteria_value *out)
+{
+	struct hist *wait = hist_new();
+	int r;
+
+	if (!wait || pools_wait(pools, pool, set->from_ns, set->to_ns ? set->to_ns : UINT64_MAX, wait))
+		r = lookup_no_data(out, "no memory for the distribution");
+	else
+		r = lookup_stat(wait, stat, "the gateway asked this peer nothing", out);
+	hist_free(wait);
+	return r;
+}
+
+static int lookup_pool(const struct report_input *in, int pool, const struct report_set *set, const char *name,
+		       struct criteria_value *out)
+{
+	bool whole_run = set == &in->total;
+	const char *stat = lookup_behind(name, "wait");
+	struct pool_figures f;
+
+	if (!whole_run && set->to_ns <= set->from_ns)
+		return lookup_no_data(out, "when the stage was is not known");
+	if (stat)
+		return lookup_wait(in->pools, pool, set, stat, out);
+	pools_figures(in->pools, pool, set->from_ns, set->to_ns ? set->to_ns : UINT64_MAX, &f);
+	if (!f.moments)
+		return lookup_no_data(out, "the time is too short to tell");
+	if (!strcmp(name, "open.max"))
+		return lookup_is(out, (double)f.open_max);
+	if (!strcmp(name, "open.end"))
+		return lookup_is(out, (double)f.open_end);
+	if (!strcmp(name, "busy.max"))
+		return lookup_is(out, (double)f.busy_max);
+	if (!strcmp(name, "exhausted"))
+		return lookup_is(out, f.exhausted);
+	if (!strcmp(name, "abandoned") && whole_run)
+		return lookup_is(out, (double)pools_abandoned(in->pools, pool));
+	return LOOKUP_NOT_MINE;
+}
+
+static const struct sockets_peer *sockets_peer_of(const struct report_input *in, const struct report_peer *peer)
+{
+	const struct sockets_peer *peers = NULL;
+	unsigned n = sockets_peers(in->sockets, &peers);
+
+	for (unsigned i = 0; i < n; i++)
+		if (peers[i].port == peer->port && !memcmp(peers[i].addr, peer->addr, sizeof(peer->addr)))
+			return &peers[i];
+	return NULL;
+}
+
+static int lookup_one(const struct report_input *in, const struct report_peer *peer, const struct report_set *set,
+		      const char *name, struct criteria_value *out)
+{
+	const struct sockets_peer *p = sockets_peer_of(in, peer);
+	int pool = pools_find(in->pools, peer->addr, peer->port), r = LOOKUP_NOT_MINE;
+
+	if (!p)
+		return lookup_no_data(out, "the gateway never called this peer");
+	if (set == &in->total)
+		r = lookup_sockets_peer(p, name, out);
+	if (r != LOOKUP_NOT_MINE)
+		return r;
+	return pool < 0 ? lookup_no_data(out, "the gateway never reached this peer") : lookup_pool(in, pool, set, name, out);
+}
+
+int lookup_pools(const struct report_input *in, const struct report_set *set, const char *metric, struct criteria_value *out)
+{
+	const char *name = lookup_behind(metric, "peer"), *why = build_no_probes(in);
+
+	if (!name)
+		return LOOKUP_NOT_MINE;
+	if (!why && (!in->sockets || !in->pools))
+		why = "the gateway's sockets were not followed";
+	if (!why)
+		why = build_loss_refusal(in);
+	if (why)
+		return lookup_no_data(out, why);
+	for (unsigned i = 0; i < in->peers; i++) {
+		const char *rest = lookup_behind(name, in->peer[i].label);
+
+		if (rest)
+			return lookup_one(in, &in->peer[i], set, rest, out);
+	}
+	return lookup_no_data(out, "this run has no peer of that label");
+}
