@@ -3,8 +3,13 @@
 #include "bpf/socket_state.bpf.h"
 
 /* Which pass of the task_file iterator runs: listeners must be known before connections can be told apart. */
-enum find_pass { FIND_LISTENERS = 0, FIND_CONNECTIONS = 1 };
+enum find_pass { FIND_LISTENERS = 0, FIND_CONNECTIONS = 1, FIND_OPERATIONS = 2 };
 __u32 find_pass = FIND_LISTENERS;
+
+/* Before 5.11 (4f19cab76136) no helper tells a file's socket: a file is one if its operations are those of a socket of the reader's own. */
+const volatile bool find_by_operations = false;
+__u32 find_own_fd = 0;
+__u64 socket_operations = 0;
 
 /* The flush iterator leaves turns alone that were touched later than this. */
 __u64 flush_before_ns = 0;
@@ -34,35 +39,35 @@ static __always_inline __u32 tgid_for_reader(struct task_struct *task)
 
 static __always_inline void find_listener(struct sock *sk, __u32 role)
 {
-	struct listener_key key = {.netns = sock_netns(sk), .port = sk->__sk_common.skc_num};
-	struct listener value = {.sk = (__u64)sk, .role = role};
 	struct sock_state *st = sock_state_make(sk);
 
 	if (!st)
 		return;
 	st->open.role = (__u8)role;
+	if (st->open.side == WIRE_SIDE_LISTENER)
+		return; /* several processes have it open, or we saw it being made */
 	st->open.side = WIRE_SIDE_LISTENER;
-	bpf_map_update_elem(&listeners, &key, &value, BPF_ANY);
+	listener_add(sk, role);
 	found_listeners++;
 }
 
 /* Positions of a live connection: counters and sequence numbers are read until they hold still. */
-static __always_inline bool find_positions(struct tcp_sock *tp, struct sock_state *st)
+static __always_inline bool find_positions(const struct tcp_sock *tp, struct sock_state *st)
 {
 	__u64 received, sent;
 	__u32 next, out;
 
 	for (int i = 0; i < 8; i++) {
-		next = tp->rcv_nxt;
-		out = tp->snd_nxt;
-		received = tp->bytes_received;
-		sent = tp->bytes_sent - tp->bytes_retrans;
-		if (*(volatile __u32 *)&tp->rcv_nxt != next || *(volatile __u32 *)&tp->snd_nxt != out)
+		next = BPF_CORE_READ(tp, rcv_nxt);
+		out = BPF_CORE_READ(tp, snd_nxt);
+		received = BPF_CORE_READ(tp, bytes_received);
+		sent = BPF_CORE_READ(tp, bytes_sent) - BPF_CORE_READ(tp, bytes_retrans);
+		if (BPF_CORE_READ(tp, rcv_nxt) != next || BPF_CORE_READ(tp, snd_nxt) != out)
 			continue;
 		st->in_base = next - (__u32)received;
 		st->out_base = out - (__u32)sent;
 		st->pos[WIRE_LANE_IN] = received;
-		st->pos[WIRE_LANE_READ] = received - (next - tp->copied_seq);
+		st->pos[WIRE_LANE_READ] = received - (next - BPF_CORE_READ(tp, copied_seq));
 		st->pos[WIRE_LANE_OUT] = sent;
 		return true;
 	}
@@ -71,13 +76,10 @@ static __always_inline bool find_positions(struct tcp_sock *tp, struct sock_stat
 
 static __always_inline void find_connection(struct sock *sk, __u32 role)
 {
-	struct listener_key key = {.netns = sock_netns(sk), .port = sk->__sk_common.skc_num};
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-	struct sock_state *st;
+	struct listener_key key = {.netns = sock_netns(sk), .port = BPF_CORE_READ(sk, __sk_common.skc_num)};
+	const struct tcp_sock *tp = (const struct tcp_sock *)sk;
+	struct sock_state *st = sock_state_get(sk);
 
-	if (!tp)
-		return;
-	st = sock_state_get(sk);
 	if (st && (st->open.side == WIRE_SIDE_SERVER || st->open.side == WIRE_SIDE_CLIENT))
 		return; /* we saw it being made */
 	st = sock_state_make(sk);
@@ -85,10 +87,11 @@ static __always_inline void find_connection(struct sock *sk, __u32 role)
 		return;
 	if (!find_positions(tp, st))
 		return;
-	st->open.conn = bpf_get_socket_cookie(sk);
+	st->open.conn = sock_conn_id(sk, st);
 	st->open.role = (__u8)role;
 	st->conn_flags = WIRE_CONN_FOUND_OPEN;
-	if (tp->copied_seq != tp->rcv_nxt || tp->snd_una != tp->write_seq) {
+	if (BPF_CORE_READ(tp, copied_seq) != BPF_CORE_READ(tp, rcv_nxt) ||
+	    BPF_CORE_READ(tp, snd_una) != BPF_CORE_READ(tp, write_seq)) {
 		st->conn_flags |= WIRE_CONN_MID_TURN;
 		st->open.flags |= WIRE_TURN_MID;
 	}
@@ -98,32 +101,49 @@ static __always_inline void find_connection(struct sock *sk, __u32 role)
 	found_connections++;
 }
 
+static __always_inline struct sock *sock_of_file(struct file *file)
+{
+	struct socket *socket;
+
+	if (find_by_operations) {
+		if ((__u64)file->f_op != socket_operations)
+			return NULL;
+		return BPF_CORE_READ((struct socket *)file->private_data, sk);
+	}
+	socket = bpf_sock_from_file(file);
+	return socket ? socket->sk : NULL;
+}
+
 SEC("iter/task_file")
 int toll_find(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
-	struct socket *socket;
 	struct sock *sk;
 	__u32 pid, *role;
+	unsigned short family;
 	unsigned char state;
 
 	if (!task || !file)
 		return 0;
+	if (find_pass == FIND_OPERATIONS) {
+		if (ctx->fd == find_own_fd && (__u32)task->tgid == (__u32)(bpf_get_current_pid_tgid() >> 32))
+			socket_operations = (__u64)file->f_op;
+		return 0;
+	}
 	pid = tgid_for_reader(task);
 	role = bpf_map_lookup_elem(&wanted, &pid);
 	if (!role)
 		return 0;
 	if (find_pass == FIND_LISTENERS)
 		target_add((__u32)task->tgid, *role);
-	socket = bpf_sock_from_file(file);
-	if (!socket)
+	sk = sock_of_file(file);
+	if (!sk || BPF_CORE_READ(sk, sk_protocol) != KERNEL_IPPROTO_TCP)
 		return 0;
-	sk = socket->sk;
-	if (!sk || sk->sk_protocol != KERNEL_IPPROTO_TCP ||
-	    (sk->__sk_common.skc_family != KERNEL_AF_INET && sk->__sk_common.skc_family != KERNEL_AF_INET6))
+	family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	if (family != KERNEL_AF_INET && family != KERNEL_AF_INET6)
 		return 0;
-	state = sk->__sk_common.skc_state;
+	state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	if (find_pass == FIND_LISTENERS && state == KERNEL_TCP_LISTEN)
 		find_listener(sk, *role);
 	else if (find_pass == FIND_CONNECTIONS && (state == KERNEL_TCP_ESTABLISHED || state == KERNEL_TCP_CLOSE_WAIT))
@@ -190,16 +210,10 @@ static __always_inline void flush_turn(struct sock_state *st, __u32 generation)
 	flushed_turns++;
 }
 
-SEC("iter/bpf_sk_storage_map")
-int toll_flush(struct bpf_iter__bpf_sk_storage_map *ctx)
+static __always_inline int flush(struct sock_state *st)
 {
-	struct sock *sk = ctx->sk; /* loaded once: 6.1 forgets the NULL check of a second load */
-	struct sock_state *st;
 	__u32 generation;
 
-	if (!sk)
-		return 0;
-	st = sock_state_get(sk);
 	if (!st || (st->open.side != WIRE_SIDE_SERVER && st->open.side != WIRE_SIDE_CLIENT))
 		return 0;
 	generation = *(volatile __u32 *)&st->generation;
@@ -209,6 +223,25 @@ int toll_flush(struct bpf_iter__bpf_sk_storage_map *ctx)
 	if (flush_marks(st, generation))
 		flush_turn(st, generation);
 	return 0;
+}
+
+SEC("?iter/bpf_sk_storage_map")
+int toll_flush(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct sock *sk = ctx->sk; /* loaded once: 6.1 forgets the NULL check of a second load */
+
+	return sk ? flush(sock_state_get(sk)) : 0;
+}
+
+SEC("?iter/bpf_map_elem")
+int toll_flush_hash(struct bpf_iter__bpf_map_elem *ctx)
+{
+	__u64 *key = ctx->key, sk;
+
+	if (!key)
+		return 0;
+	sk = *key;
+	return flush(bpf_map_lookup_elem(&sockets_hash, &sk));
 }
 
 char LICENSE[] SEC("license") __weak = "GPL";

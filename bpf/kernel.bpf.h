@@ -105,7 +105,11 @@ struct sk_buff {
 struct tcphdr {
 	__be32 seq;
 };
-struct file;
+struct file_operations;
+struct file {
+	const struct file_operations *f_op;
+	void *private_data;
+};
 struct upid {
 	int nr;
 	void *ns;
@@ -146,7 +150,14 @@ struct task_struct {
 	struct pid *thread_pid;
 	struct signal_struct *signal;
 	void *bpf_storage; /* NULL: no BPF program keeps anything of this task */
+	void *stack;
 	char comm[16];
+};
+struct task_struct___before_5_14 {
+	volatile long state;
+};
+struct task_struct___before_5_16 {
+	unsigned int cpu; /* in thread_info since (bcf9033e5449) */
 };
 /* x86; a flavour, for asm/ptrace.h has a pt_regs of its own */
 struct pt_regs___kernel {
@@ -165,6 +176,12 @@ struct bpf_iter__task_file {
 	struct task_struct *task;
 	__u32 fd;
 	struct file *file;
+};
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	void *map;
+	void *key;
+	void *value;
 };
 struct bpf_iter__bpf_sk_storage_map {
 	struct bpf_iter_meta *meta;
@@ -193,6 +210,76 @@ struct tcp_head {
 	__u8 flags;
 	__be16 window, check, urg_ptr;
 };
+
+/* Does this kernel have the helper? A constant when the program is loaded: the way that is not taken is taken out. */
+#define HAS_HELPER(name) bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_##name)
+
+/* bpf_get_current_task_btf() came with 5.11 (3ca1032ab7ab). */
+static __always_inline unsigned int current_flags(void)
+{
+	if (HAS_HELPER(get_current_task_btf))
+		return bpf_get_current_task_btf()->flags;
+	return BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), flags);
+}
+
+#define KERNEL_STACK_BYTES (4 * 4096) /* THREAD_SIZE of x86-64 without KASAN, arch/x86/include/asm/page_64_types.h */
+/* Registers of the thread's last entry into the kernel, to be read by helper: where task_pt_regs() finds them on x86-64. */
+static __always_inline const struct pt_regs___kernel *task_regs_address(const struct task_struct *task)
+{
+	char *stack = BPF_CORE_READ(task, stack);
+
+	return (const void *)(stack + KERNEL_STACK_BYTES - bpf_core_type_size(struct pt_regs___kernel));
+}
+
+/* orig_ax of that entry. bpf_task_pt_regs() came with 5.15 (dd6e10fbd9fb). */
+static __always_inline long task_entry(struct task_struct *task)
+{
+	if (HAS_HELPER(task_pt_regs))
+		return (long)((struct pt_regs___kernel *)bpf_task_pt_regs(task))->orig_ax;
+	return (long)BPF_CORE_READ(task_regs_address(task), orig_ax);
+}
+
+static __always_inline long current_entry(void)
+{
+	if (HAS_HELPER(get_current_task_btf))
+		return task_entry(bpf_get_current_task_btf());
+	return (long)BPF_CORE_READ(task_regs_address((struct task_struct *)bpf_get_current_task()), orig_ax);
+}
+
+struct user_registers {
+	__u64 ip, sp, bp;
+};
+/* Of the current thread, as it was when it last left user mode. */
+static __always_inline void current_registers(struct user_registers *out)
+{
+	const struct pt_regs___kernel *regs;
+
+	if (HAS_HELPER(get_current_task_btf) && HAS_HELPER(task_pt_regs)) {
+		regs = (struct pt_regs___kernel *)bpf_task_pt_regs(bpf_get_current_task_btf());
+		out->ip = regs->ip;
+		out->sp = regs->sp;
+		out->bp = regs->bp;
+		return;
+	}
+	regs = task_regs_address((struct task_struct *)bpf_get_current_task());
+	out->ip = BPF_CORE_READ(regs, ip);
+	out->sp = BPF_CORE_READ(regs, sp);
+	out->bp = BPF_CORE_READ(regs, bp);
+}
+
+static __always_inline unsigned int task_state(const struct task_struct *task)
+{
+	if (bpf_core_field_exists(task->__state))
+		return task->__state;
+	return (unsigned int)((const struct task_struct___before_5_14 *)task)->state;
+}
+
+static __always_inline __u32 task_cpu(const struct task_struct *task)
+{
+	if (bpf_core_field_exists(task->thread_info.cpu))
+		return task->thread_info.cpu;
+	return ((const struct task_struct___before_5_16 *)task)->cpu;
+}
 
 /* Numbers of pid namespaces, innermost last (struct pid, kernel/pid.c). */
 static __always_inline __u32 pid_nr_innermost(struct pid *pid)

@@ -86,7 +86,7 @@ int BPF_PROG(toll_data_ready, struct sock *sk)
 	__u64 end;
 
 	if (!state_is_open(st)) {
-		if (lookups_on && sk->sk_protocol == KERNEL_IPPROTO_UDP && sk->sk_bpf_storage)
+		if (lookups_answers && sk->sk_protocol == KERNEL_IPPROTO_UDP && sk->sk_bpf_storage)
 			lookup_answered(sk);
 		return 0;
 	}
@@ -202,7 +202,7 @@ static __always_inline void on_syn_sent(const struct sock *sk, __u64 now_ns)
 	if (!st)
 		return;
 	__builtin_memset(st, 0, sizeof(*st)); /* a socket may connect again after it failed */
-	st->open.conn = bpf_get_socket_cookie((void *)sk);
+	st->open.conn = sock_conn_id(sk, st);
 	st->open.role = (__u8)role;
 	st->open.side = WIRE_SIDE_CLIENT;
 	st->connect_tgid = (__u32)(bpf_get_current_pid_tgid() >> 32);
@@ -212,18 +212,31 @@ static __always_inline void on_syn_sent(const struct sock *sk, __u64 now_ns)
 
 static __always_inline void on_listen(const struct sock *sk)
 {
-	struct listener_key key = {.netns = sock_netns(sk), .port = sk->__sk_common.skc_num};
-	struct listener value = {.sk = (__u64)sk, .role = target_role_current()};
+	__u32 role = target_role_current();
 	struct sock_state *st;
 
-	if (value.role == WIRE_ROLE_NONE)
+	if (role == WIRE_ROLE_NONE)
 		return;
 	st = sock_state_make(sk);
 	if (!st)
 		return;
-	st->open.role = (__u8)value.role;
+	st->open.role = (__u8)role;
 	st->open.side = WIRE_SIDE_LISTENER;
-	bpf_map_update_elem(&listeners, &key, &value, BPF_ANY);
+	listener_add(sk, role);
+}
+
+/* In the hash nothing is inherited: what socket storage does for a connection of a watched listener. */
+static __always_inline struct sock_state *inherited(const struct sock *sk)
+{
+	struct listener_key key = {.netns = sock_netns(sk), .port = sk->__sk_common.skc_num};
+	struct listener *l = bpf_map_lookup_elem(&listeners, &key);
+	struct sock_state *st = l ? sock_state_make(sk) : NULL;
+
+	if (!st)
+		return NULL;
+	st->open.role = (__u8)l->role;
+	st->open.side = WIRE_SIDE_LISTENER;
+	return st;
 }
 
 /* At this moment the next byte to come and the next byte to go have position 0 (tcp_finish_connect, tcp_rcv_state_process). */
@@ -235,10 +248,10 @@ static __always_inline void on_established(const struct sock *sk, struct sock_st
 		return;
 	if (st->open.side == WIRE_SIDE_LISTENER) {
 		st->open.side = WIRE_SIDE_SERVER;
-		st->open.conn = bpf_get_socket_cookie((void *)sk);
 	} else if (listener_is_full(sk)) {
 		st->listen_full = 1;
 	}
+	st->open.conn = sock_conn_id(sk, st);
 	st->in_base = tp->rcv_nxt;
 	st->out_base = tp->write_seq;
 	conn_send(sk, st, now_ns, now_ns);
@@ -278,12 +291,10 @@ static __always_inline void connect_failed_send(const struct sock *sk, struct so
 
 static __always_inline void on_close(const struct sock *sk, struct sock_state *st, int oldstate, __u64 now_ns)
 {
-	struct listener_key key = {.netns = sock_netns(sk), .port = sk->__sk_common.skc_num};
-
 	*(volatile __u32 *)&st->generation = st->generation + 1;
 	if (st->open.side == WIRE_SIDE_LISTENER) {
 		if (oldstate == KERNEL_TCP_LISTEN)
-			bpf_map_delete_elem(&listeners, &key);
+			listener_remove(sk);
 	} else if (oldstate == KERNEL_TCP_SYN_SENT) {
 		connect_failed_send(sk, st, now_ns);
 	} else if (st->open.side != WIRE_SIDE_NONE) {
@@ -303,6 +314,9 @@ int BPF_PROG(toll_state, const struct sock *sk, const int oldstate, const int ne
 	if (sk->sk_protocol != KERNEL_IPPROTO_TCP)
 		return 0;
 	now_ns = bpf_ktime_get_ns();
+	/* an address that is used again: nobody's state, whatever an iterator that met a dying socket may have left */
+	if (oldstate == KERNEL_TCP_CLOSE || (oldstate == KERNEL_TCP_LISTEN && newstate == KERNEL_TCP_SYN_RECV))
+		sock_state_drop(sk);
 	if (newstate == KERNEL_TCP_SYN_SENT) {
 		on_syn_sent(sk, now_ns);
 		return 0;
@@ -311,7 +325,10 @@ int BPF_PROG(toll_state, const struct sock *sk, const int oldstate, const int ne
 		on_listen(sk);
 		return 0;
 	}
-	st = sock_state_get(sk);
+	if (sockets_in_hash && oldstate == KERNEL_TCP_LISTEN && newstate == KERNEL_TCP_SYN_RECV)
+		st = inherited(sk);
+	else
+		st = sock_state_get(sk);
 	if (!st)
 		return 0;
 	if (newstate == KERNEL_TCP_SYN_RECV)
@@ -323,29 +340,67 @@ int BPF_PROG(toll_state, const struct sock *sk, const int oldstate, const int ne
 	return 0;
 }
 
-/*
- * Where fexit works (not on every kernel): the gateway took a connection from its queue. The return value has another argument
- * index on each series (inet_csk_accept took 4 arguments until 6.9, 2 since 92ef0fd55ac8), hence bpf_get_func_ret.
- */
-SEC("?fexit/inet_csk_accept")
-int BPF_PROG(toll_accept, struct sock *listening)
+/* The gateway took a connection from its queue. */
+static __always_inline int accept_send(const struct sock *accepted)
 {
-	struct sock_state *st = sock_state_get(listening);
-	struct wire_accept *a;
-	__u64 ret = 0, pid_tgid;
+	struct wire_accept *a = emit_reserve(WIRE_KIND_ACCEPT, sizeof(*a), bpf_ktime_get_ns());
+	__u64 pid_tgid = bpf_get_current_pid_tgid(), key = (__u64)accepted;
+	struct sock_state *st;
 
-	if (!st || st->open.role != WIRE_ROLE_GATEWAY || bpf_get_func_ret(ctx, &ret) || !ret)
-		return 0;
-	a = emit_reserve(WIRE_KIND_ACCEPT, sizeof(*a), bpf_ktime_get_ns());
 	if (!a)
 		return 0;
-	pid_tgid = bpf_get_current_pid_tgid();
 	/* made by bpf_get_socket_cookie() when the connection was established */
-	a->conn = BPF_CORE_READ((struct sock *)ret, __sk_common.skc_cookie.counter);
+	a->conn = BPF_CORE_READ(accepted, __sk_common.skc_cookie.counter);
+	if (sockets_in_hash && !a->conn) {
+		st = bpf_map_lookup_elem(&sockets_hash, &key);
+		a->conn = st ? st->open.conn : 0;
+	}
 	a->tgid = (__u32)(pid_tgid >> 32);
 	a->tid = (__u32)pid_tgid;
 	emit_submit(a);
 	return 0;
+}
+
+static __always_inline bool is_watched_listener(const struct sock *listening)
+{
+	struct sock_state *st = sock_state_get(listening);
+
+	return st && st->open.role == WIRE_ROLE_GATEWAY;
+}
+
+/*
+ * Where fexit works (not on every kernel). The return value has another argument index on each series (inet_csk_accept took 4 arguments
+ * until 6.9, 2 since 92ef0fd55ac8), hence bpf_get_func_ret (5.17: f92c1e183604).
+ */
+SEC("?fexit/inet_csk_accept")
+int BPF_PROG(toll_accept, struct sock *listening)
+{
+	__u64 ret = 0;
+
+	if (!is_watched_listener(listening) || bpf_get_func_ret(ctx, &ret) || !ret)
+		return 0;
+	return accept_send((struct sock *)ret);
+}
+
+SEC("?fexit/inet_csk_accept")
+int BPF_PROG(toll_accept_by_argument, struct sock *listening, int flags, int *err, bool kern, struct sock *ret)
+{
+	if (!ret || !is_watched_listener(listening))
+		return 0;
+	return accept_send(ret);
+}
+
+/* Beside the hash, on the root of the cgroups: see sock_conn_id(). Called before a connection is established, on either side. */
+SEC("?sockops")
+int toll_cookie(struct bpf_sock_ops *ops)
+{
+	switch (ops->op) {
+	case BPF_SOCK_OPS_TCP_CONNECT_CB:
+	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
+	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
+		bpf_get_socket_cookie(ops);
+	}
+	return 1;
 }
 
 char LICENSE[] SEC("license") __weak = "GPL";

@@ -54,9 +54,9 @@ struct listener_key {
 	__u32 port;
 };
 struct listener {
-	__u64 sk; /* address, read with bpf_probe_read_kernel only */
+	__u64 sk; /* address, read with bpf_probe_read_kernel only: the last that came */
 	__u32 role;
-	__u32 reserved0;
+	__u32 sockets; /* that listen there: several with SO_REUSEPORT */
 };
 
 struct {
@@ -110,6 +110,45 @@ static __always_inline void sock_state_drop(const struct sock *sk)
 static __always_inline __u32 sock_netns(const struct sock *sk)
 {
 	return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+static __always_inline void listener_add(const struct sock *sk, __u32 role)
+{
+	struct listener_key key = {.netns = sock_netns(sk), .port = BPF_CORE_READ(sk, __sk_common.skc_num)};
+	struct listener *l = bpf_map_lookup_elem(&listeners, &key), value = {.sk = (__u64)sk, .role = role, .sockets = 1};
+
+	if (l)
+		value.sockets = l->sockets + 1;
+	bpf_map_update_elem(&listeners, &key, &value, BPF_ANY);
+}
+
+static __always_inline void listener_remove(const struct sock *sk)
+{
+	struct listener_key key = {.netns = sock_netns(sk), .port = sk->__sk_common.skc_num};
+	struct listener *l = bpf_map_lookup_elem(&listeners, &key);
+
+	if (l && l->sockets > 1)
+		l->sockets--;
+	else
+		bpf_map_delete_elem(&listeners, &key);
+}
+
+/*
+ * Names a connection for its whole life. Ends of ours know it by the socket's cookie. Tracing programs may make cookies since 5.12
+ * (c5dbb89fc2ac); beside the hash toll_cookie makes them before a connection is established, and a socket that it does not see (a
+ * gateway in another cgroup) gets a number of our own, which no cookie reaches.
+ */
+#define CONN_ID_OWN (1ULL << 63)
+static __always_inline __u64 sock_conn_id(const struct sock *sk, const struct sock_state *st)
+{
+	__u64 cookie;
+
+	if (!sockets_in_hash)
+		return bpf_get_socket_cookie((void *)sk);
+	cookie = (__u64)BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+	if (cookie)
+		return cookie;
+	return st->open.conn ? st->open.conn : ((__u64)bpf_get_prandom_u32() << 31 ^ bpf_ktime_get_ns()) | CONN_ID_OWN;
 }
 
 /* A 32-bit sequence number as a position, given a position known to be near it (within 2 GiB). */
@@ -229,9 +268,10 @@ static __always_inline void mark_take(struct sock_state *st, const enum wire_lan
 	*(volatile __u32 *)&st->generation = st->generation + 1;
 }
 
+/* By helper: the iterator may know a socket's address only. */
 static __always_inline void sock_addresses(const struct sock *sk, __u8 local[16], __u8 peer[16])
 {
-	if (sk->__sk_common.skc_family == KERNEL_AF_INET6) {
+	if (BPF_CORE_READ(sk, __sk_common.skc_family) == KERNEL_AF_INET6) {
 		BPF_CORE_READ_INTO((struct in6_addr *)local, sk, __sk_common.skc_v6_rcv_saddr);
 		BPF_CORE_READ_INTO((struct in6_addr *)peer, sk, __sk_common.skc_v6_daddr);
 		return;
@@ -239,8 +279,8 @@ static __always_inline void sock_addresses(const struct sock *sk, __u8 local[16]
 	__builtin_memset(local, 0, 10);
 	__builtin_memset(peer, 0, 10);
 	local[10] = local[11] = peer[10] = peer[11] = 0xff;
-	*(__be32 *)(local + 12) = sk->__sk_common.skc_rcv_saddr;
-	*(__be32 *)(peer + 12) = sk->__sk_common.skc_daddr;
+	*(__be32 *)(local + 12) = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
+	*(__be32 *)(peer + 12) = BPF_CORE_READ(sk, __sk_common.skc_daddr);
 }
 
 static __always_inline void conn_send(const struct sock *sk, struct sock_state *st, __u64 now_ns, __u64 established_ns)
@@ -254,8 +294,8 @@ static __always_inline void conn_send(const struct sock *sk, struct sock_state *
 	c->side = st->open.side;
 	c->flags = st->conn_flags;
 	c->reserved0 = 0;
-	c->local_port = sk->__sk_common.skc_num;
-	c->peer_port = bpf_ntohs(sk->__sk_common.skc_dport);
+	c->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	c->peer_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
 	sock_addresses(sk, c->local_addr, c->peer_addr);
 	c->netns = sock_netns(sk);
 	c->tgid = st->connect_tgid;

@@ -9,12 +9,12 @@ const volatile __u32 sample_period_ns = 0;
 
 #define USER_MODE 3 /* privilege level in the code segment's selector */
 
-static __always_inline __u64 sample_stack(void *ctx, struct task_struct *task, bool in_kernel)
+static __always_inline __u64 sample_stack(void *ctx, bool in_kernel)
 {
 	struct stack_take t;
 	__u64 key, *seen;
 
-	if (!stack_begin(&t, task))
+	if (!stack_begin(&t))
 		return 0;
 	key = key_of_user(ctx, &t);
 	if (in_kernel) {
@@ -29,20 +29,20 @@ static __always_inline __u64 sample_stack(void *ctx, struct task_struct *task, b
 SEC("?perf_event")
 int toll_sample(struct bpf_perf_event_data *ctx)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	bool in_kernel = (ctx->regs.cs & USER_MODE) == 0;
 	struct wire_sample *s;
 	__u64 now_ns, key;
 
-	if (target_role((__u32)task->tgid) != WIRE_ROLE_GATEWAY)
+	if (target_role((__u32)(pid_tgid >> 32)) != WIRE_ROLE_GATEWAY)
 		return 0;
 	now_ns = bpf_ktime_get_ns();
-	key = sample_stack(ctx, task, in_kernel);
+	key = sample_stack(ctx, in_kernel);
 	s = emit_reserve(WIRE_KIND_SAMPLE, sizeof(*s), now_ns);
 	if (!s)
 		return 0;
-	s->tgid = (__u32)task->tgid;
-	s->tid = (__u32)task->pid;
+	s->tgid = (__u32)(pid_tgid >> 32);
+	s->tid = (__u32)pid_tgid;
 	s->stack = key;
 	s->period_ns = sample_period_ns;
 	s->flags = in_kernel ? WIRE_SAMPLE_KERNEL : 0;

@@ -21,7 +21,6 @@
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, TEXTS_MAX);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u32); /* tgid */
 	__type(value, struct wire_text);
 } texts SEC(".maps") __weak;
@@ -204,23 +203,25 @@ static __always_inline __u64 stack_send(const struct stack_take *t, __u64 key)
 	return key;
 }
 
-/* User registers, and whose text it is; false: not known, no stack. */
-static __always_inline bool stack_begin(struct stack_take *t, struct task_struct *task)
+/* User registers of the current thread, and whose text it is; false: not known, no stack. */
+static __always_inline bool stack_begin(struct stack_take *t)
 {
-	struct pt_regs___kernel *regs = (struct pt_regs___kernel *)bpf_task_pt_regs(task);
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	struct user_registers regs;
 	__u32 zero = 0;
 
-	t->tid = (__u32)task->pid;
-	t->tgid = (__u32)task->tgid;
+	t->tid = (__u32)pid_tgid;
+	t->tgid = (__u32)(pid_tgid >> 32);
 	t->scratch = bpf_map_lookup_elem(&stack_scratch, &zero);
 	t->text = bpf_map_lookup_elem(&texts, &t->tgid);
-	if (!t->scratch || !t->text || !regs) {
+	if (!t->scratch || !t->text) {
 		count_add(WIRE_COUNT_STACKS_LOST, 1);
 		return false;
 	}
-	t->ip = regs->ip;
-	t->sp = regs->sp;
-	t->bp = regs->bp;
+	current_registers(&regs);
+	t->ip = regs.ip;
+	t->sp = regs.sp;
+	t->bp = regs.bp;
 	t->kernel_frames = t->user_frames = 0;
 	return true;
 }
@@ -292,14 +293,14 @@ static __always_inline bool block_is_told(struct stack_scratch *s, __u64 now_ns)
  * Where the current thread, just leaving its CPU, waits: key of its stack; 0: parked, not taken. The kernel's frames go with the call, so
  * only a new key pays for them.
  */
-static __always_inline __u64 stack_of_block(void *ctx, struct task_struct *task, __u16 nr, __u64 now_ns)
+static __always_inline __u64 stack_of_block(void *ctx, __u16 nr, __u64 now_ns)
 {
 	struct stack_take t;
 	__u32 zero = 0;
 	__u64 key;
 
 	t.scratch = bpf_map_lookup_elem(&stack_scratch, &zero);
-	if (call_parks(nr) || !t.scratch || !block_is_told(t.scratch, now_ns) || !stack_begin(&t, task))
+	if (call_parks(nr) || !t.scratch || !block_is_told(t.scratch, now_ns) || !stack_begin(&t))
 		return 0;
 	key = key_mix(key_of_user(ctx, &t), nr | KEY_BLOCKED);
 	if (bpf_map_lookup_elem(&stack_keys, &key))

@@ -166,7 +166,7 @@ static __always_inline __u64 stack_of_call(void *ctx, struct survivor_thread *th
 	struct stack_take t;
 	__u64 key;
 
-	if (!stack_begin(&t, bpf_get_current_task_btf()))
+	if (!stack_begin(&t))
 		return 0;
 	t.scratch = &thread->scratch;
 	key = key_mix(key_of_user(ctx, &t), t.ip);

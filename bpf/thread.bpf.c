@@ -28,11 +28,6 @@ static __always_inline struct cpu_state *cpu_state_get(__u32 cpu)
 	return bpf_map_lookup_elem(&cpus, &cpu);
 }
 
-static __always_inline __u32 task_cpu(const struct task_struct *task)
-{
-	return task->thread_info.cpu;
-}
-
 /* --- who holds the CPU ------------------------------------------------------------------------------------------------------- */
 
 static __always_inline __u32 holder_of(const struct thread_state *t, const struct task_struct *task)
@@ -163,14 +158,12 @@ static __always_inline __u16 blocked_flags(const struct task_struct *task, unsig
 
 static __always_inline void entry_note(struct thread_state *t, struct task_struct *task, bool runnable)
 {
-	struct pt_regs___kernel *regs;
 	long entry;
 
 	t->off.syscall = WIRE_SYSCALL_NONE;
 	if (task->flags & KERNEL_PF_NO_USER_MODE)
 		return;
-	regs = (struct pt_regs___kernel *)bpf_task_pt_regs(task);
-	entry = (long)regs->orig_ax;
+	entry = task_entry(task);
 	if (entry >= 0)
 		t->off.syscall = (__u16)entry;
 	else if (entry == -1 && !runnable)
@@ -187,7 +180,7 @@ static __always_inline void thread_leaves(void *ctx, struct thread_state *t, str
 	t->off.flags = runnable ? WIRE_OFF_PREEMPTED : blocked_flags(task, state);
 	entry_note(t, task, runnable);
 	if (stack_blocks && !runnable)
-		t->off.stack = stack_of_block(ctx, task, t->off.syscall, now_ns);
+		t->off.stack = stack_of_block(ctx, t->off.syscall, now_ns);
 	if (runnable)
 		wait_begins(t, task, cpu, now_ns);
 	calls_send(t, now_ns);
@@ -213,8 +206,8 @@ static __always_inline void thread_returns(struct thread_state *t, const struct 
 	t->off.out_ns = 0;
 }
 
-SEC("?tp_btf/sched_switch")
-int BPF_PROG(toll_switch, bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state)
+static __always_inline int on_switch(void *ctx, bool preempt, struct task_struct *prev, struct task_struct *next,
+				     unsigned int prev_state)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct thread_state *out = thread_state_get(prev), *in = thread_state_get(next);
@@ -231,6 +224,19 @@ int BPF_PROG(toll_switch, bool preempt, struct task_struct *prev, struct task_st
 	return 0;
 }
 
+SEC("?tp_btf/sched_switch")
+int BPF_PROG(toll_switch, bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state)
+{
+	return on_switch(ctx, preempt, prev, next, prev_state);
+}
+
+/* Before 5.18 (fa2c3254d7cf, 9c2136be0878) the state was not told: a waker on another CPU may have changed it meanwhile. */
+SEC("?tp_btf/sched_switch")
+int BPF_PROG(toll_switch_reads_state, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	return on_switch(ctx, preempt, prev, next, task_state(prev));
+}
+
 /*
  * Who wakes: the current thread, if it is inside a system call. An interrupt that comes upon a thread in user mode is told by that; one
  * that comes upon a thread inside a call is not (the count that would tell, __preempt_count, has no address on kernels without
@@ -238,13 +244,11 @@ int BPF_PROG(toll_switch, bool preempt, struct task_struct *prev, struct task_st
  */
 static __always_inline __u32 waker_tid(void)
 {
-	struct task_struct *me = bpf_get_current_task_btf();
-	struct pt_regs___kernel *regs;
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 
-	if (me->flags & KERNEL_PF_NO_USER_MODE || !me->pid)
+	if (!tid || current_flags() & KERNEL_PF_NO_USER_MODE)
 		return 0;
-	regs = (struct pt_regs___kernel *)bpf_task_pt_regs(me);
-	return (long)regs->orig_ax >= 0 ? (__u32)me->pid : 0;
+	return current_entry() >= 0 ? tid : 0;
 }
 
 /* In the waker's context, which sched_wakeup is not when it is told to another CPU. */
@@ -419,7 +423,7 @@ static __always_inline void found_off(struct thread_state *t, struct task_struct
 	if (task->on_cpu)
 		return;
 	entry_note(t, task, false);
-	if (task->__state == 0)
+	if (task_state(task) == 0)
 		wait_begins(t, task, task_cpu(task), now_ns);
 	*(volatile __u64 *)&t->off.out_ns = now_ns;
 }
@@ -427,15 +431,14 @@ static __always_inline void found_off(struct thread_state *t, struct task_struct
 SEC("?iter/task")
 int toll_find_threads(struct bpf_iter__task *ctx)
 {
-	struct task_struct *task = ctx->task, *me;
+	struct task_struct *task = ctx->task;
 	struct thread_state *t;
 	__u32 role;
 
 	if (!task)
 		return 0;
-	me = bpf_get_current_task_btf();
 	role = target_role((__u32)task->tgid);
-	if (role == WIRE_ROLE_NONE && task->tgid != me->tgid)
+	if (role == WIRE_ROLE_NONE && (__u32)task->tgid != (__u32)(bpf_get_current_pid_tgid() >> 32))
 		return 0;
 	t = thread_make(task, role);
 	if (!t)

@@ -13,7 +13,10 @@
 
 #include <stdlib.h>
 
+#include <bpf/bpf.h>
+
 #include "base/clock.h"
+#include "tests/support/paths_asked.h"
 #include "tests/support/probe_pair.h"
 #include "tests/support/test.h"
 
@@ -439,6 +442,78 @@ static int ignore_record(void *ctx, const void *data, uint32_t bytes)
 	return 0;
 }
 
+/* Several sockets listen on one port, and one of them goes: connections of the others are watched as before. */
+static void test_listeners_that_share_a_port(void **state)
+{
+	int other = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), first, one = 1;
+	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t bytes = sizeof(addr);
+	struct probe_pair p;
+
+	(void)state;
+	pair_open(&p, 1);
+	first = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(setsockopt(first, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)), 0);
+	assert_int_equal(setsockopt(other, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)), 0);
+	assert_int_equal(bind(first, (struct sockaddr *)&addr, bytes), 0);
+	assert_int_equal(getsockname(first, (struct sockaddr *)&addr, &bytes), 0);
+	assert_int_equal(bind(other, (struct sockaddr *)&addr, bytes), 0);
+	assert_int_equal(listen(first, 4), 0);
+	assert_int_equal(listen(other, 4), 0);
+	close(other);
+	close(p.client);
+	close(p.server);
+	close(p.listener);
+	p.listener = first;
+	p.port = ntohs(addr.sin_port);
+	pair_connect(&p);
+	exchange(&p, 10, 20);
+	pair_collect(&p);
+	assert_non_null(pair_turn(&p, p.server_cookie, 0));
+	assert_int_equal(pair_conn(&p, p.server_cookie)->side, WIRE_SIDE_SERVER);
+	pair_close(&p);
+}
+
+/* Entries of a map of ours, by the name that the kernel knows it by; -1: there is no such map. */
+static int map_entries(const char *name)
+{
+	for (int fd = 3; fd < 256; fd++) {
+		struct bpf_map_info info = {0};
+		uint32_t bytes = sizeof(info);
+		int entries = 0;
+		uint64_t key, next;
+
+		if (bpf_obj_get_info_by_fd(fd, &info, &bytes) || info.type != BPF_MAP_TYPE_HASH || strcmp(info.name, name))
+			continue;
+		for (bool more = !bpf_map_get_next_key(fd, NULL, &next); more; more = !bpf_map_get_next_key(fd, &key, &next)) {
+			key = next;
+			entries++;
+		}
+		return entries;
+	}
+	return -1;
+}
+
+/* Where no kernel frees the state of sockets for us: what was watched is forgotten when it is closed. */
+static void test_closed_sockets_leave_nothing_in_the_hash(void **state)
+{
+	struct paths asked = paths_asked();
+	struct probe_pair p;
+	int before;
+
+	(void)state;
+	pair_open(&p, 1);
+	before = map_entries("sockets_hash");
+	assert_int_equal(before < 0, asked.impl[PATH_SOCKETS] != PATH_SOCKETS_HASH);
+	for (int i = 0; i < 20; i++) {
+		close(p.client);
+		close(p.server);
+		pair_connect(&p);
+	}
+	assert_int_equal(map_entries("sockets_hash"), before);
+	pair_close(&p);
+}
+
 static void test_full_ring_is_counted(void **state)
 {
 	struct probe_target self = {.pid = (uint32_t)getpid(), .role = WIRE_ROLE_GATEWAY};
@@ -474,8 +549,10 @@ int main(void)
 		cmocka_unit_test(test_port_reuse),
 		cmocka_unit_test(test_child_inherits_the_role),
 		cmocka_unit_test(test_full_listen_queue),
+		cmocka_unit_test(test_listeners_that_share_a_port),
+		cmocka_unit_test(test_closed_sockets_leave_nothing_in_the_hash),
 		cmocka_unit_test(test_full_ring_is_counted),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_on_all_paths(tests);
 }

@@ -24,6 +24,7 @@
 
 #include "base/clock.h"
 #include "gateway/cpu_quota.h"
+#include "tests/support/paths_asked.h"
 #include "tests/support/probe_threads.h"
 #include "tests/support/test.h"
 
@@ -445,5 +446,5 @@ int main(void)
 		cmocka_unit_test(test_threads_past_the_bound_are_counted),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_on_all_paths(tests);
 }

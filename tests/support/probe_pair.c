@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/support/paths_asked.h"
 #include "tests/support/test.h"
 
 static int keep_record(void *ctx, const void *data, uint32_t bytes)
@@ -24,7 +25,8 @@ static int keep_record(void *ctx, const void *data, uint32_t bytes)
 static void probes_on(struct probe_pair *p)
 {
 	struct probe_target self = {.pid = (uint32_t)getpid(), .role = WIRE_ROLE_GATEWAY};
-	struct probe_config config = {.target = &self, .targets = 1, .ring_bytes = 1 << 20, .record = keep_record, .ctx = p};
+	struct probe_config config = {
+		.target = &self, .targets = 1, .ring_bytes = 1 << 20, .paths = paths_asked(), .record = keep_record, .ctx = p};
 	struct err err = {0};
 
 	if (probe_open(&p->probe, &config, &err))

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "tests/support/paths_asked.h"
 #include "tests/support/test.h"
 
 static int keep_record(void *ctx, const void *data, uint32_t bytes)
@@ -34,6 +35,7 @@ bool rig_open(struct thread_rig *r, const char *test, struct thread_rig_config c
 				      .ring_bytes = 8 << 20,
 				      .groups = config.groups | PROBE_THREADS,
 				      .threads_max = config.threads_max,
+				      .paths = paths_asked(),
 				      .record = keep_record,
 				      .ctx = r};
 	struct err err = {0};

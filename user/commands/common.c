@@ -88,6 +88,8 @@ int common_finish(const struct common_options *common, struct session_config *se
 	session->sample_hz = (unsigned)common->sample_hz;
 	if (groups_parse(common->probes, &session->groups, err) || budget_parse(common->budget, &session->budget, err))
 		return -EINVAL;
+	if (paths_parse(&common->path, &session->paths, err))
+		return -EINVAL;
 	if (exports_check(&session->export, err))
 		return -EINVAL;
 	session->json = common->format && !strcmp(common->format, "json");

@@ -16,6 +16,7 @@ struct common_options {
 	bool no_probes;
 	const char *probes;
 	const char *budget;
+	struct option_list path;
 	bool color;
 	const char *format;
 };
@@ -29,12 +30,20 @@ struct common_options {
 		OPTION_STRING, "gateway", 'g', "URL", "the processes that listen there", &(s)->url                               \
 	}
 
+/* Ways into the kernel that are asked for; struct option_list. */
+#define PATH_OPTION_ROW(list)                                                                                                    \
+	{                                                                                                                        \
+		OPTION_LIST, "path", 0, "NAME=IMPL", "take this way into the kernel (toll doctor lists them); more than once",   \
+			list                                                                                                     \
+	}
+
 /* The last rows of a command's table, its end included. */
 #define COMMON_OPTION_ROWS(common, s)                                                                                            \
 	{OPTION_STRING,   "probes", 0, "LIST", "sockets (always on), threads, syscalls, alloc (default sockets,threads)",        \
 	 &(common).probes},                                                                                                      \
 		{OPTION_STRING,   "budget", 0, "SHARE", "what probes may take of the gateway's CPU (default 3%; off)",           \
 		 &(common).budget},                                                                                              \
+		PATH_OPTION_ROW(&(common).path),                                                                                 \
 		{OPTION_FLAG, "ab", 0, NULL, "windows with and without allocator probes: what they cost", &(s)->ab},             \
 		{OPTION_FLAG, "no-probes", 0, NULL, "load only, on purpose", &(common).no_probes},                               \
 		{OPTION_U64,         "sample-hz", 0, "N", "CPU samples of the gateway, a second and CPU (default 99; 0: none)",  \

@@ -8,11 +8,12 @@
 #include "base/log.h"
 #include "base/options.h"
 #include "commands/commands.h"
+#include "commands/common.h"
 #include "commands/doctor_allocators.h"
 #include "probe/probe.h"
 
 static const struct command_help help = {
-	.usage = "toll doctor [--pid PID]",
+	.usage = "toll doctor [--pid PID] [--path NAME=IMPL]",
 	.text = "Says what this kernel and these permissions allow, one line each: ability, yes or no, which path, and what a "
 		"report lacks "
 		"without it. Everything is tried: programs are loaded and attached, then a byte is sent there and back on "
@@ -42,8 +43,11 @@ int command_doctor(int argc, char **argv)
 {
 	bool verbose = false;
 	uint64_t pid = 0;
+	struct option_list list = {0};
+	struct paths paths = {0};
 	const struct option rows[] = {
 		{OPTION_U64, "pid", 'p', "PID", "tell the allocator probes of this process", &pid},
+		PATH_OPTION_ROW(&list),
 		{OPTION_FLAG, "verbose", 'v', NULL, "print libbpf's messages too", &verbose},
 		{OPTION_END, NULL, 0, NULL, NULL, NULL},
 	};
@@ -55,6 +59,8 @@ int command_doctor(int argc, char **argv)
 
 	if (rc > 0)
 		return EXIT_CODE_OK;
+	if (!rc)
+		rc = paths_parse(&list, &paths, &err);
 	if (rc < 0) {
 		log_line(LOG_ERROR, "%s", err.text);
 		return EXIT_CODE_CANNOT_RUN;
@@ -63,12 +69,12 @@ int command_doctor(int argc, char **argv)
 		log_set_level(LOG_DEBUG);
 	uname(&kernel);
 	printf("kernel %s, %s, user id %u\n\n", kernel.release, kernel.machine, (unsigned)geteuid());
-	abilities_probe(ability, &count);
+	abilities_probe(&paths, ability, &count);
 	for (unsigned i = 0; i < count; i++) {
 		row_print(&ability[i]);
 		missing += ability[i].required && ability[i].state != ABILITY_YES;
 	}
-	doctor_allocators_print((uint32_t)pid);
+	doctor_allocators_print((uint32_t)pid, &paths);
 	printf("\nnever visible:\n");
 	for (size_t i = 0; i < sizeof(blind) / sizeof(blind[0]); i++)
 		printf("  %s\n", blind[i]);

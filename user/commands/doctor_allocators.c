@@ -47,7 +47,7 @@ static void calibration_print(const struct calibration *c, int rc, const char *w
 	printf("\n");
 }
 
-void doctor_allocators_print(uint32_t pid)
+void doctor_allocators_print(uint32_t pid, const struct paths *asked)
 {
 	struct allocators *a = malloc(sizeof(*a));
 	struct err err = {0};
@@ -56,7 +56,7 @@ void doctor_allocators_print(uint32_t pid)
 
 	if (!a)
 		return;
-	calibrated = calibrate(UPROBE_LINK_BEST, &c, &err);
+	calibrated = calibrate((enum uprobe_link_kind)asked->impl[PATH_ALLOC], &c, &err);
 	calibration_print(&c, calibrated, err.text);
 	printf("\nallocator functions of %s: instruction that a probe sits on, its kind, CPU time of a call seen at both ends:\n",
 	       pid ? "that process" : "this machine's libc");

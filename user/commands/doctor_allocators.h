@@ -5,7 +5,9 @@
 
 #include <stdint.h>
 
+#include "probe/paths.h"
+
 /* pid: whose allocators; 0: this process', which are this machine's libc. */
-void doctor_allocators_print(uint32_t pid);
+void doctor_allocators_print(uint32_t pid, const struct paths *asked);
 
 #endif

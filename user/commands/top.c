@@ -97,6 +97,7 @@ int command_top(int argc, char **argv)
 		{OPTION_DURATION, "for", 0, "TIME", "how long (default: until q)", &s->attach_ns},
 		{OPTION_STRING, "probes", 0, "LIST", "sockets (always on), threads, syscalls (default sockets,threads)",
 		 &common.probes},
+		PATH_OPTION_ROW(&common.path),
 		{OPTION_FLAG, "color", 0, NULL, "--no-color: plain (also $NO_COLOR)", &common.color},
 		{OPTION_END, NULL, 0, NULL, NULL, NULL},
 	};

@@ -8,17 +8,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <bpf/libbpf.h>
-
-#include "probe/accounts.h"
+#include "probe/path_try.h"
 #include "probe/probe.h"
 #include "probe/samples.h"
 #include "probe/skeleton.h"
 
 enum row {
 	ROW_BTF,
+	ROW_SOCKETS,
+	ROW_TCP,
 	ROW_LEAVES,
-	ROW_DATA_READY,
 	ROW_READABLE,
 	ROW_READ,
 	ROW_STATES,
@@ -28,47 +27,14 @@ enum row {
 	ROW_FIND,
 	ROW_FLUSH,
 	ROW_SELF_TEST,
-	ROW_SCHEDULER,
 	ROW_THREADS,
+	ROW_SCHEDULER,
+	ROW_FIND_THREADS,
 	ROW_SYSCALLS,
 	ROW_SAMPLES,
+	ROW_ALLOC,
 	ROWS,
 };
-
-/* Loads the skeleton with one program only and attaches it, unless it is an iterator. */
-static int try_program(const char *name, unsigned groups, char *detail, size_t size)
-{
-	struct toll_bpf *skel = toll_bpf__open();
-	struct bpf_program *prog;
-	struct bpf_link *link = NULL;
-	bool iterator;
-	int rc;
-
-	if (!skel)
-		return -errno;
-	skeleton_choose(skel, true);
-	accounts_choose(skel, groups, 0);
-	bpf_object__for_each_program(prog, skel->obj) bpf_program__set_autoload(prog, !strcmp(bpf_program__name(prog), name));
-	prog = bpf_object__find_program_by_name(skel->obj, name);
-	iterator = !strncmp(bpf_program__section_name(prog), "iter/", 5);
-	bpf_map__set_max_entries(skel->maps.events, 64 << 10);
-	rc = toll_bpf__load(skel);
-	if (rc)
-		snprintf(detail, size, "%s does not load: %s", bpf_program__section_name(prog), strerror(-rc));
-	if (!rc && !iterator) {
-		link = bpf_program__attach(prog);
-		if (!link) {
-			rc = -errno;
-			snprintf(detail, size, "%s loads but does not attach: %s", bpf_program__section_name(prog),
-				 strerror(-rc));
-		}
-	}
-	if (!rc)
-		snprintf(detail, size, "%s", bpf_program__section_name(prog));
-	bpf_link__destroy(link);
-	toll_bpf__destroy(skel);
-	return rc;
-}
 
 struct seen {
 	bool in, read, out, conn;
@@ -114,17 +80,18 @@ static int exchange(void)
 	return rc;
 }
 
-static int self_test(char *detail, size_t size)
+static int self_test(const struct paths *paths, char *detail, size_t size)
 {
 	struct seen seen = {0};
 	struct probe_target self = {.pid = (uint32_t)getpid(), .role = WIRE_ROLE_GATEWAY};
-	struct probe_config config = {.target = &self, .targets = 1, .ring_bytes = 64 << 10, .record = seen_record, .ctx = &seen};
+	struct probe_config config = {
+		.target = &self, .targets = 1, .ring_bytes = 64 << 10, .paths = *paths, .record = seen_record, .ctx = &seen};
 	struct err err = {0};
 	struct probe *p;
 	int rc = probe_open(&p, &config, &err);
 
 	if (rc) {
-		snprintf(detail, size, "%.150s", err.text);
+		snprintf(detail, size, "%.300s", err.text);
 		return rc;
 	}
 	rc = exchange();
@@ -135,7 +102,7 @@ static int self_test(char *detail, size_t size)
 			 seen.read ? "" : " read", seen.out ? "" : " leaves");
 		rc = -ENODATA;
 	} else if (!rc) {
-		snprintf(detail, size, "%.150s", probe_paths(p));
+		snprintf(detail, size, "%.300s", probe_paths(p));
 	}
 	probe_close(p);
 	return rc;
@@ -143,13 +110,10 @@ static int self_test(char *detail, size_t size)
 
 static const struct ability table[ROWS] = {
 	[ROW_BTF] = {"kernel type information", "read /sys/kernel/btf/vmlinux", "every probe", true, ABILITY_UNKNOWN, ""},
+	[ROW_SOCKETS] = {"state of sockets", "load and attach", "all phases", true, ABILITY_UNKNOWN, ""},
+	[ROW_TCP] = {"TCP headers and sockets", "load and attach", "all phases", true, ABILITY_UNKNOWN, ""},
 	[ROW_LEAVES] = {"leaves marks", "load and attach", "t1, t4, t6, t9: all phases", true, ABILITY_UNKNOWN, ""},
-	[ROW_DATA_READY] =
-		{"readable marks", "load and attach (6.3 and later)",
-		 "they come from tcp_probe; the mark of data that came with a handshake's last ACK is taken from its read", false,
-		 ABILITY_UNKNOWN, ""},
-	[ROW_READABLE] = {"readable marks, before 6.3", "load and attach", "t2, t5, t7, t10: all phases", true, ABILITY_UNKNOWN,
-			  ""},
+	[ROW_READABLE] = {"readable marks", "load and attach", "t2, t5, t7, t10: all phases", true, ABILITY_UNKNOWN, ""},
 	[ROW_READ] = {"read marks", "load and attach", "t3, t8: pick up and process cannot be told apart", true, ABILITY_UNKNOWN,
 		      ""},
 	[ROW_STATES] = {"connects and closes", "load and attach", "all joins", true, ABILITY_UNKNOWN, ""},
@@ -163,33 +127,81 @@ static const struct ability table[ROWS] = {
 	[ROW_FLUSH] = {"turns still open", "load the iterator", "the last turn of idle connections", true, ABILITY_UNKNOWN, ""},
 	[ROW_SELF_TEST] = {"marks of a real exchange", "a byte there and back on loopback, probes on",
 			   "trust in all of the above", true, ABILITY_UNKNOWN, ""},
-	[ROW_SCHEDULER] = {"accounts of threads", "load and attach, with task storage (6.0 and later)",
-			   "causes: what a thread waited for and who held its CPU", false, ABILITY_UNKNOWN, ""},
-	[ROW_THREADS] = {"threads that exist before we attach", "load the iterator", "their accounts", false, ABILITY_UNKNOWN,
-			 ""},
+	[ROW_THREADS] = {"accounts of threads", "load and attach", "causes: what a thread waited for and who held its CPU", false,
+			 ABILITY_UNKNOWN, ""},
+	[ROW_SCHEDULER] = {"threads leave their CPU", "load and attach", "the same", false, ABILITY_UNKNOWN, ""},
+	[ROW_FIND_THREADS] = {"threads that exist before we attach", "load the iterator", "their accounts", false,
+			      ABILITY_UNKNOWN, ""},
 	[ROW_SYSCALLS] = {"system calls", "load and attach", "the kernel's share of CPU time, by call", false, ABILITY_UNKNOWN,
 			  ""},
 	[ROW_SAMPLES] = {"CPU samples with stacks", "samples of this process, unwound and named",
 			 "stacks inside the toll, top frames", false, ABILITY_UNKNOWN, ""},
+	[ROW_ALLOC] = {"calls of the allocator", "load, and attach to a function of our own", "calls, bytes and time of malloc",
+		       false, ABILITY_UNKNOWN, ""},
 };
 
+/* Done in one way on all kernels: the program. */
 static const char *const program_of[ROWS] = {
-	[ROW_LEAVES] = "toll_leaves",     [ROW_READABLE] = "toll_readable", [ROW_DATA_READY] = "toll_data_ready",
-	[ROW_READ] = "toll_read",         [ROW_STATES] = "toll_state",      [ROW_RETRANSMITS] = "toll_retransmit",
-	[ROW_ACCEPT] = "toll_accept",     [ROW_PROCESSES] = "toll_fork",    [ROW_FIND] = "toll_find",
-	[ROW_FLUSH] = "toll_flush",       [ROW_SCHEDULER] = "toll_switch",  [ROW_THREADS] = "toll_find_threads",
+	[ROW_LEAVES] = "toll_leaves",          [ROW_READ] = "toll_read",      [ROW_STATES] = "toll_state",
+	[ROW_RETRANSMITS] = "toll_retransmit", [ROW_PROCESSES] = "toll_fork", [ROW_FIND_THREADS] = "toll_find_threads",
 	[ROW_SYSCALLS] = "toll_sys_exit",
+};
+
+/* Done in several ways. In this order: sockets and threads first, for the programs of others keep their state there. */
+static const struct {
+	enum path path;
+	enum row row;
+} path_rows[PATHS] = {
+	{PATH_SOCKETS, ROW_SOCKETS}, {PATH_TCP, ROW_TCP},         {PATH_READABLE, ROW_READABLE}, {PATH_ACCEPT, ROW_ACCEPT},
+	{PATH_OPEN, ROW_FIND},       {PATH_THREADS, ROW_THREADS}, {PATH_SWITCH, ROW_SCHEDULER},  {PATH_ALLOC, ROW_ALLOC},
 };
 
 static unsigned groups_of(unsigned row)
 {
-	return row == ROW_SYSCALLS                          ? PROBE_THREADS | PROBE_SYSCALLS
-	       : row == ROW_SCHEDULER || row == ROW_THREADS ? PROBE_THREADS
-							    : 0;
+	return row == ROW_SYSCALLS ? PROBE_THREADS | PROBE_SYSCALLS : row == ROW_FIND_THREADS ? PROBE_THREADS : 0;
 }
 
-void abilities_probe(struct ability out[ABILITIES_MAX], unsigned *rows)
+static void detail_add(struct ability *a, const char *before, const char *name, const char *after)
 {
+	size_t used = strlen(a->detail);
+
+	snprintf(a->detail + used, sizeof(a->detail) - used, "%s%s%s%s", used ? "; " : "", before, name, after);
+}
+
+/* Every implementation is tried, so that what was not chosen is told too; the first that works, or the one asked for, is chosen. */
+static void path_row(struct ability *a, struct paths *paths, const struct paths *asked, enum path path)
+{
+	char why[PATH_IMPLS_MAX][160];
+	int rc[PATH_IMPLS_MAX];
+	unsigned chosen = asked->impl[path], count = 0;
+
+	while (path_impl_name(path, count + PATH_FIRST)) {
+		rc[count] = path_try(paths, path, count + PATH_FIRST, why[count], sizeof(why[0]));
+		if (!rc[count] && !chosen)
+			chosen = count + PATH_FIRST;
+		count++;
+	}
+	paths->impl[path] = (uint8_t)(chosen ? chosen : PATH_FIRST);
+	a->state = chosen && !rc[chosen - PATH_FIRST] && !(path == PATH_ACCEPT && chosen == PATH_ACCEPT_NONE) ? ABILITY_YES
+													      : ABILITY_NO;
+	if (a->state == ABILITY_YES)
+		detail_add(a, path_impl_name(path, chosen), asked->impl[path] ? " as asked for" : "", "");
+	for (unsigned i = PATH_FIRST; i < count + PATH_FIRST; i++) {
+		if (i == chosen && a->state == ABILITY_YES)
+			continue;
+		if (rc[i - PATH_FIRST])
+			detail_add(a, "not ", path_impl_name(path, i), "");
+		if (rc[i - PATH_FIRST] && why[i - PATH_FIRST][0])
+			snprintf(a->detail + strlen(a->detail), sizeof(a->detail) - strlen(a->detail), ": %s",
+				 why[i - PATH_FIRST]);
+		else if (!rc[i - PATH_FIRST] && path != PATH_ACCEPT)
+			detail_add(a, path_impl_name(path, i), " works too", "");
+	}
+}
+
+void abilities_probe(const struct paths *asked, struct ability out[ABILITIES_MAX], unsigned *rows)
+{
+	struct paths paths;
 	int rc;
 
 	skeleton_quiet();
@@ -198,16 +210,20 @@ void abilities_probe(struct ability out[ABILITIES_MAX], unsigned *rows)
 	rc = access("/sys/kernel/btf/vmlinux", R_OK) ? -errno : 0;
 	snprintf(out[ROW_BTF].detail, sizeof(out[ROW_BTF].detail), "%s", rc ? strerror(-rc) : "present");
 	out[ROW_BTF].state = rc ? ABILITY_NO : ABILITY_YES;
+	paths = paths_likely(asked);
+	for (unsigned i = 0; i < PATHS; i++)
+		path_row(&out[path_rows[i].row], &paths, asked, path_rows[i].path);
 	for (unsigned i = 0; i < ROWS; i++) {
 		if (!program_of[i])
 			continue;
-		rc = try_program(program_of[i], groups_of(i), out[i].detail, sizeof(out[i].detail));
+		rc = program_try(program_of[i], &paths, groups_of(i), out[i].detail, sizeof(out[i].detail));
 		out[i].state = rc ? ABILITY_NO : ABILITY_YES;
 	}
-	if (out[ROW_DATA_READY].state == ABILITY_YES)
-		out[ROW_READABLE].required = false;
-	rc = self_test(out[ROW_SELF_TEST].detail, sizeof(out[ROW_SELF_TEST].detail));
+	rc = program_try(paths.impl[PATH_SOCKETS] == PATH_SOCKETS_HASH ? "toll_flush_hash" : "toll_flush", &paths, 0,
+			 out[ROW_FLUSH].detail, sizeof(out[ROW_FLUSH].detail));
+	out[ROW_FLUSH].state = rc ? ABILITY_NO : ABILITY_YES;
+	rc = self_test(asked, out[ROW_SELF_TEST].detail, sizeof(out[ROW_SELF_TEST].detail));
 	out[ROW_SELF_TEST].state = rc ? ABILITY_NO : ABILITY_YES;
-	rc = samples_try(out[ROW_SAMPLES].detail, sizeof(out[ROW_SAMPLES].detail));
+	rc = samples_try(asked, out[ROW_SAMPLES].detail, sizeof(out[ROW_SAMPLES].detail));
 	out[ROW_SAMPLES].state = rc ? ABILITY_NO : ABILITY_YES;
 }

@@ -6,7 +6,7 @@
 
 #include <bpf/libbpf.h>
 
-#define PROGRAMS_MAX 12
+#define PROGRAMS_MAX 13
 
 struct row {
 	enum probe_group group;
@@ -27,6 +27,7 @@ static unsigned rows_of(struct toll_bpf *s, struct row row[PROGRAMS_MAX])
 		{PROBE_THREADS, s->progs.toll_wakeup_new, &s->links.toll_wakeup_new},
 		{PROBE_THREADS, s->progs.toll_migrate, &s->links.toll_migrate},
 		{PROBE_THREADS, s->progs.toll_switch, &s->links.toll_switch},
+		{PROBE_THREADS, s->progs.toll_switch_reads_state, &s->links.toll_switch_reads_state},
 		{PROBE_SYSCALLS, s->progs.toll_sys_exit, &s->links.toll_sys_exit},
 		{PROBE_SYSCALLS, s->progs.toll_sys_enter, &s->links.toll_sys_enter},
 	};
@@ -35,8 +36,10 @@ static unsigned rows_of(struct toll_bpf *s, struct row row[PROGRAMS_MAX])
 	return sizeof(all) / sizeof(all[0]);
 }
 
-int accounts_choose(struct toll_bpf *skel, unsigned groups, uint32_t threads_max)
+int accounts_choose(struct toll_bpf *skel, const struct paths *paths, unsigned groups, uint32_t threads_max)
 {
+	bool on = (groups & PROBE_THREADS) != 0, in_hash = paths->impl[PATH_THREADS] == PATH_THREADS_HASH;
+	bool sockets_in_hash = paths->impl[PATH_SOCKETS] == PATH_SOCKETS_HASH;
 	struct row row[PROGRAMS_MAX];
 	unsigned rows = rows_of(skel, row);
 	int cpus = libbpf_num_possible_cpus();
@@ -45,14 +48,20 @@ int accounts_choose(struct toll_bpf *skel, unsigned groups, uint32_t threads_max
 		return cpus;
 	for (unsigned i = 0; i < rows; i++)
 		bpf_program__set_autoload(row[i].prog, (groups & row[i].group) != 0);
-	bpf_map__set_autocreate(skel->maps.threads, (groups & PROBE_THREADS) != 0);
-	bpf_map__set_autocreate(skel->maps.cpus, (groups & PROBE_THREADS) != 0);
-	bpf_map__set_autocreate(skel->maps.lookups, (groups & PROBE_THREADS) != 0);
-	bpf_map__set_autocreate(skel->maps.lookups_open, (groups & PROBE_THREADS) != 0);
-	skel->rodata->lookups_on = (groups & PROBE_THREADS) != 0;
-	skel->rodata->lookups_answers = bpf_program__autoload(skel->progs.toll_data_ready);
+	bpf_program__set_autoload(paths->impl[PATH_SWITCH] == PATH_SWITCH_ARGUMENT ? skel->progs.toll_switch_reads_state
+										   : skel->progs.toll_switch,
+				  false);
+	bpf_map__set_autocreate(skel->maps.threads, on && !in_hash);
+	bpf_map__set_autocreate(skel->maps.threads_hash, on && in_hash);
+	bpf_map__set_autocreate(skel->maps.cpus, on);
+	bpf_map__set_autocreate(skel->maps.lookups, on && !sockets_in_hash);
+	bpf_map__set_autocreate(skel->maps.lookups_open, on);
+	skel->rodata->lookups_on = on;
+	skel->rodata->lookups_answers = on && !sockets_in_hash && paths->impl[PATH_READABLE] == PATH_READABLE_DATA_READY;
 	if (threads_max)
 		skel->rodata->threads_max = threads_max;
+	if (bpf_map__set_max_entries(skel->maps.threads_hash, skel->rodata->threads_max))
+		return -errno;
 	return bpf_map__set_max_entries(skel->maps.cpus, (uint32_t)cpus);
 }
 

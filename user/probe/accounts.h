@@ -8,7 +8,7 @@
 #include "probe/skeleton.h"
 
 /* Between open and load, after skeleton_choose(). groups: of enum probe_group; threads_max: 0: the default. */
-int accounts_choose(struct toll_bpf *skel, unsigned groups, uint32_t threads_max);
+int accounts_choose(struct toll_bpf *skel, const struct paths *paths, unsigned groups, uint32_t threads_max);
 int accounts_attach(struct toll_bpf *skel, struct err *err);
 /* Threads of the targets that exist already; again after a target was added. 0 where threads are not accounted for. */
 int accounts_find(struct toll_bpf *skel);

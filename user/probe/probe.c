@@ -13,6 +13,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "probe/accounts.h"
+#include "probe/cookies.h"
+#include "probe/find.h"
+#include "probe/path_try.h"
 #include "probe/samples.h"
 #include "probe/skeleton.h"
 
@@ -23,14 +26,13 @@ struct probe {
 	struct probe_config config;
 	struct toll_bpf *skel;
 	struct ring_buffer *ring;
-	bool data_ready;
-	bool accept;
+	struct paths chosen; /* what the loaded programs are */
 	int record_error;
 	uint64_t records;
 	uint64_t marks;
 	uint64_t gateway_marks[WIRE_LANES];
 	uint64_t answers;
-	char paths[200];
+	char paths[280];
 	struct samples *samples;
 	char no_samples[160];
 	char no_threads[200];
@@ -68,8 +70,7 @@ static int deliver(void *ctx, void *data, size_t bytes)
 	return 0;
 }
 
-/* Opens and loads with the optional programs that are asked for. */
-static int load_with(struct probe *p, bool data_ready, bool accept)
+static int load_chosen(struct probe *p)
 {
 	uint32_t ring_bytes = p->config.ring_bytes ? p->config.ring_bytes : RING_BYTES_DEFAULT;
 	int rc;
@@ -77,12 +78,11 @@ static int load_with(struct probe *p, bool data_ready, bool accept)
 	p->skel = toll_bpf__open();
 	if (!p->skel)
 		return -errno;
-	skeleton_choose(p->skel, data_ready);
-	bpf_program__set_autoload(p->skel->progs.toll_accept, accept);
+	skeleton_choose(p->skel, &p->chosen);
 	skeleton_stacks(p->skel, samples_period_ns(p->config.sample_hz));
 	p->skel->rodata->alloc_is_wanted = (p->config.groups & PROBE_ALLOC) != 0;
 	bpf_map__set_autocreate(p->skel->maps.alloc_threads, (p->config.groups & PROBE_ALLOC) != 0);
-	rc = accounts_choose(p->skel, p->config.groups, p->config.threads_max);
+	rc = accounts_choose(p->skel, &p->chosen, p->config.groups, p->config.threads_max);
 	if (!rc)
 		rc = bpf_map__set_max_entries(p->skel->maps.events, ring_bytes);
 	if (!rc)
@@ -92,37 +92,58 @@ static int load_with(struct probe *p, bool data_ready, bool accept)
 		p->skel = NULL;
 		return rc;
 	}
-	p->data_ready = data_ready;
-	p->accept = accept;
 	return 0;
 }
 
-/* Tries the richest set first: what this kernel refuses is left out, and probe_paths() says so. */
+/* Accepts are the only marks whose program may load and not attach: then it is not kept. */
 static int load_marks(struct probe *p)
 {
-	bool ready = libbpf_find_vmlinux_btf_id("sk_data_ready", BPF_TRACE_RAW_TP) > 0;
-	bool accept = !p->config.no_accept && libbpf_find_vmlinux_btf_id("inet_csk_accept", BPF_TRACE_FEXIT) > 0;
-	int rc;
+	int rc = load_chosen(p);
 
-	if (accept && !load_with(p, ready, true)) {
-		p->skel->links.toll_accept = bpf_program__attach(p->skel->progs.toll_accept);
-		if (p->skel->links.toll_accept)
-			return 0;
-		toll_bpf__destroy(p->skel); /* loads but cannot attach: an idle program is not kept */
+	if (rc)
+		return rc;
+	rc = skeleton_attach(p->skel->progs.toll_accept, &p->skel->links.toll_accept, &(struct err){0});
+	if (!rc)
+		rc = skeleton_attach(p->skel->progs.toll_accept_by_argument, &p->skel->links.toll_accept_by_argument,
+				     &(struct err){0});
+	if (rc) {
+		toll_bpf__destroy(p->skel);
 		p->skel = NULL;
 	}
-	rc = load_with(p, ready, false);
-	if (rc && ready)
-		rc = load_with(p, false, false);
 	return rc;
 }
 
-/* What this kernel refuses is left out: CPU samples alone, accounts of threads alone, or both. */
-static int load_best(struct probe *p)
+/*
+ * The best of all paths first: on a new kernel nothing is tried. Most kernels of virtual machines lack accepts alone. What is left is
+ * found one by one.
+ */
+static int load_paths(struct probe *p, struct err *err)
+{
+	int rc;
+
+	p->chosen = paths_likely(&p->config.paths);
+	rc = p->config.groups & PROBE_ALLOC && p->config.paths.impl[PATH_ALLOC] ? path_asked(&p->chosen, PATH_ALLOC, err) : 0;
+	if (rc)
+		return rc;
+	rc = load_marks(p);
+	if (rc && !p->config.paths.impl[PATH_ACCEPT]) {
+		path_find(&p->chosen, PATH_ACCEPT);
+		rc = load_marks(p);
+	}
+	if (!rc)
+		return 0;
+	rc = paths_find(&p->chosen, &p->config.paths, err);
+	return rc ? rc : load_marks(p);
+}
+
+/* What this kernel refuses is left out: CPU samples alone, accounts of threads alone, or both. err: set only if a path was asked for. */
+static int load_best(struct probe *p, struct err *err)
 {
 	const unsigned hz = p->config.sample_hz, groups = p->config.groups;
-	int rc = load_marks(p), refused = rc;
+	int rc = load_paths(p, err), refused = rc;
 
+	if (err->text[0])
+		return rc;
 	if (rc && hz) {
 		p->config.sample_hz = 0;
 		rc = load_marks(p);
@@ -140,9 +161,7 @@ static int load_best(struct probe *p)
 		snprintf(p->no_samples, sizeof(p->no_samples), "this kernel refuses the program that takes stacks: %s",
 			 strerror(-refused));
 	if (groups && !p->config.groups)
-		snprintf(p->no_threads, sizeof(p->no_threads),
-			 "this kernel refuses the programs that account for threads (task storage in tracing programs, 6.0 and "
-			 "later): %s",
+		snprintf(p->no_threads, sizeof(p->no_threads), "this kernel refuses the programs that account for threads: %s",
 			 strerror(-refused));
 	return rc;
 }
@@ -174,24 +193,10 @@ static int attach_all(struct probe *p, struct err *err)
 	return accounts_attach(s, err);
 }
 
-/* Two passes over the targets' open files: listeners first, so that connections can be told to be served or called. */
-static int find_open(struct probe *p)
-{
-	int rc;
-
-	p->skel->bss->find_pass = 0;
-	rc = skeleton_run_iterator(p->skel->progs.toll_find, -1);
-	if (rc)
-		return rc;
-	p->skel->bss->find_pass = 1;
-	rc = skeleton_run_iterator(p->skel->progs.toll_find, -1);
-	return rc ? rc : accounts_find(p->skel);
-}
-
 /* Nobody is wanted by number any longer than the search takes: the number may become another's. */
 static int find_wanted(struct probe *p, const struct probe_target *target, unsigned targets)
 {
-	int rc = find_open(p);
+	int rc = find_open(p->skel, &p->chosen);
 
 	for (unsigned i = 0; i < targets; i++)
 		bpf_map__delete_elem(p->skel->maps.wanted, &target[i].pid, sizeof(target[i].pid), 0);
@@ -207,9 +212,15 @@ static int want(struct probe *p, const struct probe_target *target)
 
 static void paths_describe(struct probe *p)
 {
-	snprintf(p->paths, sizeof(p->paths), "leaves net_dev_queue; readable %s; read tcp_rcv_space_adjust; accept %s",
-		 p->data_ready ? "sk_data_ready" : "tcp_probe",
-		 p->accept ? "fexit inet_csk_accept" : "not seen (fexit refused by this kernel)");
+	const uint8_t *impl = p->chosen.impl;
+
+	snprintf(p->paths, sizeof(p->paths), "leaves net_dev_queue; readable %s; read tcp_rcv_space_adjust; accept %s%s%s",
+		 path_impl_name(PATH_READABLE, impl[PATH_READABLE]),
+		 impl[PATH_ACCEPT] != PATH_ACCEPT_NONE ? "fexit inet_csk_accept"
+		 : p->config.paths.impl[PATH_ACCEPT]   ? "not seen (--path accept=none)"
+						       : "not seen (fexit refused by this kernel)",
+		 impl[PATH_SOCKETS] == PATH_SOCKETS_HASH ? "; sockets in a hash" : "",
+		 p->config.groups && impl[PATH_THREADS] == PATH_THREADS_HASH ? "; threads in a hash" : "");
 }
 
 /*
@@ -257,9 +268,11 @@ int probe_open(struct probe **out, const struct probe_config *config, struct err
 	rc = host_check(err);
 	if (rc)
 		goto fail;
-	rc = load_best(p);
+	rc = load_best(p, err);
 	if (rc) {
-		err_set(err, rc, "cannot load the probes: %s; %s, or use --no-probes", strerror(-rc), skeleton_advice(rc));
+		if (!err->text[0])
+			err_set(err, rc, "cannot load the probes: %s; %s, or use --no-probes", strerror(-rc),
+				skeleton_advice(rc));
 		goto fail;
 	}
 	for (unsigned i = 0; i < config->targets; i++) {
@@ -274,7 +287,9 @@ int probe_open(struct probe **out, const struct probe_config *config, struct err
 		rc = err_set(err, -errno, "cannot map the ring buffer: %s", strerror(errno));
 		goto fail;
 	}
-	rc = attach_all(p, err);
+	rc = cookies_attach(p->skel, err);
+	if (!rc)
+		rc = attach_all(p, err);
 	if (rc)
 		goto fail;
 	rc = find_wanted(p, config->target, config->targets);
@@ -327,6 +342,11 @@ int probe_alloc_threads_fd(const struct probe *p)
 	return p->config.groups & PROBE_ALLOC ? bpf_map__fd(p->skel->maps.alloc_threads) : -1;
 }
 
+unsigned probe_alloc_path(const struct probe *p)
+{
+	return p->config.paths.impl[PATH_ALLOC];
+}
+
 void probe_alloc_marks(struct probe *p, bool on)
 {
 	p->skel->bss->alloc_is_on = on;
@@ -364,6 +384,8 @@ int probe_ring_fd(const struct probe *p)
 int probe_flush(struct probe *p, bool all)
 {
 	p->skel->bss->flush_before_ns = all ? UINT64_MAX : clock_now_ns() - FLUSH_QUIET_NS;
+	if (p->chosen.impl[PATH_SOCKETS] == PATH_SOCKETS_HASH)
+		return skeleton_run_iterator(p->skel->progs.toll_flush_hash, bpf_map__fd(p->skel->maps.sockets_hash));
 	return skeleton_run_iterator(p->skel->progs.toll_flush, bpf_map__fd(p->skel->maps.sockets));
 }
 

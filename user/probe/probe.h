@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "bpf/wire.h"
+#include "probe/paths.h"
 #include "symbol/maps.h"
 
 /* What this kernel and these permissions allow; found by trying, each with how it was tried and what is lost without it. */
@@ -18,11 +19,11 @@ struct ability {
 	const char *lost; /* what a report lacks without it */
 	bool required; /* no probes at all without it */
 	enum ability_state state;
-	char detail[160]; /* which path was chosen, or the kernel's error */
+	char detail[320]; /* which path was chosen, or the kernel's error */
 };
 #define ABILITIES_MAX 24
 /* Tries everything once (loads, attaches and detaches each program, then a byte there and back with all of them). */
-void abilities_probe(struct ability out[ABILITIES_MAX], unsigned *rows);
+void abilities_probe(const struct paths *asked, struct ability out[ABILITIES_MAX], unsigned *rows);
 
 struct probe_target {
 	uint32_t pid; /* thread group id as this process' pid namespace numbers it */
@@ -42,7 +43,7 @@ struct probe_config {
 	uint32_t ring_bytes; /* power of two, multiple of the page size; 0: 32 MiB */
 	unsigned groups; /* of enum probe_group */
 	uint32_t threads_max; /* accounts kept at a time; 0: 65536 */
-	bool no_accept; /* leave the accept probe out even where it works */
+	struct paths paths; /* asked for; 0: what works best */
 	unsigned sample_hz; /* CPU samples of gateway threads, per second and CPU; 0: none */
 	/* called by probe_poll for each record, in ring order */
 	int (*record)(void *ctx, const void *data, uint32_t bytes);
@@ -63,6 +64,7 @@ int probe_text(struct probe *p, uint32_t tgid, const struct code_maps *maps, boo
 void probe_samples_start(struct probe *p);
 /* With PROBE_ALLOC: the map that alloc_probe_open() takes; -1 without. And whether the allocator probes are on just now. */
 int probe_alloc_threads_fd(const struct probe *p);
+unsigned probe_alloc_path(const struct probe *p); /* of PATH_ALLOC, as asked for; 0: the best */
 void probe_alloc_marks(struct probe *p, bool on);
 /* NULL: threads are accounted for; else why not. */
 const char *probe_no_threads(const struct probe *p);

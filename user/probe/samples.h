@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "bpf/wire.h"
+#include "probe/paths.h"
 #include "symbol/maps.h"
 
 struct bpf_program;
@@ -22,6 +23,6 @@ void samples_close(struct samples *s); /* NULL is fine */
 void samples_text(const struct code_maps *maps, bool frame_pointers, struct wire_text *out);
 
 /* Samples this process for up to a second: 0 when a stack was unwound to its end. detail: what was found. */
-int samples_try(char *detail, size_t size);
+int samples_try(const struct paths *paths, char *detail, size_t size);
 
 #endif

@@ -82,12 +82,17 @@ static void tell(const struct probe *p, const struct tried *t, int rc, char *det
 			 t->copied ? "a copy, by libdw" : "frame pointers", t->frames);
 }
 
-int samples_try(char *detail, size_t size)
+int samples_try(const struct paths *paths, char *detail, size_t size)
 {
 	struct probe_target self = {.pid = (uint32_t)getpid(), .role = WIRE_ROLE_GATEWAY};
 	struct tried t = {0};
-	struct probe_config config = {
-		.target = &self, .targets = 1, .ring_bytes = 1 << 20, .sample_hz = TRY_HZ, .record = on_record, .ctx = &t};
+	struct probe_config config = {.target = &self,
+				      .targets = 1,
+				      .ring_bytes = 1 << 20,
+				      .sample_hz = TRY_HZ,
+				      .paths = *paths,
+				      .record = on_record,
+				      .ctx = &t};
 	struct symbols_config names = {.named = on_named, .ctx = &t};
 	struct probe *p = NULL;
 	struct err err = {0};

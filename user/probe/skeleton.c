@@ -23,19 +23,34 @@ void skeleton_quiet(void)
 	libbpf_set_print(print_to_log);
 }
 
-void skeleton_choose(struct toll_bpf *skel, bool data_ready)
+static bool is(const struct paths *paths, enum path path, enum path_implementation impl)
 {
-	bpf_program__set_autoload(skel->progs.toll_data_ready, data_ready);
-	bpf_program__set_autoload(skel->progs.toll_readable, !data_ready);
-	bpf_map__set_autocreate(skel->maps.sockets_hash, false);
-	bpf_map__set_autocreate(skel->maps.threads_hash, false);
+	return paths->impl[path] == impl;
+}
+
+void skeleton_choose(struct toll_bpf *skel, const struct paths *paths)
+{
+	bool hash = is(paths, PATH_SOCKETS, PATH_SOCKETS_HASH);
+
+	bpf_program__set_autoload(skel->progs.toll_data_ready, is(paths, PATH_READABLE, PATH_READABLE_DATA_READY));
+	bpf_program__set_autoload(skel->progs.toll_readable, is(paths, PATH_READABLE, PATH_READABLE_TCP_PROBE));
+	bpf_program__set_autoload(skel->progs.toll_accept, is(paths, PATH_ACCEPT, PATH_ACCEPT_RETURN));
+	bpf_program__set_autoload(skel->progs.toll_accept_by_argument, is(paths, PATH_ACCEPT, PATH_ACCEPT_ARGUMENT));
+	bpf_program__set_autoload(skel->progs.toll_flush, !hash);
+	bpf_program__set_autoload(skel->progs.toll_flush_hash, hash);
+	bpf_program__set_autoload(skel->progs.toll_cookie, hash);
+	bpf_map__set_autocreate(skel->maps.sockets, !hash);
+	bpf_map__set_autocreate(skel->maps.sockets_hash, hash);
+	skel->rodata->sockets_in_hash = hash;
+	skel->rodata->threads_in_hash = is(paths, PATH_THREADS, PATH_THREADS_HASH);
+	skel->rodata->find_by_operations = is(paths, PATH_OPEN, PATH_OPEN_OPERATIONS);
+	skel->rodata->can_cast = is(paths, PATH_TCP, PATH_TCP_CAST);
 	bpf_map__set_autocreate(skel->maps.alloc_threads, false);
 	bpf_map__set_autocreate(skel->maps.alloc_functions, false);
 	bpf_map__set_autocreate(skel->maps.survivor_blocks, false);
 	bpf_map__set_autocreate(skel->maps.survivor_sites, false);
 	bpf_map__set_autocreate(skel->maps.survivor_blank, false);
 	bpf_map__set_autocreate(skel->maps.survivor_threads, false);
-	skel->rodata->can_cast = libbpf_find_vmlinux_btf_id("bpf_rdonly_cast", BPF_TRACE_FENTRY) > 0;
 }
 
 void skeleton_stacks(struct toll_bpf *skel, uint32_t period_ns)

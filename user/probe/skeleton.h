@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "probe/paths.h"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
@@ -18,8 +19,8 @@
 /* Sends libbpf's messages to the log at debug level: what matters of them is told in sentences of our own. */
 void skeleton_quiet(void);
 
-/* Between open and load: which program takes the readable marks, and what it may use of this kernel. */
-void skeleton_choose(struct toll_bpf *skel, bool data_ready);
+/* Between open and load: programs, maps and settings of these paths, all of which are chosen. */
+void skeleton_choose(struct toll_bpf *skel, const struct paths *paths);
 /* Between open and load: stacks and CPU samples every period_ns; 0: none, and their maps are not made. */
 void skeleton_stacks(struct toll_bpf *skel, uint32_t period_ns);
 

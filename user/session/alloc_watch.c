@@ -23,7 +23,7 @@ void alloc_watch_open(struct alloc_watch *w, struct probe *probe, const uint32_t
 	unsigned failed = 0;
 
 	w->probe = probe;
-	if (calibrate(UPROBE_LINK_BEST, &w->calibration, &err)) {
+	if (calibrate((enum uprobe_link_kind)probe_alloc_path(probe), &w->calibration, &err)) {
 		snprintf(w->why, sizeof(w->why), "%.300s", err.text);
 		return;
 	}

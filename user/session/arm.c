@@ -49,6 +49,7 @@ static int probes_arm(struct session *s)
 				      .ring_bytes = (uint32_t)s->config->ring_bytes,
 				      .sample_hz = s->config->sample_hz,
 				      .groups = s->config->groups,
+				      .paths = s->config->paths,
 				      .record = on_wire,
 				      .ctx = s};
 	struct err err = {0};
@@ -175,7 +176,10 @@ int session_arm(struct session *s)
 	if (c->no_probes)
 		snprintf(s->no_probes_because, sizeof(s->no_probes_because), "--no-probes was given");
 	if (!s->no_probes_because[0])
-		probes_arm(s);
+		rc = probes_arm(s);
+	if (rc && paths_any(&c->paths))
+		return err_set(&s->err, rc, "%s", s->no_probes_because);
+	rc = 0;
 	if (s->probe)
 		rc = samples_arm(s);
 	if (rc)

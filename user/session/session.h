@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/options.h"
+#include "probe/paths.h"
 #include "record/capture.h"
 #include "scenario/plan.h"
 
@@ -59,6 +60,7 @@ struct session_config {
 	double budget; /* of the gateway's CPU, for the probes; 0: no limit */
 	bool ab; /* windows with and without probes, and the difference */
 	unsigned groups; /* of enum probe_group */
+	struct paths paths; /* asked for */
 	uint64_t ring_bytes; /* 0: default */
 	const char *out_dir;
 	enum capture_mode capture;
