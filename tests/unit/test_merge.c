@@ -197,7 +197,101 @@ static void test_causes_are_joined(void **state)
 	assert_equal_at(joined, one, "causes.lock.share_of_toll");
 	assert_equal_at(joined, one, "causes.lock.per_request_ns");
 	assert_equal_at(joined, one, "causes_by_phase.process_request.lock.share_of_phase");
+	/* twice as many calls of twice as many requests, and threads of one name are one row */
+	assert_int_equal(json_integer_value(at(joined, "system_calls.recvfrom.count")),
+			 2 * json_integer_value(at(one, "system_calls.recvfrom.count")));
+	assert_equal_at(joined, one, "system_calls.recvfrom.p99_ns");
+	assert_equal_at(joined, one, "system_calls.recvfrom.per_request");
+	assert_equal_at(joined, one, "system_calls.recvfrom.in_toll_per_request_ns");
+	assert_int_equal(json_integer_value(at(joined, "system_calls.recvfrom.errors.EAGAIN")),
+			 2 * json_integer_value(at(one, "system_calls.recvfrom.errors.EAGAIN")));
+	assert_int_equal(json_array_size(at(joined, "threads")), json_array_size(at(one, "threads")));
+	assert_int_equal(json_integer_value(at(joined, "threads.0.on_cpu_ns")),
+			 2 * json_integer_value(at(one, "threads.0.on_cpu_ns")));
 	hist_free(lock);
+	json_decref(joined);
+	json_decref(part[0]);
+	json_decref(part[1]);
+}
+
+static json_t *connects(uint64_t ns)
+{
+	struct hist *h = hist_new();
+
+	for (unsigned i = 0; i < 95; i++)
+		assert_int_equal(hist_record(h, ns + i), 0);
+	char *text = hist_encode(h);
+	json_t *dist = json_pack("{s:s}", "histogram", text);
+	hist_free(h);
+	free(text);
+	return dist;
+}
+
+static json_t *sockets_part(uint64_t connect_ns)
+{
+	return json_pack("{s:{s:i,s:i,s:i,s:i,s:i}, s:{s:{s:s,s:i,s:i,s:i,s:i,s:i,s:f,s:b,s:o,s:{s:i}}}, s:{s:i,s:i}, s:[]}",
+			 "accepted", "opened", 2, "connections", 4, "turns", 100, "requests", 100, "retransmits", 0, "upstream",
+			 "provider", "address", "127.0.0.1:9000", "opened", 95, "connections", 95, "turns", 100, "requests", 100,
+			 "retransmits", 3, "turns_per_connection", 1.0, "opens_per_request", 1, "connect", connects(connect_ns),
+			 "failed", "ECONNREFUSED", 1, "sends", "short", 2, "would_block", 1, "findings");
+}
+
+/* Counts add up, ratios and sentences are made again from them. */
+static void test_sockets_are_joined(void **state)
+{
+	json_t *part[] = {part_build(0, 2), part_build(1, 2)};
+
+	(void)state;
+	json_object_set_new(part[0], "sockets", sockets_part(1000000));
+	json_object_set_new(part[1], "sockets", sockets_part(8000000));
+	json_t *joined = merge_ok(part, 2, false);
+	assert_int_equal(json_integer_value(at(joined, "sockets.upstream.provider.opened")), 190);
+	assert_int_equal(json_integer_value(at(joined, "sockets.upstream.provider.failed.ECONNREFUSED")), 2);
+	assert_int_equal(json_integer_value(at(joined, "sockets.upstream.provider.connect.count")), 190);
+	assert_int_equal(json_integer_value(at(joined, "sockets.upstream.provider.connect.max_ns")), 8000094);
+	assert_float_equal(json_number_value(at(joined, "sockets.upstream.provider.opened_per_request")), 0.95, 1e-9);
+	assert_float_equal(json_number_value(at(joined, "sockets.accepted.turns_per_connection")), 25, 1e-9);
+	assert_int_equal(json_array_size(at(joined, "sockets.findings")), 4);
+	assert_non_null(strstr(json_string_value(at(joined, "sockets.findings.0")), "190 opened for 200 requests"));
+	assert_string_equal(json_string_value(at(joined, "sockets.findings.1")),
+			    "connects to provider that failed: ECONNREFUSED 2");
+	assert_string_equal(json_string_value(at(joined, "sockets.findings.3")), "sends that found a full buffer: 6");
+	json_decref(joined);
+	/* two drivers that watched one gateway saw the same sockets */
+	json_object_set_new(json_object_get(part[1], "machine"), "hostname", json_string("lab-0"));
+	joined = merge_ok(part, 2, false);
+	assert_int_equal(json_integer_value(at(joined, "sockets.upstream.provider.opened")), 95);
+	json_decref(joined);
+	json_decref(part[0]);
+	json_decref(part[1]);
+}
+
+/* What cannot be joined says so, each with its reason; a leak's verdict stands beside its host. */
+static void test_what_is_left_out_says_why(void **state)
+{
+	json_t *part[] = {part_build(0, 2), part_build(1, 2)};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++)
+		json_object_set_new(part[i], "leak",
+				    json_pack("{s:s,s:s,s:{},s:{},s:f}", "verdict", i ? "leak" : "no_leak", "gauge", "heap",
+					      "gauges", "classes", "bytes_per_request", i ? 64.0 : 0.0));
+	json_t *joined = merge_ok(part, 2, false), *value;
+	const char *key;
+	assert_null(at(joined, "leak"));
+	assert_non_null(strstr(json_string_value(at(joined, "not_measured.leak")), "verdict stands in hosts"));
+	assert_string_equal(json_string_value(at(joined, "hosts.1.leak.verdict")), "leak");
+	assert_float_equal(json_number_value(at(joined, "hosts.1.leak.bytes_per_request")), 64, 1e-9);
+	/* the worst of both */
+	int64_t a = json_integer_value(at(part[0], "exemplars.worst.toll_ns")),
+		b = json_integer_value(at(part[1], "exemplars.worst.toll_ns"));
+	assert_int_equal(json_integer_value(at(joined, "exemplars.worst.toll_ns")), a > b ? a : b);
+	assert_non_null(json_object_get(at(joined, "not_measured"), "exemplars.median"));
+	json_object_foreach (part[0], key, value) {
+		if (!json_object_get(joined, key) && strcmp(key, "not_measured"))
+			assert_string_not_equal(json_string_value(json_object_get(at(joined, "not_measured"), key)),
+						"results that were joined do not have it: see each one");
+	}
 	json_decref(joined);
 	json_decref(part[0]);
 	json_decref(part[1]);
@@ -292,6 +386,8 @@ int main(void)
 		cmocka_unit_test(test_one_gateway_is_counted_once),
 		cmocka_unit_test(test_runs_after_each_other),
 		cmocka_unit_test(test_causes_are_joined),
+		cmocka_unit_test(test_sockets_are_joined),
+		cmocka_unit_test(test_what_is_left_out_says_why),
 		cmocka_unit_test(test_what_cannot_be_joined),
 		cmocka_unit_test(test_redacted),
 	};

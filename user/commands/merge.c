@@ -16,7 +16,9 @@ static const struct command_help merge_help = {
 	.usage = "toll merge RESULT RESULT... [-o FILE] [--format FORMAT]",
 	.text = "Joins the results of several drivers or hosts that ran one scenario: counts add up and histograms are joined "
 		"exactly, so every "
-		"percentile is that of all requests together; criteria are judged again. Clocks need not agree. Exit codes are "
+		"percentile is that of all requests together; criteria are judged again. What cannot be joined exactly is left "
+		"out, each with its reason under "
+		"not_measured. Clocks need not agree. Exit codes are "
 		"those of toll "
 		"run; 2 when the results cannot be joined.",
 	.examples = "  toll merge a/result.json b/result.json -o all.json\n"

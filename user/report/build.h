@@ -52,6 +52,9 @@ void build_blocks(struct build *b);
 
 /* build_sockets.c */
 void build_sockets(struct build *b);
+/* Sentences about a peer, about full send buffers: appended to findings, where there is something to say. */
+void build_peer_findings(struct build *b, json_t *findings, const struct sockets_peer *p, const char *name);
+void build_send_findings(struct build *b, json_t *findings, const struct sockets_sends *s);
 
 /* build_pools.c: the connections to the peer of this row, by name; sentences into findings */
 void build_pool(struct build *b, json_t *row, json_t *findings, const struct sockets_peer *p, const char *name);

@@ -79,7 +79,15 @@ static void find_retransmits(struct build *b, json_t *findings, const struct soc
 	build_append(b, findings, report_text(text));
 }
 
-static void find_send_stalls(struct build *b, json_t *findings, const struct sockets_sends *s)
+void build_peer_findings(struct build *b, json_t *findings, const struct sockets_peer *p, const char *name)
+{
+	if (strcmp(name, "clients") != 0)
+		find_opens_per_request(b, findings, p, name);
+	find_failed(b, findings, p, name);
+	find_retransmits(b, findings, p, name);
+}
+
+void build_send_findings(struct build *b, json_t *findings, const struct sockets_sends *s)
 {
 	uint64_t full = s->short_ + s->would_block, blocked = hist_count(s->blocked);
 	char text[SENTENCE_MAX], count[32], times[32], p99[32];
@@ -140,9 +148,7 @@ static void build_peer(struct build *b, json_t *upstream, json_t *findings, cons
 	build_dist(b, row, "connect", p->connect);
 	build_errors(b, row, p);
 	build_pool(b, row, findings, p, name);
-	find_opens_per_request(b, findings, p, name);
-	find_failed(b, findings, p, name);
-	find_retransmits(b, findings, p, name);
+	build_peer_findings(b, findings, p, name);
 }
 
 static void build_sends(struct build *b, json_t *sockets, json_t *findings, const struct sockets_sends *s)
@@ -163,7 +169,7 @@ static void build_sends(struct build *b, json_t *sockets, json_t *findings, cons
 		build_absent(b, "", "sockets.sends.blocked", "the probes of threads were off");
 	else if (!build_dist(b, sends, "blocked", s->blocked))
 		build_absent(b, "", "sockets.sends.blocked", "no send of the gateway slept");
-	find_send_stalls(b, findings, s);
+	build_send_findings(b, findings, s);
 }
 
 void build_sockets(struct build *b)
@@ -183,7 +189,7 @@ void build_sockets(struct build *b)
 	if (!build_dist(b, accepted, "accept_queue", in->connect))
 		build_absent(b, "", "sockets.accepted.accept_queue",
 			     in->opened ? "this kernel does not show accepts" : "no connection came in the measured part");
-	find_retransmits(b, findings, in, "clients");
+	build_peer_findings(b, findings, in, "clients");
 	json_t *upstream = build_object(b, sockets, "upstream");
 	unsigned n = sockets_peers(s, &peers);
 	for (unsigned i = 0; i < n; i++)

@@ -27,6 +27,13 @@ static bool stages_equal(const json_t *a, const json_t *b)
 	return true;
 }
 
+static bool tenants_equal(const json_t *a, const json_t *b)
+{
+	const json_t *x = json_object_get(a, "tenants"), *y = json_object_get(b, "tenants");
+
+	return x && y ? report_same_keys(x, y) : x == y;
+}
+
 static bool is_attached(const json_t *doc)
 {
 	return !json_object_get(doc, "requests");
@@ -47,10 +54,11 @@ static int check_alike(const struct merge *m, unsigned i, struct err *err)
 			       m->name[i], text_of(b, "scenario"), m->name[0], text_of(a, "scenario"));
 	if (is_attached(a) != is_attached(b))
 		return err_set(err, -EINVAL, "%s and %s: one was loaded by toll, the other only watched", m->name[0], m->name[i]);
-	if (!report_same_keys(json_object_get(a, "classes"), json_object_get(b, "classes")) ||
+	if (!report_same_keys(json_object_get(a, "classes"), json_object_get(b, "classes")) || !tenants_equal(a, b) ||
 	    !stages_equal(json_object_get(a, "stages"), json_object_get(b, "stages")))
-		return err_set(err, -EINVAL, "%s has other classes or stages than %s, though both are of scenario '%.80s'",
-			       m->name[i], m->name[0], text_of(a, "scenario"));
+		return err_set(err, -EINVAL,
+			       "%s has other classes, tenants or stages than %s, though both are of scenario '%.80s'", m->name[i],
+			       m->name[0], text_of(a, "scenario"));
 	if (open[0] && open[1] && json_is_true(open[0]) != json_is_true(open[1]))
 		return err_set(err, -EINVAL, "%s and %s: one load is an open loop, the other is closed", m->name[0], m->name[i]);
 	return 0;
@@ -89,6 +97,21 @@ static void first_text(struct merge *m, const char *key)
 		return;
 	}
 }
+
+/* What of a leak's verdict fits beside a host's name. */
+static void leak_tell(json_t *host, const json_t *leak)
+{
+	static const char *const keys[] = {"verdict", "gauge", "bytes_per_request", "interval",
+					   "smallest_visible_bytes_per_request"};
+	json_t *told = leak ? json_object() : NULL;
+
+	for (size_t k = 0; told && k < sizeof(keys) / sizeof(*keys); k++)
+		if (json_object_get(leak, keys[k]))
+			json_object_set(told, keys[k], json_object_get(leak, keys[k]));
+	if (told)
+		json_object_set_new(host, "leak", told);
+}
+
 static void hosts_list(struct merge *m)
 {
 	static const char *const keys[] = {"machine", "date", "duration_s", "complete"};
@@ -107,6 +130,7 @@ static void hosts_list(struct merge *m)
 				json_object_set(host, keys[k], json_object_get(m->doc[i], keys[k]));
 		json_object_set(host, "gateway_pids", json_object_get(json_object_get(m->doc[i], "gateway"), "pids"));
 		json_object_set(host, "sent", json_object_get(json_object_get(m->doc[i], "requests"), "sent"));
+		leak_tell(host, json_object_get(m->doc[i], "leak"));
 		build_append(&m->b, hosts, host);
 	}
 }
@@ -185,22 +209,28 @@ static bool same_gateway(const json_t *a, const json_t *b)
 	       !strcmp(text_of(host[0], "hostname"), text_of(host[1], "hostname"));
 }
 
-/* A gateway that several drivers watched is one gateway: what it used is counted once, as the longest look saw it. */
-static void gateway_join(struct merge *m)
+/* A gateway that several drivers watched is one gateway: the first that saw it speaks for all. Returns how many results remain. */
+static unsigned gateways_find(const struct merge *m, const json_t **doc)
 {
-	const json_t **gateway = calloc(m->docs, sizeof(json_t *)), *runs[2];
 	unsigned n = 0;
 
-	m->b.failed = m->b.failed || !gateway;
-	for (unsigned i = 0; gateway && i < m->docs; i++) {
+	for (unsigned i = 0; i < m->docs; i++) {
 		bool known = false;
 
 		for (unsigned k = 0; k < i && !m->one_after_another; k++)
 			known = known || same_gateway(m->doc[k], m->doc[i]);
 		if (!known)
-			gateway[n++] = json_object_get(m->doc[i], "gateway");
+			doc[n++] = m->doc[i];
 	}
-	json_t *joined = gateway ? merge_values(m, "gateway", gateway, n) : NULL;
+	return n;
+}
+
+/* What it used is counted once. */
+static void gateway_join(struct merge *m, const json_t *const *doc, unsigned n)
+{
+	json_t *joined = merge_key(m, doc, n, "gateway");
+	const json_t *runs[2];
+
 	if (joined && !json_object_get(joined, "pids"))
 		build_put(&m->b, joined, "pids", json_array());
 	json_object_del(joined, "cpu_ns_per_request");
@@ -216,7 +246,6 @@ static void gateway_join(struct merge *m)
 	if (runs[1] && json_integer_value(runs[0]) > 0)
 		build_put(&m->b, joined, "cpu_ns_per_request",
 			  json_integer(json_integer_value(runs[1]) / json_integer_value(runs[0])));
-	free(gateway);
 }
 
 /* --- the parts ----------------------------------------------------------------------------------------------------------------------- */
@@ -235,17 +264,18 @@ static void set_put(struct merge *m, json_t *object, const json_t *const *part, 
 	merge_set_finish(m, object, part, m->docs, duration_s);
 }
 
-static void classes_join(struct merge *m, const json_t **part)
+/* Classes or tenants, of which all results have the same. */
+static void sets_join(struct merge *m, const json_t **part, const char *key)
 {
-	json_t *classes = build_object(&m->b, m->b.doc, "classes");
-	json_t *first = json_object_get(m->doc[0], "classes");
+	json_t *first = json_object_get(m->doc[0], key);
+	json_t *joined = first ? build_object(&m->b, m->b.doc, key) : NULL;
 
 	for (void *it = json_object_iter(first); it; it = json_object_iter_next(first, it)) {
 		const char *name = json_object_iter_key(it);
 
 		for (unsigned i = 0; i < m->docs; i++)
-			part[i] = json_object_get(json_object_get(m->doc[i], "classes"), name);
-		set_put(m, build_object(&m->b, classes, name), part, duration_join(m, m->doc));
+			part[i] = json_object_get(json_object_get(m->doc[i], key), name);
+		set_put(m, build_object(&m->b, joined, name), part, duration_join(m, m->doc));
 	}
 }
 
@@ -315,63 +345,31 @@ static void capture_join(struct merge *m)
 	build_put(&m->b, m->b.doc, "capture", capture);
 }
 
-static const json_t *at(const json_t *doc, const char *path)
-{
-	char key[128];
-
-	while (doc && *path) {
-		size_t n = strcspn(path, ".");
-
-		if (n >= sizeof(key))
-			return NULL;
-		memcpy(key, path, n);
-		key[n] = '\0';
-		doc = json_is_array(doc) ? json_array_get(doc, strtoul(key, NULL, 10)) : json_object_get(doc, key);
-		path += n + (path[n] == '.');
-	}
-	return doc;
-}
-
-/* What none of them measured, and what cannot be joined. */
-static void absent_join(struct merge *m)
-{
-	for (unsigned i = 0; i < m->docs; i++) {
-		json_t *absent = json_object_get(m->doc[i], "not_measured"), *one = (json_t *)m->doc[i];
-
-		for (void *it = json_object_iter(absent); it; it = json_object_iter_next(absent, it))
-			if (!at(m->b.doc, json_object_iter_key(it)) &&
-			    !json_object_get(m->b.not_measured, json_object_iter_key(it)))
-				json_object_set(m->b.not_measured, json_object_iter_key(it), json_object_iter_value(it));
-		for (void *it = json_object_iter(one); it; it = json_object_iter_next(one, it)) {
-			const char *key = json_object_iter_key(it);
-
-			if (!json_object_get(m->b.doc, key) && strcmp(key, "not_measured"))
-				build_put(&m->b, m->b.not_measured, key,
-					  json_string("results that were joined do not have it: see each one"));
-		}
-	}
-	build_put(&m->b, m->b.doc, "not_measured", json_incref(m->b.not_measured));
-}
-
 static void parts_join(struct merge *m, const json_t **part)
 {
+	const json_t **gateway = calloc(m->docs, sizeof(json_t *));
+	unsigned gateways = gateway ? gateways_find(m, gateway) : 0;
 	json_t *one;
 
+	m->b.failed = m->b.failed || !gateway;
 	set_put(m, m->b.doc, m->doc, duration_join(m, m->doc));
-	gateway_join(m);
+	gateway_join(m, gateway, gateways);
 	trust_join(m);
 	one = merge_key(m, m->doc, m->docs, "driver");
 	if (one)
 		build_put(&m->b, m->b.doc, "driver", one);
 	one = merge_key(m, m->doc, m->docs, "warmup");
 	build_put(&m->b, m->b.doc, "warmup", one ? one : json_object());
-	classes_join(m, part);
+	sets_join(m, part, "classes");
+	sets_join(m, part, "tenants");
 	stages_join(m, part);
 	one = merge_blocks(m);
 	if (one)
 		build_put(&m->b, m->b.doc, "blocks", one);
 	upstreams_join(m);
 	capture_join(m);
+	merge_kernel(m, gateway, gateways);
+	free(gateway);
 }
 
 int report_merge(const json_t *const *doc, const char *const *name, unsigned docs, const struct merge_options *options,
@@ -393,7 +391,7 @@ int report_merge(const json_t *const *doc, const char *const *name, unsigned doc
 		head_join(&m);
 		parts_join(&m, part);
 		rc = merge_judge(&m);
-		absent_join(&m);
+		merge_absent(&m);
 	}
 	free(part);
 	json_decref(m.b.not_measured);

@@ -28,6 +28,12 @@ void merge_set_finish(struct merge *m, json_t *set, const json_t *const *part, u
 /* merge_blocks.c */
 json_t *merge_blocks(struct merge *m);
 
+/* merge_kernel.c: gateway: the results of gateways that are not the same one. After the sets. */
+void merge_kernel(struct merge *m, const json_t *const *gateway, unsigned gateways);
+
+/* merge_absent.c: what the joined document lacks, and why. Last. */
+void merge_absent(struct merge *m);
+
 /* merge_judge.c: criteria and verdict on the joined document. */
 int merge_judge(struct merge *m);
 

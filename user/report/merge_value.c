@@ -6,7 +6,7 @@
 
 /* Figures that do not add up: the worst of them speaks for all. */
 static const char *const worst_of[] = {"hold_difference_p50_ns", "end_difference_p50_ns", "driver_reading_p50_ns",
-				       "probe_cpu_share"};
+				       "probe_cpu_share", "attempts_max"};
 
 /* Cores that gateways of several hosts used, or may use. */
 static const char *const sums_of[] = {"mean", "max", "usable"};
