@@ -107,6 +107,15 @@ check_ids() {
 		(.[] | select(.parentSpanId == null)) as $r | all(.[]; .startTimeUnixNano >= $r.startTimeUnixNano and .endTimeUnixNano <= $r.endTimeUnixNano))' "$work/otlp"
 }
 
+check_speedscope() { # RESULT
+	local app=$work/consumers/node_modules/speedscope/dist/release
+	if [ ! -d "$app" ] || ! command -v chromedriver >/dev/null; then
+		skip "speedscope: opens it" "npm or chromium-driver is not installed"
+		return
+	fi
+	is "speedscope: opens it" "$(python3 tests/e2e/speedscope_opens.py "$app" "$work/speedscope" 2>&1 | tail -n 1)" "$(jq -r .scenario "$1") - speedscope"
+}
+
 check_stacks() {
 	local stacks=$work/stacks.json
 	python3 tests/support/long_result.py "$result" "$stacks"
@@ -116,6 +125,7 @@ check_stacks() {
 	export_as speedscope
 	check "speedscope: weights and frames fit" '.shared.frames as $f | all(.profiles[]; (.samples | length) == (.weights | length) and
 		(.weights | add) == .endValue and all(.samples[][]; . >= 0 and . < ($f | length)))' "$work/speedscope"
+	check_speedscope "$stacks"
 	is "folded: the weight of all stacks" "$(awk '{ n += $NF } END { printf "%d", n }' "$work/folded")" "$(jq '[.stacks.folded[].ns] | add' "$stacks")"
 	if ! command -v go >/dev/null; then
 		skip "pprof: go tool pprof" "go is not installed"

@@ -1,15 +1,23 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# An API key is nowhere but on the wire: not in a file, not on a screen, not in the arguments of a process of ours. Files are ours alone.
+# An API key and a prompt are nowhere but on the wire: not in a file, not on a screen, not in the arguments of a process of ours, in no form
+# that a result can be printed in. Files are ours alone. A redacted result names no host, process or path either.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 key=sk-e2e-$RANDOM-a61f0c2e77d94b1c
+prompt=zebra-$RANDOM-quagga
+host=gw-$RANDOM-acme.localhost # libcurl knows that this is loopback
 screens=$work/screens
 mkdir -p "$screens"
 
-# said COMMAND...: runs it, its words kept
-said() { "$toll" "$@" >>"$screens/out" 2>>"$screens/err" </dev/null; }
+# said COMMAND...: runs it, its words kept; it must have something to say
+said() {
+	local name=$screens/said-$((++says))
+	"$toll" "$@" >"$name" 2>"$name.err" </dev/null
+	[ $? -le 1 ] || fail "toll $1 ${*: -1}" "$(head -n 2 "$name.err")"
+}
+says=0
 
 # the arguments of every process that this one started, again and again until it has ended; its own are the user's
 watch_arguments() { # PID FILE
@@ -23,13 +31,15 @@ watch_arguments() { # PID FILE
 scenario secrets <<'END'
 name: e2e/secrets
 classes:
-  chat: {endpoint: chat, weight: 3, max_tokens: 5}
+  chat: {endpoint: chat, weight: 3, max_tokens: 5, prompts: prompts.jsonl}
   chat_stream: {endpoint: chat, stream: true, weight: 1, max_tokens: 5}
 warmup: 200ms
 stages:
   - {name: hold, for: 3s, rate: 100/s}
 provider: {service_time: 2ms, tokens: 5}
 END
+
+printf '{"prompt": "tell me of the %s, word by word"}\n' "$prompt" >"$work/prompts.jsonl"
 
 run_with_key() { # NAME ARGS...
 	local name=$1
@@ -41,7 +51,7 @@ run_with_key() { # NAME ARGS...
 	wait "$pid"
 }
 
-run_with_key one --with reference
+run_with_key one --with reference --probes sockets,threads,syscalls
 check "the run with a key ended well" '.complete and .requests.ok > 200' "$work/one/result.json"
 run_with_key two --with reference --format json
 # a gateway that is not there, and one that refuses the key: errors are told without it
@@ -49,17 +59,24 @@ run_with_key none --yes --gateway "http://user:$key@127.0.0.1:9"
 "$toll" provider --listen 127.0.0.1:0 >"$work/provider.port" 2>/dev/null &
 provider=$!
 until grep -q '127.0.0.1:' "$work/provider.port"; do read -rt 0.05 <> <(:) || true; done
-run_with_key user --yes --gateway "http://bob:$key@$(grep -oE '127\.0\.0\.1:[0-9]+' "$work/provider.port")"
+run_with_key user --yes --gateway "http://bob:$key@$host:$(grep -oE '127\.0\.0\.1:[0-9]+' "$work/provider.port" | cut -d: -f2)"
 kill "$provider"
 check "a key in the gateway's URL works" '.requests.ok > 200' "$work/user/result.json"
-for format in text json html junit prometheus influxdb; do
+# every form that there is, of what a run, a joined and a redacted result hold
+forms=$("$toll" report "$work/one/result.json" --format nothing 2>&1 | sed 's/.*expected //; s/,//g; s/ or / /')
+said merge "$work/one/result.json" "$work/two/result.json" -o "$work/all.json"
+said redact "$work/user/result.json" -o "$work/redacted.json"
+said redact "$work/one/result.json" -o "$work/redacted-one.json"
+for format in $forms; do
 	said report "$work/one/result.json" --format "$format"
+	case $format in csv-series | otlp | pprof | folded | speedscope) ;; *) said report "$work/all.json" --format "$format" ;; esac
+	said report "$work/one/result.json" --redact --format "$format" --out "$work/redacted.$format"
 done
+for f in "$work"/redacted.pprof "$screens"/said-*; do gzip -cdq "$f" >"$f.plain" 2>/dev/null; done
 said replay "$work/one/capture.toll" --out "$work/again"
 said compare "$work/one/result.json" "$work/two/result.json" --anyway
-said merge "$work/one/result.json" "$work/two/result.json" -o "$work/all.json"
-said redact "$work/all.json" -o "$work/redacted.json"
-said report "$work/all.json" --redact
+said schema
+said scenarios
 
 found=$(grep -rlF -- "$key" "$work" | grep -v "$screens/none\|$work/none/" || true)
 if [ -z "$found" ]; then pass "the key is in no file, on no screen, in no capture"; else fail "the key is in no file, on no screen, in no capture" "found in $found"; fi
@@ -70,11 +87,13 @@ else
 fi
 found=$(grep -rlF -- "$key" "$screens"/none.* "$work/none" 2>/dev/null || true)
 if [ -z "$found" ]; then pass "nor is a key that stands in the gateway's URL"; else fail "nor is a key that stands in the gateway's URL" "found in $found"; fi
-if grep -qE '127\.0\.0\.1|'"$(hostname)" "$work/redacted.json"; then
-	fail "a redacted result names no host" "$(grep -nE '127\.0\.0\.1|'"$(hostname)" "$work/redacted.json" | head -3)"
-else
-	pass "a redacted result names no host"
-fi
+found=$(grep -rlF -- "$prompt" "$work" | grep -v "$work/prompts.jsonl" || true)
+if [ -z "$found" ]; then pass "nor is a prompt"; else fail "nor is a prompt" "found in $found"; fi
+grep -qF "$host" "$work/user/result.json" || fail "the gateway's name is in its own result" "it is not: the next check checks nothing"
+found=$(grep -nE "127\.0\.0\.1|acme|$(hostname).{0,3}\"|$work|(^|[^0-9])($(jq -r '[.gateway.pids[], (.busy_threads // [])[].tid] | join("|")' "$work/one/result.json"))([^0-9]|$)" \
+	"$work"/redacted* | cut -c1-200 | head -n 3)
+if [ -z "$found" ]; then pass "a redacted result names no host, process or path, in whatever form"; else
+	fail "a redacted result names no host, process or path, in whatever form" "$found"; fi
 open=$(find "$work/one" "$work/again" "$work/all.json" "$work/redacted.json" -type f -perm /077 -printf '%m %f\n')
 if [ -z "$open" ]; then pass "results, reports and captures can be read by nobody else"; else fail "results, reports and captures can be read by nobody else" "$open"; fi
 finish

@@ -91,6 +91,9 @@ static bool read_request(struct raw_conn *c, struct raw_turn *turn)
 	}
 	turn->last_byte_ns = clock_now_ns();
 	turn->tag = tag_find(text, used);
+	char *trace = strcasestr(text, "traceparent:");
+	if (trace && trace < end)
+		snprintf(turn->traceparent, sizeof(turn->traceparent), "%.*s", (int)strcspn(trace, "\r"), trace);
 	free(text);
 	return end && used == want;
 }

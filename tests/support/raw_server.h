@@ -29,6 +29,7 @@ enum raw_mode {
 
 struct raw_turn {
 	uint64_t tag;
+	char traceparent[80]; /* the header as it came, "": none */
 	uint64_t in_start, in_end, out_start, out_body, out_end;
 	uint64_t event_end[RAW_EVENTS_MAX]; /* events with content */
 	unsigned events;

@@ -196,6 +196,23 @@ static void tags_are_found(void **state)
 	assert_int_equal(tag_find("[[[[[[[[[[[[[[[[[[[[[[[[[[[[", 28), 0);
 }
 
+static void traces_of_requests(void **state)
+{
+	char trace[TAG_TRACE_DIGITS + 1], other[TAG_TRACE_DIGITS + 1], header[TAG_TRACEPARENT_BYTES + 1];
+
+	(void)state;
+	tag_trace_id(trace, 0xaa);
+	tag_trace_id(other, 0xab);
+	assert_int_equal(strspn(trace, "0123456789abcdef"), TAG_TRACE_DIGITS);
+	assert_string_equal(trace + 16, "00000000000000aa");
+	assert_memory_not_equal(trace, other, 16);
+	tag_traceparent(header, 0xaa);
+	assert_int_equal(strlen(header), TAG_TRACEPARENT_BYTES);
+	assert_memory_equal(header, "traceparent: 00-", 16);
+	assert_memory_equal(header + 16, trace, TAG_TRACE_DIGITS);
+	assert_string_equal(header + 48, "-00000000000000aa-01");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +224,7 @@ int main(void)
 		cmocka_unit_test(reads_have_no_body),
 		cmocka_unit_test(a_copy_in_parts_is_the_whole),
 		cmocka_unit_test(tags_are_found),
+		cmocka_unit_test(traces_of_requests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

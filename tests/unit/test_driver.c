@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "driver/driver.h"
+#include "record/tag.h"
 #include "tests/support/raw_server.h"
 #include "tests/support/test.h"
 
@@ -683,10 +684,32 @@ static void a_certificate_that_nobody_knows(void **state)
 	run_free(run);
 }
 
+/* Each request has a trace of its own, which its record's id tells again; without being asked the driver sends none. */
+static void a_trace_for_each_request(void **state)
+{
+	for (unsigned traced = 0; traced < 2; traced++) {
+		struct run *run = run_new(RAW_PLAIN, false, 2, 20);
+
+		(void)state;
+		run->config.traceparent = traced;
+		run_all(run);
+		assert_int_equal(run->records, 20);
+		for (unsigned i = 0; i < run->records; i++) {
+			char wanted[TAG_TRACEPARENT_BYTES + 1] = "";
+
+			if (traced)
+				tag_traceparent(wanted, run->record[i].id);
+			assert_string_equal(raw_server_turn(run->server, run->record[i].id)->traceparent, wanted);
+		}
+		run_free(run);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keep_alive),
+		cmocka_unit_test(a_trace_for_each_request),
 		cmocka_unit_test(connection_close),
 		cmocka_unit_test(early_hints),
 		cmocka_unit_test(several_threads_share_the_load),

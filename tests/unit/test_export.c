@@ -280,6 +280,9 @@ static void test_otlp(void **state)
 		assert_int_equal(strlen(json_string_value(json_object_get(span, "traceId"))), 32);
 		assert_int_equal(strlen(id), 16);
 		assert_null(json_object_get(seen, id));
+		/* the trace that --traceparent announced: its lower half is the root's id */
+		if (!parent)
+			assert_string_equal(json_string_value(json_object_get(span, "traceId")) + 16, id);
 		assert_true(!parent || json_object_get(seen, parent)); /* the request's span comes before its phases' */
 		json_object_set(seen, id, json_true());
 	}

@@ -3,8 +3,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <zlib.h>
 
+#include "base/buf.h"
 #include "report/build.h"
+#include "report/formats.h"
 #include "report/merge.h"
 #include "tests/support/report_input.h"
 #include "tests/support/test.h"
@@ -378,6 +382,93 @@ static void test_redacted(void **state)
 	json_decref(doc);
 }
 
+/* Every section that tells something in words: a host, a process, a path of the machine, whatever its key. */
+static json_t *told_everywhere(void)
+{
+	json_t *doc = part_build(0, 1);
+	const char *const sections[] = {
+		"{\"findings\": [{\"cause\": \"idle\", \"phase\": \"process_request\", \"share_of_toll_p99\": 0.5, \"text\": "
+		"\"thread io-gw.acme.test (4711) waits for 10.9.8.7:6379\"}]}",
+		"{\"busy_threads\": [{\"tid\": 4711, \"name\": \"io-gw.acme.test\", \"ns\": 5}]}",
+		"{\"lock_holders\": [{\"tid\": 4712, \"name\": \"log\", \"ns\": 5}]}",
+		"{\"threads\": [{\"name\": \"gw.acme.test:443\", \"threads\": 1, \"on_cpu_ns\": 1, \"run_queue_ns\": 1, "
+		"\"run_queue_held_by\": {}, \"throttled_ns\": 0, \"blocked_ns\": {}, \"times_off_cpu\": 1}]}",
+		"{\"sockets\": {\"upstream\": {\"10.9.8.7:6379\": {\"address\": \"10.9.8.7:6379\", \"opened\": 1}}, "
+		"\"findings\": "
+		"[\"connects to 10.9.8.7:6379 that failed: ECONNREFUSED 2\"]}}",
+		"{\"upstreams\": {\"10.9.8.7:6379\": {\"address\": \"10.9.8.7:6379\", \"turns\": 1}}}",
+		"{\"stacks\": {\"samples\": 1, \"cpu_ns\": 1, \"stacks\": 1, \"top_self\": [{\"frame\": \"handler "
+		"/srv/acme/app.js:12\", "
+		"\"cpu_self_ns\": 1, \"cpu_total_ns\": 1, \"toll_self_ns\": 0, \"toll_total_ns\": 0}], \"top_total\": [], "
+		"\"folded\": "
+		"[{\"frames\": [\"main\", \"handler /srv/acme/app.js:12\"], \"ns\": 1}]}}",
+		"{\"allocator\": {\"functions\": [{\"name\": \"malloc\", \"file\": \"/srv/acme/lib/libjemalloc.so.2\"}]}}",
+		"{\"leak\": {\"verdict\": \"leak\", \"gauge\": \"heap\", \"gauges\": {}, \"classes\": {}, \"sites\": "
+		"[{\"frames\": "
+		"[\"grow /srv/acme/app.js:77\"]}], \"note\": \"process 4711 on gw.acme.test\"}}",
+		"{\"hosts\": [{\"machine\": {\"hostname\": \"node7.acme.test\"}, \"gateway_pids\": [4711]}]}",
+		"{\"invalid\": \"node7.acme.test could not keep up\"}",
+	};
+
+	json_object_set_new(json_object_get(doc, "gateway"), "url", json_string("http://ops:k3y@gw.acme.test:8443/v1"));
+	for (size_t i = 0; i < sizeof(sections) / sizeof(*sections); i++) {
+		json_t *section = json_loads(sections[i], 0, NULL);
+		assert_non_null(section);
+		json_object_update(doc, section);
+		json_decref(section);
+	}
+	json_object_set_new(json_object_get(doc, "not_measured"), "sockets.upstream.10.9.8.7:6379.connect",
+			    json_string("gw.acme.test"));
+	return doc;
+}
+
+/* What a form prints, unpacked. false: the document has nothing for it. */
+static bool form_read(const struct report_format *form, const json_t *doc, struct buf *out)
+{
+	char path[] = "/tmp/toll-unit.XXXXXX", part[4096];
+	int fd = mkstemp(path), n;
+	FILE *f = fdopen(fd, "w");
+
+	assert_non_null(f);
+	int rc = form->print(doc, f);
+	assert_int_equal(fclose(f), 0);
+	gzFile in = gzopen(path, "r"); /* reads plain files too */
+	assert_non_null(in);
+	while ((n = gzread(in, part, sizeof(part))) > 0)
+		assert_int_equal(buf_append(out, part, (size_t)n), 0);
+	assert_int_equal(gzclose(in), Z_OK);
+	assert_int_equal(unlink(path), 0);
+	return !rc;
+}
+
+/* No form of it tells any of it. */
+static void test_no_section_tells(void **state)
+{
+	static const char *const secrets[] = {"acme", "10.9.8.7", "4711", "4712", "k3y", "ops", "app.js", "libjemalloc"};
+	json_t *doc = told_everywhere();
+	unsigned forms = 0;
+
+	(void)state;
+	assert_int_equal(report_redact(doc), 0);
+	assert_non_null(at(doc, "sockets.upstream.upstream-1"));
+	assert_non_null(at(doc, "upstreams.upstream-1"));
+	/* requests are still told apart */
+	assert_string_not_equal(json_string_value(at(doc, "traces.0.id")), json_string_value(at(doc, "traces.1.id")));
+	for (const struct report_format *form = report_formats; form->name; form++) {
+		struct buf text = {0};
+
+		forms += form_read(form, doc, &text);
+		for (size_t i = 0; i < sizeof(secrets) / sizeof(*secrets); i++) {
+			const char *found = text.data ? memmem(text.data, text.used, secrets[i], strlen(secrets[i])) : NULL;
+			if (found)
+				fail_msg("%s tells %s: %.60s", form->name, secrets[i], found);
+		}
+		buf_fini(&text);
+	}
+	assert_int_equal(forms, 13);
+	json_decref(doc);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -390,6 +481,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_left_out_says_why),
 		cmocka_unit_test(test_what_cannot_be_joined),
 		cmocka_unit_test(test_redacted),
+		cmocka_unit_test(test_no_section_tells),
 	};
 
 	return cmocka_run_group_tests_name("merge", tests, NULL, NULL);

@@ -142,6 +142,7 @@ void compare_issues(const json_t *base, const json_t *new_, struct comparison *c
 	value_check(c, doc, true, "configuration.provider.service_time", "the embedded provider's service times");
 	value_check(c, doc, false, "configuration.http2", "HTTP/2 settings");
 	value_check(c, doc, false, "configuration.tag", "tagging");
+	value_check(c, doc, false, "configuration.traceparent", "trace headers");
 	value_check(c, doc, false, "configuration.driver_threads", "the driver's threads");
 	text_check(c, doc, false, "machine.hostname", "machine");
 	text_check(c, doc, false, "machine.cpu", "processor");

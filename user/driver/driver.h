@@ -24,6 +24,7 @@ struct driver_config {
 	unsigned headers;
 	unsigned threads; /* 0: 1 */
 	bool tag; /* put the tag at the end of the last user message */
+	bool traceparent; /* send one with each request: gateways that trace put their spans below ours */
 	bool own_text; /* the provider is ours: streams are compared with what it said */
 	bool tls_insecure;
 	const char *ca_file; /* NULL: system's */

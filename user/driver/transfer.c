@@ -192,11 +192,13 @@ static int buffer_reserve(struct transfer *t, size_t bytes)
 /* Sets the handle up for a class; it stays so until a request of another class comes. */
 static int set_class(struct transfer *t, const struct env_class *c, uint32_t tenant)
 {
+	bool traced = t->env->config.traceparent;
 	int bad = 0;
 
+	t->traceparent = (struct curl_slist){.data = t->traceparent_line, .next = c->headers[tenant]};
 	t->class_ = NULL;
 	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_URL, c->url);
-	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, c->headers[tenant]);
+	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, traced ? &t->traceparent : c->headers[tenant]);
 	bad |= (int)curl_easy_setopt(t->easy, t->body->data ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
 	if (bad)
 		return -EINVAL;
@@ -254,6 +256,8 @@ static int begin_transfer(struct transfer *t, const struct env_class *c, uint64_
 		r = set_class(t, c, t->order.tenant);
 	if (!r && (other || c->each))
 		r = set_body(t, c);
+	if (t->env->config.traceparent)
+		tag_traceparent(t->traceparent_line, id);
 	if (!r && t->body->data && body_fits_buffer(t, c))
 		body_copy(t->body, id, 0, t->buffer, t->body->bytes);
 	return r ? r : pool_start(t->seat.group, t->easy);

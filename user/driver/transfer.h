@@ -8,6 +8,7 @@
 #include "driver/env.h"
 #include "driver/pool.h"
 #include "driver/schedule.h"
+#include "record/tag.h"
 
 struct transfer {
 	const struct env *env;
@@ -25,6 +26,8 @@ struct transfer {
 	struct body own;
 	struct talk *talk; /* the conversation that it is part of; NULL: none */
 	struct buf said; /* the answer's text, for the conversation */
+	struct curl_slist traceparent; /* before its class's headers; not libcurl's to free */
+	char traceparent_line[TAG_TRACEPARENT_BYTES + 1];
 	char *buffer; /* small bodies: sent from here */
 	size_t buffer_size;
 	size_t body_sent; /* large or paused bodies: sent by on_read */

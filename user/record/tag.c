@@ -59,3 +59,27 @@ uint64_t tag_find(const char *body, size_t bytes)
 	}
 	return 0;
 }
+
+/* Ids of one run begin alike, and backends sample by a trace's digits: the upper half is the id well mixed (Steele, Lea, Flood: splitmix64, 2014). */
+void tag_trace_id(char out[TAG_TRACE_DIGITS + 1], uint64_t id)
+{
+	uint64_t mixed = id + UINT64_C(0x9e3779b97f4a7c15);
+
+	mixed = (mixed ^ mixed >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	mixed = (mixed ^ mixed >> 27) * UINT64_C(0x94d049bb133111eb);
+	tag_digits(out, mixed ^ mixed >> 31);
+	tag_digits(out + TAG_DIGITS, id);
+	out[TAG_TRACE_DIGITS] = '\0';
+}
+
+void tag_traceparent(char out[TAG_TRACEPARENT_BYTES + 1], uint64_t id)
+{
+	char trace[TAG_TRACE_DIGITS + 1];
+
+	tag_trace_id(trace, id);
+	memcpy(out, "traceparent: 00-", 16);
+	memcpy(out + 16, trace, TAG_TRACE_DIGITS);
+	out[48] = '-';
+	tag_digits(out + 49, id);
+	memcpy(out + 65, "-01", 4);
+}

@@ -21,4 +21,10 @@ void tag_format(char out[TAG_BYTES + 1], uint64_t id);
 /* The last whole tag in a body; 0: none. */
 uint64_t tag_find(const char *body, size_t bytes);
 
+/* The same request in W3C Trace Context: its trace (32 hex digits and a NUL), and the header that announces the client's span of it, whose id is the request's. */
+#define TAG_TRACE_DIGITS 32
+#define TAG_TRACEPARENT_BYTES 68
+void tag_trace_id(char out[TAG_TRACE_DIGITS + 1], uint64_t id);
+void tag_traceparent(char out[TAG_TRACEPARENT_BYTES + 1], uint64_t id); /* "traceparent: 00-TRACE-SPAN-01" */
+
 #endif

@@ -10,17 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "record/tag.h"
 #include "report/text.h"
 
 enum { KIND_INTERNAL = 1, KIND_CLIENT = 3 };
 enum { STATUS_OK = 1, STATUS_ERROR = 2 };
 
-/* The id of a request is 64 bits of our own: the run's start before it makes it a trace id that no other run has. */
-static void ids_make(char trace[33], char root[17], const json_t *request, uint64_t start_ns)
+/* Those that the request's traceparent told the gateway, if one was sent (--traceparent): its own spans are below our root. */
+static void ids_make(char trace[TAG_TRACE_DIGITS + 1], char root[17], const json_t *request)
 {
 	uint64_t id = strtoull(text_string(request, "id"), NULL, 16);
 
-	snprintf(trace, 33, "%016" PRIx64 "%016" PRIx64, start_ns, id);
+	tag_trace_id(trace, id);
 	snprintf(root, 17, "%016" PRIx64, id);
 }
 
@@ -73,11 +74,11 @@ static void request_spans(json_t *spans, const json_t *doc, const json_t *reques
 {
 	uint64_t due_ns = start_ns + (uint64_t)(text_number(request, "at_s") * 1e9), status = text_u64(request, "status");
 	uint64_t ns[2] = {due_ns, due_ns + text_u64(request, "total_ns")};
-	char trace[33], root[17];
+	char trace[TAG_TRACE_DIGITS + 1], root[17];
 	json_t *part;
 	size_t i;
 
-	ids_make(trace, root, request, start_ns);
+	ids_make(trace, root, request);
 	json_t *span = span_new(trace, root, NULL, *text_string(request, "class") ? text_string(request, "class") : "request",
 				KIND_CLIENT, ns);
 	json_t *attributes = json_object_get(span, "attributes");

@@ -146,7 +146,7 @@
 	"      \"type\": \"array\",\n" \
 	"      \"items\": {\n" \
 	"        \"type\": \"object\",\n" \
-	"        \"required\": [\"tid\", \"name\", \"ns\"],\n" \
+	"        \"required\": [\"name\", \"ns\"],\n" \
 	"        \"properties\": {\n" \
 	"          \"tid\": {\"type\": \"integer\", \"minimum\": 0},\n" \
 	"          \"name\": {\"type\": \"string\"},\n" \

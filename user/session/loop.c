@@ -260,6 +260,7 @@ static int load_start(struct session *s)
 		.headers = s->headers,
 		.threads = c->threads,
 		.tag = c->tag,
+		.traceparent = c->traceparent,
 		.own_text = s->providers > 0,
 		.tls_insecure = c->tls_insecure,
 		.ca_file = c->ca_file,

@@ -69,6 +69,7 @@ struct session_config {
 	const struct option_list *header;
 	unsigned threads; /* of the driver */
 	bool tag;
+	bool traceparent;
 	bool tls_insecure;
 	const char *ca_file;
 	bool http2;
