@@ -69,6 +69,20 @@ static int number_parse(const char *name, const char *text, double *out, struct 
 	return 0;
 }
 
+/* A gateway from a recipe or from a URL ($GATEWAY_URL): exactly one. */
+static int gateway_choose(struct session_config *c, struct err *err)
+{
+	const char *environment = getenv("GATEWAY_URL");
+
+	if (c->recipe && c->url)
+		return err_set(err, -EINVAL, "--gateway and --with exclude each other: a recipe starts a gateway of its own");
+	if (c->plant && (!c->recipe || strcmp(c->recipe, "reference")))
+		return err_set(err, -EINVAL, "--plant works only with the reference gateway: add --with reference");
+	if (!c->recipe && !c->url)
+		c->url = environment && environment[0] ? environment : "http://localhost:8080";
+	return 0;
+}
+
 static int options_finish(struct run_options *o, struct err *err)
 {
 	int rc = 0;
@@ -94,21 +108,8 @@ static int options_finish(struct run_options *o, struct err *err)
 	o->session.tag = o->tag;
 	o->session.header = &o->header;
 	o->session.recipe_params = &o->set;
-	return rc ? rc : common_finish(&o->common, &o->session, err);
-}
-
-/* A gateway from a recipe or from a URL ($GATEWAY_URL): exactly one. */
-static int gateway_choose(struct session_config *c, struct err *err)
-{
-	const char *environment = getenv("GATEWAY_URL");
-
-	if (c->recipe && c->url)
-		return err_set(err, -EINVAL, "--gateway and --with exclude each other: a recipe starts a gateway of its own");
-	if (c->plant && (!c->recipe || strcmp(c->recipe, "reference")))
-		return err_set(err, -EINVAL, "--plant works only with the reference gateway: add --with reference");
-	if (!c->recipe && !c->url)
-		c->url = environment && environment[0] ? environment : "http://localhost:8080";
-	return 0;
+	rc = rc ? rc : common_finish(&o->common, &o->session, err);
+	return rc ? rc : gateway_choose(&o->session, err);
 }
 
 /* A key, and an upstream that is not ours: somebody may have to pay for the answers. */
@@ -246,8 +247,6 @@ static int run_or_soak(int argc, char **argv, bool soak)
 		rc = err_set(&err, -EINVAL, "which scenario? `toll scenarios` lists them; e.g. toll run gateway/smoke");
 	if (!rc)
 		rc = options_finish(&o, &err);
-	if (!rc)
-		rc = gateway_choose(s, &err);
 	return rc ? common_fail(&err) : run_all(&o, scenario, positionals, &err);
 }
 
