@@ -248,6 +248,7 @@ static void test_sockets_are_joined(void **state)
 	(void)state;
 	json_object_set_new(part[0], "sockets", sockets_part(1000000));
 	json_object_set_new(part[1], "sockets", sockets_part(8000000));
+	json_object_set_new((json_t *)at(part[1], "sockets.upstream.provider"), "pool", json_pack("{s:i}", "open_max", 9));
 	json_t *joined = merge_ok(part, 2, false);
 	assert_int_equal(json_integer_value(at(joined, "sockets.upstream.provider.opened")), 190);
 	assert_int_equal(json_integer_value(at(joined, "sockets.upstream.provider.failed.ECONNREFUSED")), 2);
@@ -256,6 +257,8 @@ static void test_sockets_are_joined(void **state)
 	assert_float_equal(json_number_value(at(joined, "sockets.upstream.provider.opened_per_request")), 0.95, 1e-9);
 	assert_float_equal(json_number_value(at(joined, "sockets.accepted.turns_per_connection")), 25, 1e-9);
 	assert_int_equal(json_array_size(at(joined, "sockets.findings")), 4);
+	assert_null(at(joined, "sockets.upstream.provider.pool"));
+	assert_non_null(json_object_get(at(joined, "not_measured"), "sockets.upstream.pool"));
 	assert_non_null(strstr(json_string_value(at(joined, "sockets.findings.0")), "190 opened for 200 requests"));
 	assert_string_equal(json_string_value(at(joined, "sockets.findings.1")),
 			    "connects to provider that failed: ECONNREFUSED 2");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "record/tag.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void tag_digits(char out[TAG_DIGITS], uint64_t id)
@@ -77,9 +78,6 @@ void tag_traceparent(char out[TAG_TRACEPARENT_BYTES + 1], uint64_t id)
 	char trace[TAG_TRACE_DIGITS + 1];
 
 	tag_trace_id(trace, id);
-	memcpy(out, "traceparent: 00-", 16);
-	memcpy(out + 16, trace, TAG_TRACE_DIGITS);
-	out[48] = '-';
-	tag_digits(out + 49, id);
-	memcpy(out + 65, "-01", 4);
+	/* the lower half of the trace is the span's id too */
+	snprintf(out, TAG_TRACEPARENT_BYTES + 1, "traceparent: 00-%s-%s-01", trace, trace + TAG_DIGITS);
 }
