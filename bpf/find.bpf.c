@@ -170,7 +170,32 @@ static __always_inline bool snapshot_holds(const struct sock_state *st, __u32 ge
 	return false;
 }
 
-/* A copy of the batch that is filling; thrown away when a mark came in between. */
+/*
+ * Turns that have ended and wait. Nobody sends them again: turns_flushed tells. A mark that comes between the last look at the generation
+ * and that would send them twice, but the socket has been quiet for long.
+ */
+static __always_inline bool flush_turns(struct sock_state *st, __u32 generation)
+{
+	__u32 count = turns_waiting(st), number = st->open.turn;
+	struct wire_turns *r;
+
+	if (!count || count > WIRE_TURNS_MAX)
+		return true;
+	r = emit_reserve(WIRE_KIND_TURNS, sizeof(*r), bpf_ktime_get_ns());
+	if (!r)
+		return false;
+	bpf_probe_read_kernel(r->brief, sizeof(r->brief), st->turns.brief);
+	turns_fill(r, &st->open, count, r->h.time_ns);
+	if (!snapshot_holds(st, generation)) {
+		bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
+		return false;
+	}
+	*(volatile __u32 *)&st->turns_flushed = number;
+	emit_submit(r);
+	return true;
+}
+
+/* A copy of the marks that wait; thrown away when a mark came in between. */
 static __always_inline bool flush_marks(struct sock_state *st, __u32 generation)
 {
 	struct wire_marks *m;
@@ -200,6 +225,7 @@ static __always_inline void flush_turn(struct sock_state *st, __u32 generation)
 	if (!t)
 		return;
 	bpf_probe_read_kernel(&t->conn, sizeof(*t) - __builtin_offsetof(struct wire_turn, conn), &st->open.conn);
+	turn_tidy(t);
 	t->flags |= WIRE_TURN_STILL_OPEN;
 	if (!snapshot_holds(st, generation)) {
 		bpf_ringbuf_discard(t, BPF_RB_NO_WAKEUP);
@@ -220,7 +246,7 @@ static __always_inline int flush(struct sock_state *st)
 	if ((generation & 1) || generation == st->flushed || turn_is_empty(&st->open) ||
 	    turn_last_ns(&st->open) >= flush_before_ns)
 		return 0;
-	if (flush_marks(st, generation))
+	if (flush_turns(st, generation) && flush_marks(st, generation))
 		flush_turn(st, generation);
 	return 0;
 }

@@ -10,21 +10,32 @@
 #include "bpf/alloc_state.bpf.h"
 #include "bpf/target.bpf.h"
 
+/*
+ * The first cache line decides whether an event is a mark, the next three hold a turn of one mark a lane (the kernel puts 8 bytes of its
+ * own before them): the order is measured.
+ */
 struct sock_state {
 	__u32 generation; /* odd while a mark is being taken */
-	__u32 flushed; /* generation that the flush iterator has sent */
-	__u32 connect_tgid;
-	__u8 conn_flags;
-	__u8 listen_full; /* CLIENT: the listener's accept queue was full when we knocked */
-	__u16 reserved0;
 	__u32 in_base; /* sequence number of position 0 */
 	__u32 out_base;
-	__u64 syn_ns;
-	__u64 pos[WIRE_LANES]; /* after the last mark of each lane */
-	__u32 retransmits_total;
 	__u32 marks_kept; /* of the open turn */
-	struct wire_turn open; /* the turn that is open, as it will be sent: role, side and cookie stay */
-	struct wire_marks marks;
+	__u64 pos[WIRE_LANES]; /* after the last mark of each lane */
+	__u32 turns_flushed; /* turns below this number have been sent by the flush iterator */
+	__u32 flushed; /* generation that it has sent */
+	__u8 turns_kept; /* turns that wait in `turns`: those before the open one */
+	__u8 conn_flags;
+	__u8 listen_full; /* CLIENT: the listener's accept queue was full when we knocked */
+	__u8 reserved0;
+	__u32 retransmits_total;
+	struct wire_turn open; /* the turn that is open, as it will be sent (turn_tidy()): role, side and cookie stay */
+	__u64 syn_ns;
+	__u32 connect_tgid;
+	__u32 reserved1;
+	/* what waits to be sent: turns that have ended, or marks of the open one */
+	union {
+		struct wire_turns turns;
+		struct wire_marks marks;
+	};
 };
 
 struct {
@@ -162,7 +173,40 @@ static __always_inline bool turn_is_empty(const struct wire_turn *t)
 	return !t->lane[WIRE_LANE_IN].count && !t->lane[WIRE_LANE_READ].count && !t->lane[WIRE_LANE_OUT].count;
 }
 
-/* Sends the batch of marks that is filling. */
+/* How many turns wait to be sent: none that the flush iterator has sent. */
+static __always_inline __u32 turns_waiting(const struct sock_state *st)
+{
+	return st->turns_flushed == st->open.turn ? 0 : st->turns_kept;
+}
+
+static __always_inline __u32 turns_fill(struct wire_turns *r, const struct wire_turn *open, __u32 count, __u64 now_ns)
+{
+	__u32 bytes = (__u32) __builtin_offsetof(struct wire_turns, brief) + count * (__u32)sizeof(struct wire_turn_brief);
+
+	emit_header(&r->h, WIRE_KIND_TURNS, bytes, now_ns);
+	r->conn = open->conn;
+	r->turn = open->turn - count;
+	r->count = (__u16)count;
+	r->role = open->role;
+	r->side = open->side;
+	return bytes;
+}
+
+/* Sends the turns that wait. */
+static __noinline int turns_send(struct sock_state *st, __u64 now_ns)
+{
+	__u32 count = turns_waiting(st);
+
+	st->turns_kept = 0;
+	if (!count || count > WIRE_TURNS_MAX)
+		return 0;
+	if (!emit_copy(&st->turns, turns_fill(&st->turns, &st->open, count, now_ns)))
+		count_add(WIRE_COUNT_RING_FULL, count - 1);
+	st->marks.count = 0; /* the same place */
+	return 0;
+}
+
+/* Sends the marks that wait. */
 static __noinline int marks_send(struct sock_state *st, __u64 now_ns)
 {
 	__u32 count = st->marks.count;
@@ -185,27 +229,92 @@ static __noinline int marks_send(struct sock_state *st, __u64 now_ns)
 	return 0;
 }
 
-/* Sends the open turn and starts the next. */
-static __noinline int turn_send(struct sock_state *st, __u64 now_ns)
+/* A lane that has no mark still holds what it had in the turn before. */
+static __always_inline void turn_tidy(struct wire_turn *t)
+{
+	if (!t->lane[WIRE_LANE_IN].count)
+		__builtin_memset(&t->lane[WIRE_LANE_IN], 0, sizeof(t->lane[0]));
+	if (!t->lane[WIRE_LANE_READ].count) {
+		__builtin_memset(&t->lane[WIRE_LANE_READ], 0, sizeof(t->lane[0]));
+		__builtin_memset(&t->reader, 0, sizeof(t->reader));
+	}
+	if (!t->lane[WIRE_LANE_OUT].count) {
+		__builtin_memset(&t->lane[WIRE_LANE_OUT], 0, sizeof(t->lane[0]));
+		__builtin_memset(&t->sender, 0, sizeof(t->sender));
+	}
+}
+
+/* A turn of many marks, or with flags or times of the allocator. */
+static __noinline int turn_send_whole(struct sock_state *st, __u64 now_ns)
+{
+	turns_send(st, now_ns);
+	if (st->marks.count)
+		marks_send(st, now_ns);
+	turn_tidy(&st->open);
+	emit_header(&st->open.h, WIRE_KIND_TURN, sizeof(st->open), now_ns);
+	emit_copy(&st->open, sizeof(st->open));
+	st->open.flags = 0;
+	st->open.marks_dropped = 0;
+	st->marks_kept = 0;
+	return 0;
+}
+
+static __always_inline void lane_brief(struct wire_turn_brief *b, const struct wire_turn *t, const enum wire_lane lane)
+{
+	bool seen = t->lane[lane].count;
+
+	b->lane[lane].time_ns = seen ? t->lane[lane].first_ns : 0;
+	b->lane[lane].start_pos = seen ? t->lane[lane].start_pos : 0;
+	b->bytes[lane] = seen ? t->lane[lane].first_bytes : 0;
+}
+
+static __always_inline void turn_keep(struct sock_state *st, __u64 now_ns)
+{
+	const struct wire_turn *t = &st->open;
+	__u32 at = turns_waiting(st);
+	struct wire_turn_brief *b;
+
+	if (at >= WIRE_TURNS_MAX)
+		return;
+	b = &st->turns.brief[at];
+	lane_brief(b, t, WIRE_LANE_IN);
+	lane_brief(b, t, WIRE_LANE_READ);
+	lane_brief(b, t, WIRE_LANE_OUT);
+	b->retransmits = t->retransmits;
+	b->reader_tgid = t->lane[WIRE_LANE_READ].count ? t->reader.tgid : 0;
+	b->reader_tid = t->lane[WIRE_LANE_READ].count ? t->reader.tid : 0;
+	b->sender_tgid = t->lane[WIRE_LANE_OUT].count ? t->sender.tgid : 0;
+	b->sender_tid = t->lane[WIRE_LANE_OUT].count ? t->sender.tid : 0;
+	st->turns_kept = (__u8)(at + 1);
+}
+
+/* The open turn has ended; starts the next. */
+static __noinline int turn_end(struct sock_state *st, __u64 now_ns)
 {
 	struct wire_turn *t = &st->open;
 
-	if (st->marks.count)
-		marks_send(st, now_ns);
-	emit_header(&t->h, WIRE_KIND_TURN, sizeof(*t), now_ns);
-	emit_copy(t, sizeof(*t));
+	if (st->marks_kept || t->flags || t->reader.alloc_ns || t->sender.alloc_ns)
+		turn_send_whole(st, now_ns);
+	else
+		turn_keep(st, now_ns);
 	t->turn++;
-	t->flags = 0;
-	__builtin_memset(t->lane, 0, sizeof(*t) - __builtin_offsetof(struct wire_turn, lane));
-	st->marks_kept = 0;
+	t->lane[WIRE_LANE_IN].count = 0;
+	t->lane[WIRE_LANE_READ].count = 0;
+	t->lane[WIRE_LANE_OUT].count = 0;
+	t->retransmits = 0;
+	if (st->turns_kept == WIRE_TURNS_MAX)
+		turns_send(st, now_ns);
 	return 0;
 }
 
 /* A mark after the first of its lane. */
 static __noinline int mark_keep(struct sock_state *st, __u64 now_ns, __u64 end, __u32 tid, __u32 lane_and_flags)
 {
-	__u32 at = st->marks.count;
+	__u32 at;
 
+	if (st->turns_kept)
+		turns_send(st, now_ns);
+	at = st->marks.count;
 	if (st->marks_kept >= WIRE_MARKS_PER_TURN) {
 		count_add(WIRE_COUNT_MARKS_BOUND, 1);
 		st->open.marks_dropped++;
@@ -239,9 +348,9 @@ static __always_inline void mark_take(struct sock_state *st, const enum wire_lan
 
 	*(volatile __u32 *)&st->generation = st->generation + 1;
 	if (lane == WIRE_LANE_IN && st->open.side == WIRE_SIDE_SERVER && st->open.lane[WIRE_LANE_OUT].count)
-		turn_send(st, now_ns);
+		turn_end(st, now_ns);
 	if (lane == WIRE_LANE_OUT && st->open.side == WIRE_SIDE_CLIENT && st->open.lane[WIRE_LANE_IN].count)
-		turn_send(st, now_ns);
+		turn_end(st, now_ns);
 	if (!span->count) {
 		span->first_ns = now_ns;
 		span->start_pos = st->pos[lane];

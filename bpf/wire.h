@@ -56,6 +56,7 @@ enum wire_kind {
 	WIRE_KIND_SAMPLE = 11,
 	WIRE_KIND_STACK = 12,
 	WIRE_KIND_LOOKUP = 13,
+	WIRE_KIND_TURNS = 14,
 };
 
 struct wire_header {
@@ -202,6 +203,33 @@ struct wire_marks {
 };
 /* Marks kept of one turn at one end; more are counted in marks_dropped. */
 #define WIRE_MARKS_PER_TURN 8192
+
+/*
+ * How the ring carries turns of one mark a lane, as those of small messages are: some at a time and half as long, for a record costs the
+ * gateway's thread more than what is in it. `turn`, `turn + 1` ... in order, without flags or times of the allocator. The reader makes a
+ * wire_turn of each before anybody else sees it. bytes == 0: nothing on this lane, all else of it is 0.
+ */
+struct wire_mark_brief {
+	wire_u64 time_ns;
+	wire_u64 start_pos;
+};
+struct wire_turn_brief {
+	struct wire_mark_brief lane[WIRE_LANES];
+	wire_u32 bytes[WIRE_LANES];
+	wire_u32 retransmits;
+	wire_u32 reader_tgid, reader_tid;
+	wire_u32 sender_tgid, sender_tid;
+};
+#define WIRE_TURNS_MAX 4
+struct wire_turns {
+	struct wire_header h;
+	wire_u64 conn;
+	wire_u32 turn; /* number of the first */
+	wire_u16 count; /* valid entries; the record is cut after them */
+	wire_u8 role; /* enum wire_role */
+	wire_u8 side; /* enum wire_side */
+	struct wire_turn_brief brief[WIRE_TURNS_MAX];
+};
 
 enum wire_process_event {
 	WIRE_PROCESS_FORK = 1,
@@ -454,6 +482,7 @@ WIRE_SIZE(wire_lane_span, 40);
 WIRE_SIZE(wire_thread, 16);
 WIRE_SIZE(wire_turn, 192);
 WIRE_SIZE(wire_marks, 32 + 24 * WIRE_MARKS_MAX);
+WIRE_SIZE(wire_turns, 32 + 80 * WIRE_TURNS_MAX);
 WIRE_SIZE(wire_process, 48);
 WIRE_SIZE(wire_thread_life, 48);
 WIRE_SIZE(wire_off_cpu, 80);

@@ -54,6 +54,67 @@ static void test_turns_are_cut_where_the_direction_flips(void **state)
 	pair_close(&p);
 }
 
+/* How often the records tell of this turn as ended; 0 also when a later turn of the connection came before it. */
+static unsigned turn_told(const struct probe_pair *p, uint64_t cookie, uint32_t turn)
+{
+	uint32_t newest = 0;
+	unsigned told = 0;
+
+	for (unsigned i = 0; i < p->records; i++) {
+		const struct wire_turn *t = &p->record[i].turn;
+
+		if (t->h.kind != WIRE_KIND_TURN || t->conn != cookie)
+			continue;
+		if (t->turn < newest)
+			return 0;
+		newest = t->turn;
+		told += t->turn == turn && !(t->flags & WIRE_TURN_STILL_OPEN);
+	}
+	return told;
+}
+
+/* Turns that have ended wait for more of their kind: the flush brings them in, once, and one of several marks does not overtake them. */
+static void test_turns_that_wait_come_once_and_in_order(void **state)
+{
+	struct probe_pair p;
+
+	(void)state;
+	pair_open(&p, 1);
+	exchange(&p, 10, 20);
+	exchange(&p, 10, 20);
+	assert_return_code(probe_poll(p.probe), 0);
+	assert_null(pair_turn(&p, p.server_cookie, 0));
+	pair_collect(&p);
+	assert_int_equal(turn_told(&p, p.server_cookie, 0), 1);
+	pair_collect(&p);
+	exchange(&p, 10, 20);
+	exchange(&p, 10, 20);
+	pair_write_all(p.client, 10);
+	pair_read_all(p.server, 4);
+	pair_read_all(p.server, 6);
+	pair_write_all(p.server, 20);
+	pair_read_all(p.client, 20);
+	for (int i = 0; i < 5; i++)
+		exchange(&p, 10, 20);
+	close(p.client);
+	close(p.server);
+	p.client = p.server = -1;
+	assert_return_code(probe_poll(p.probe), 0);
+	for (uint32_t i = 0; i < 10; i++) {
+		const struct wire_turn *s = pair_turn(&p, p.server_cookie, i);
+
+		assert_int_equal(turn_told(&p, p.server_cookie, i), 1);
+		assert_int_equal(turn_told(&p, p.client_cookie, i), 1);
+		assert_int_equal(s->lane[WIRE_LANE_READ].count, i == 4 ? 2 : 1);
+		assert_int_equal(s->lane[WIRE_LANE_OUT].end_pos, 20 * (i + 1));
+		assert_int_equal(s->reader.tid, gettid());
+		assert_int_equal(s->sender.tgid, getpid());
+		assert_in_range(s->lane[WIRE_LANE_OUT].first_ns, s->lane[WIRE_LANE_READ].last_ns, clock_now_ns());
+		assert_int_equal(s->lane[WIRE_LANE_IN].last_ns, s->lane[WIRE_LANE_IN].first_ns);
+	}
+	pair_close(&p);
+}
+
 static void test_peek_is_no_read(void **state)
 {
 	struct probe_pair p;
@@ -535,6 +596,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_turns_are_cut_where_the_direction_flips),
+		cmocka_unit_test(test_turns_that_wait_come_once_and_in_order),
 		cmocka_unit_test(test_peek_is_no_read),
 		cmocka_unit_test(test_later_marks_carry_positions),
 		cmocka_unit_test(test_marks_past_the_bound_are_counted),

@@ -18,6 +18,7 @@
 #include "probe/path_try.h"
 #include "probe/samples.h"
 #include "probe/skeleton.h"
+#include "probe/turns.h"
 
 #define RING_BYTES_DEFAULT (32u << 20)
 #define FLUSH_QUIET_NS (100 * NS_PER_MS)
@@ -51,22 +52,42 @@ static void marks_count(struct probe *p, const struct wire_turn *t)
 	}
 }
 
+static void record_pass(struct probe *p, const void *data, uint32_t bytes)
+{
+	int rc = p->config.record(p->config.ctx, data, bytes);
+
+	p->records++;
+	if (rc < 0 && !p->record_error)
+		p->record_error = rc;
+}
+
+static void turns_pass(struct probe *p, const struct wire_turns *r)
+{
+	struct wire_turn turn;
+
+	for (unsigned i = 0; i < r->count; i++) {
+		turns_get(r, i, &turn);
+		marks_count(p, &turn);
+		record_pass(p, &turn, sizeof(turn));
+	}
+}
+
 static int deliver(void *ctx, void *data, size_t bytes)
 {
 	struct probe *p = ctx;
 	const struct wire_header *h = data;
 	uint32_t size = (uint32_t)bytes;
-	int rc;
 
-	/* A snapshot's batch of marks is reserved whole and cut by its header. */
+	/* What a snapshot copies is reserved whole and cut by its header. */
 	if (bytes >= sizeof(*h) && h->size < size)
 		size = h->size;
-	p->records++;
+	if (h->kind == WIRE_KIND_TURNS && turns_check(data, size)) {
+		turns_pass(p, data);
+		return 0;
+	}
 	if (h->kind == WIRE_KIND_TURN && size == sizeof(struct wire_turn))
 		marks_count(p, data);
-	rc = p->config.record(p->config.ctx, data, size);
-	if (rc < 0 && !p->record_error)
-		p->record_error = rc;
+	record_pass(p, data, size);
 	return 0;
 }
 

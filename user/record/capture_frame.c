@@ -40,6 +40,8 @@ uint32_t capture_wire_size(uint16_t kind)
 		return sizeof(struct wire_stack);
 	case WIRE_KIND_LOOKUP:
 		return sizeof(struct wire_lookup);
+	case WIRE_KIND_TURNS:
+		return 0; /* the ring's alone: its reader makes turns of it */
 	}
 	return 0;
 }
