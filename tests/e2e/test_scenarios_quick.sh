@@ -83,6 +83,24 @@ if [ -n "$left" ]; then
 	fail "no PostgreSQL is left behind" "$left"
 else pass "no PostgreSQL is left behind"; fi
 
+# clients that give up: the upstream calls end with them, and a gateway that keeps its calls is found out
+scenario left <<'END_YAML'
+name: e2e/left
+classes: {chat: {endpoint: chat, max_tokens: 5, timeout: 150ms}}
+stages: [{name: all, vus: 4, requests: 24}]
+provider: {service_time: 600ms, tokens: 5}
+criteria:
+  - disconnect.clients == 24
+  - disconnect.calls == 24
+  - disconnect.kept.p50 < 100ms
+  - queue.requests.max >= 1
+END_YAML
+run_toll left "$work/left.yaml" --with reference
+check "clients that left: their upstream calls ended with them" '.verdict == "met"' "$result"
+run_toll left-kept "$work/left.yaml" --with reference --set defect=keeps_calls
+check "keeps_calls is found by: disconnect.kept" \
+	'([.criteria[] | select(.verdict == "missed") | .text] | any(startswith("disconnect.kept"))) and .disconnects.kept.p50_ns > 3e8' "$result"
+
 # what is judged while the load runs: steps end where they break, and the load after them comes at once; abort_when ends the run
 check "steps go up to where it breaks" \
 	'([.notes[] | select(startswith("steps: it broke at"))] | length) == 1 and ([.stages[] | select(.name == "after")][0].requests.sent) > 50' \

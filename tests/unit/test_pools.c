@@ -121,7 +121,15 @@ static void test_figures(void **state)
 	assert_int_equal(f.open_end, 1);
 	assert_int_equal(f.busy_max, 2);
 	assert_true(f.exhausted > 0.24 && f.exhausted < 0.26);
-	assert_int_equal(pools_requests_max(r.pools), 3);
+	struct pools_queue q;
+	pools_queue(r.pools, 0, UINT64_MAX, &q);
+	assert_int_equal(q.requests_max, 3);
+	assert_int_equal(q.unread_max, 3); /* for the 10 us that begin with a moment */
+	assert_true(q.unread_mean < 0.01);
+	uint64_t most, end;
+	pools_backlog(r.pools, pool, 0, UINT64_MAX, &most, &end);
+	assert_int_equal(most, 1); /* the shorter one was answered first */
+	assert_int_equal(end, 0);
 	pools_figures(r.pools, pool, START, START + S, &f);
 	assert_int_equal(f.open_max, 1);
 	assert_int_equal(f.busy_max, 0);
@@ -163,6 +171,37 @@ static void test_abandoned(void **state)
 	end_close(closed, START + 2 * S);
 	assert_int_equal(pools_finish(r.pools), 0);
 	assert_int_equal(pools_abandoned(r.pools, 0), 1);
+	pools_free(r.pools);
+}
+
+/* Three requests lie in the sockets for a second of four, one of them is answered; a peer is told of none. */
+static void test_queue(void **state)
+{
+	struct rig r = {.pools = pools_new()};
+	struct pools_queue q;
+	uint64_t most, end;
+
+	(void)state;
+	pools_start(r.pools, START);
+	ask(opened(&r, WIRE_SIDE_CLIENT, START - S), START - MS, MS / 2, 1);
+	for (unsigned i = 0; i < 3; i++) {
+		struct end *e = opened(&r, WIRE_SIDE_SERVER, START);
+
+		end_mark(e, WIRE_LANE_IN, 100, START + S, 0);
+		end_mark(e, WIRE_LANE_READ, 100, START + 2 * S, 1);
+		if (i == 0)
+			end_mark(e, WIRE_LANE_OUT, 100, START + 3 * S, 1);
+		end_turn(e, 0);
+	}
+	assert_int_equal(pools_tick(r.pools, START + 4 * S - MS), 0);
+	assert_int_equal(pools_finish(r.pools), 0);
+	pools_queue(r.pools, 0, UINT64_MAX, &q);
+	assert_int_equal(q.unread_max, 3);
+	assert_true(q.unread_mean > 0.74 && q.unread_mean < 0.76);
+	pools_queue(r.pools, START + 2 * S, START + 3 * S, &q);
+	assert_int_equal(q.unread_max, 0);
+	pools_backlog(r.pools, 0, 0, UINT64_MAX, &most, &end);
+	assert_int_equal(most, 0); /* its one answer came before the run */
 	pools_free(r.pools);
 }
 
@@ -210,8 +249,8 @@ static void test_before_the_start(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_levels),    cmocka_unit_test(test_figures),          cmocka_unit_test(test_abandoned),
-		cmocka_unit_test(test_snapshots), cmocka_unit_test(test_before_the_start),
+		cmocka_unit_test(test_levels),    cmocka_unit_test(test_figures), cmocka_unit_test(test_abandoned),
+		cmocka_unit_test(test_snapshots), cmocka_unit_test(test_queue),   cmocka_unit_test(test_before_the_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

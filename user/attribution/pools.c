@@ -26,6 +26,7 @@ struct pool {
 	uint8_t addr[16];
 	uint16_t port;
 	struct level open, busy;
+	struct level answered; /* questions so far */
 	struct sketch wait[WINDOWS];
 	struct opener opener[THREADS_MAX];
 	unsigned openers;
@@ -45,6 +46,7 @@ struct pool_conn {
 struct pools {
 	struct levels_clock clock;
 	struct level requests; /* inside the gateway */
+	struct level unread, done; /* of them not yet read; answered so far */
 	struct pool *pool[POOLS_MAX];
 	int pools;
 	struct map *conns;
@@ -74,9 +76,12 @@ static int halve(struct pools *p)
 
 	levels_clock_halve(&p->clock);
 	level_halve(&p->requests);
+	level_halve(&p->unread);
+	level_halve(&p->done);
 	for (int i = 0; i < p->pools; i++) {
 		level_halve(&p->pool[i]->open);
 		level_halve(&p->pool[i]->busy);
+		level_halve(&p->pool[i]->answered);
 		rc |= windows_halve(p->pool[i]);
 	}
 	return rc;
@@ -206,16 +211,30 @@ static int client_turn(struct pools *p, struct pool_conn *c, const struct wire_t
 		opener_note(pool, r->sender.tid, c->opened_ns);
 	c->idle_ns = answered ? end_ns : 0;
 	rc = interval(p, &pool->busy, out->first_ns, end_ns);
+	if (!rc && answered)
+		rc = change(p, &pool->answered, in->first_ns, 1);
 	return rc ? rc : wait_note(p, pool, r);
+}
+
+static int server_turn(struct pools *p, const struct wire_turn *r)
+{
+	const struct wire_lane_span *in = &r->lane[WIRE_LANE_IN], *read = &r->lane[WIRE_LANE_READ],
+				    *out = &r->lane[WIRE_LANE_OUT];
+	int rc;
+
+	if (!in->count)
+		return 0;
+	rc = interval(p, &p->requests, in->first_ns, out->count ? out->last_ns : r->h.time_ns);
+	if (!rc)
+		rc = interval(p, &p->unread, in->first_ns, read->count ? read->first_ns : r->h.time_ns);
+	return rc || !out->count ? rc : change(p, &p->done, out->last_ns, 1);
 }
 
 static int turn_take(struct pools *p, struct pool_conn *c, const struct wire_turn *r)
 {
-	const struct wire_lane_span *in = &r->lane[WIRE_LANE_IN], *out = &r->lane[WIRE_LANE_OUT];
-
 	c->has_last = false;
 	if (c->server)
-		return in->count ? interval(p, &p->requests, in->first_ns, out->count ? out->last_ns : r->h.time_ns) : 0;
+		return server_turn(p, r);
 	return c->pool >= 0 ? client_turn(p, c, r) : 0;
 }
 
@@ -361,17 +380,30 @@ static uint64_t larger(uint64_t a, int64_t b)
 	return b > 0 && (uint64_t)b > a ? (uint64_t)b : a;
 }
 
+/* Its moments: [first, behind). */
+struct span {
+	uint64_t first;
+	unsigned behind;
+};
+
+static struct span span_of(const struct pools *p, uint64_t from_ns, uint64_t to_ns)
+{
+	uint64_t behind = to_ns == UINT64_MAX ? UINT64_MAX : levels_moment(&p->clock, to_ns);
+
+	return (struct span){.first = levels_moment(&p->clock, from_ns),
+			     .behind = behind < p->clock.used ? (unsigned)behind : p->clock.used};
+}
+
 void pools_figures(const struct pools *p, int pool, uint64_t from_ns, uint64_t to_ns, struct pool_figures *out)
 {
-	uint64_t first = levels_moment(&p->clock, from_ns),
-		 behind = to_ns == UINT64_MAX ? UINT64_MAX : levels_moment(&p->clock, to_ns);
+	struct span span = span_of(p, from_ns, to_ns);
 	uint64_t exhausted = 0;
 	struct walk w = {0};
 
 	*out = (struct pool_figures){0};
-	for (unsigned i = 0; i < p->clock.used && i < behind; i++) {
+	for (unsigned i = 0; i < span.behind; i++) {
 		step(p, p->pool[pool], i, &w);
-		if (i < first)
+		if (i < span.first)
 			continue;
 		out->moments++;
 		out->open_max = larger(out->open_max, w.open);
@@ -405,14 +437,38 @@ uint64_t pools_abandoned(const struct pools *p, int pool)
 	return p->pool[pool]->abandoned;
 }
 
-uint64_t pools_requests_max(const struct pools *p)
+void pools_queue(const struct pools *p, uint64_t from_ns, uint64_t to_ns, struct pools_queue *out)
 {
-	uint64_t most = 0;
-	int64_t now = 0;
+	struct span span = span_of(p, from_ns, to_ns);
+	int64_t requests = 0, unread = 0;
+	double sum = 0;
 
-	for (unsigned i = 0; i < p->clock.used; i++) {
-		now += p->requests.change[i];
-		most = larger(most, now);
+	*out = (struct pools_queue){0};
+	for (unsigned i = 0; i < span.behind; i++) {
+		requests += p->requests.change[i];
+		unread += p->unread.change[i];
+		if (i < span.first)
+			continue;
+		out->moments++;
+		out->requests_max = larger(out->requests_max, requests);
+		out->unread_max = larger(out->unread_max, unread);
+		sum += unread > 0 ? (double)unread : 0;
 	}
-	return most;
+	if (out->moments)
+		out->unread_mean = sum / (double)out->moments;
+}
+
+void pools_backlog(const struct pools *p, int pool, uint64_t from_ns, uint64_t to_ns, uint64_t *most, uint64_t *end)
+{
+	struct span span = span_of(p, from_ns, to_ns);
+	int64_t behind = 0;
+
+	*most = *end = 0;
+	for (unsigned i = 0; i < span.behind; i++) {
+		behind += p->done.change[i] - p->pool[pool]->answered.change[i];
+		if (i < span.first)
+			continue;
+		*most = larger(*most, behind);
+		*end = behind > 0 ? (uint64_t)behind : 0;
+	}
 }

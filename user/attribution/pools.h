@@ -45,7 +45,19 @@ int pools_wait(const struct pools *p, int pool, uint64_t from_ns, uint64_t to_ns
  * that forgets them leaks. After pools_finish().
  */
 uint64_t pools_abandoned(const struct pools *p, int pool);
-/* Requests inside the gateway at once: from their first byte readable to the last of the answer. */
-uint64_t pools_requests_max(const struct pools *p);
+
+/* The gateway's own queue. In [from_ns, to_ns) as above. */
+struct pools_queue {
+	uint64_t requests_max; /* inside the gateway at once: from the first byte readable to the last of the answer */
+	uint64_t unread_max; /* of them, lying in its sockets: not a byte was read */
+	double unread_mean;
+	uint64_t moments; /* 0: nothing is known */
+};
+void pools_queue(const struct pools *p, uint64_t from_ns, uint64_t to_ns, struct pools_queue *out);
+/*
+ * Requests that the gateway has answered, less its questions that this peer has answered, at the most and at the end of the span: what is still to be
+ * told to a peer that is told of each request (billing).
+ */
+void pools_backlog(const struct pools *p, int pool, uint64_t from_ns, uint64_t to_ns, uint64_t *most, uint64_t *end);
 
 #endif

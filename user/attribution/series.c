@@ -193,8 +193,11 @@ int series_gauges(struct series *s, const struct record_gauges *g)
 	gauge_add(p, SERIES_SWAP_BYTES, (double)g->swap_bytes);
 	gauge_add(p, SERIES_PROCESSES, g->processes);
 	gauge_add(p, SERIES_THREADS, g->threads);
-	if (!(g->missing & RECORD_GAUGES_NO_DESCRIPTORS))
+	if (!(g->missing & RECORD_GAUGES_NO_DESCRIPTORS)) {
 		gauge_add(p, SERIES_FDS, g->fds);
+		gauge_add(p, SERIES_UNREAD_BYTES, (double)g->unread_bytes);
+		gauge_add(p, SERIES_ACCEPT_QUEUE, g->accept_queue);
+	}
 	return 0;
 }
 

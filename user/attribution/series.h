@@ -24,6 +24,8 @@ enum series_gauge_kind {
 	SERIES_PROCESSES,
 	SERIES_THREADS,
 	SERIES_FDS,
+	SERIES_UNREAD_BYTES, /* in its TCP sockets */
+	SERIES_ACCEPT_QUEUE,
 	SERIES_GAUGES,
 };
 

@@ -81,8 +81,9 @@ static void options_fill(struct option rows[ROWS], struct gateway_options *o)
 		{OPTION_STRING, "redis", 0, "HOST:PORT", "... and ask this Redis where the memory has no answer", &o->redis},
 		{OPTION_DURATION, "redis-ttl", 0, "TIME", "how long it keeps them (default: for ever)", &o->redis_ttl_ns},
 		{OPTION_STRING, "defect", 0, "DEFECTS",
-		 "plant defects: breaker_never_opens, unlimited_retries, unfair_limiter, stream_crosstalk, pool_leak (default "
-		 "none)",
+		 "plant defects: breaker_never_opens, unlimited_retries, unfair_limiter, stream_crosstalk, pool_leak, "
+		 "keeps_calls "
+		 "(default none)",
 		 &o->defect},
 		{OPTION_U64, "backlog", 0, "N", "listen backlog (default 1024)", &o->backlog},
 		{OPTION_STRING, "tls-cert", 0, "PEM", "serve TLS with this certificate", &o->tls_cert},

@@ -14,6 +14,7 @@ static const struct {
 	{"unfair_limiter", GATEWAY_UNFAIR_LIMITER},
 	{"stream_crosstalk", GATEWAY_STREAM_CROSSTALK},
 	{"pool_leak", GATEWAY_POOL_LEAK},
+	{"keeps_calls", GATEWAY_KEEPS_CALLS},
 };
 
 static unsigned defect_bit(const char *word)
@@ -40,7 +41,7 @@ int gateway_defects_parse(const char *text, unsigned *out, struct err *err)
 		if (!bit)
 			return err_set(err, -EINVAL,
 				       "--defect \"%s\": no such defect; possible: none, breaker_never_opens, unlimited_retries, "
-				       "unfair_limiter, stream_crosstalk, pool_leak",
+				       "unfair_limiter, stream_crosstalk, pool_leak, keeps_calls",
 				       word);
 		*out |= bit;
 		at += n;

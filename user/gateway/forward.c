@@ -351,7 +351,11 @@ void forward_done(void *ctx, struct http_exchange *x, enum http_end end)
 		hoard_end(f->shared->hoard, &request, f->held);
 	}
 	f->x = NULL;
-	upstream_release(f);
+	if (f->up && (f->shared->defects & GATEWAY_KEEPS_CALLS))
+		upstream_abandon(f->up);
+	else if (f->up)
+		upstream_end(f->up);
+	f->up = NULL;
 	asks_forget(f);
 	loop_timer_cancel(f->shared->place.loop, &f->timer);
 	if (plant_run_cancel(&f->plants))

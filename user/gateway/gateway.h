@@ -83,6 +83,7 @@ enum gateway_defect {
 	GATEWAY_UNFAIR_LIMITER = 4, /* one bucket for all keys */
 	GATEWAY_STREAM_CROSSTALK = 8, /* now and then a piece of one stream goes into another */
 	GATEWAY_POOL_LEAK = 16, /* every eighth connection, upstream or to the database, is neither used again nor closed */
+	GATEWAY_KEEPS_CALLS = 32, /* an upstream call goes on though its client has left */
 };
 /* "pool_leak,unfair_limiter", "none". Err names the word and what is possible. */
 int gateway_defects_parse(const char *text, unsigned *out, struct err *err);

@@ -389,6 +389,39 @@ void upstream_end(struct upstream_turn *t)
 		connection_close(t);
 }
 
+static void abandoned_data(void *ctx)
+{
+	struct upstream_turn *t = ctx;
+
+	t->answer.body.used = 0;
+	if (t->answer.complete)
+		upstream_end(t);
+	else
+		upstream_continue(t);
+}
+
+static void abandoned_failed(void *ctx, enum upstream_failure failure, int code)
+{
+	(void)failure;
+	(void)code;
+	upstream_end(ctx);
+}
+
+/* The request's bytes are the user's: a call that has not left whole cannot go on. */
+void upstream_abandon(struct upstream_turn *t)
+{
+	if (t->sent < request_bytes(t)) {
+		upstream_end(t);
+		return;
+	}
+	t->request = (struct upstream_request){0};
+	t->sent = 0;
+	t->callbacks = (struct upstream_callbacks){.data = abandoned_data, .failed = abandoned_failed};
+	t->ctx = t;
+	if (t->paused)
+		abandoned_data(t);
+}
+
 int upstream_pool_new(struct upstream_pool **out, struct loop *loop, const struct upstream_target *target)
 {
 	struct upstream_pool *p = calloc(1, sizeof(*p));

@@ -69,6 +69,9 @@ void upstream_continue(struct upstream_turn *t);
  */
 void upstream_end(struct upstream_turn *t);
 
+/* Instead of it: nobody waits for the answer any more, but the call goes on until it is there. */
+void upstream_abandon(struct upstream_turn *t);
+
 unsigned upstream_status(const struct upstream_turn *t);
 const char *upstream_content_type(const struct upstream_turn *t); /* NULL: none */
 /* The other fields as "Name: value\r\n" lines, without those that belong to the connection. */

@@ -149,6 +149,8 @@ static int state_visit(void *ctx, const struct proc_tcp *s)
 		bool fin = s->state == TCP_CLOSE_WAIT || s->state == TCP_LAST_ACK || s->state == TCP_CLOSING;
 		q->out->unread_bytes += s->unread_bytes - (fin && s->unread_bytes ? 1 : 0);
 		q->out->unsent_bytes += s->unsent_bytes;
+	} else {
+		q->out->accept_queue += s->unread_bytes;
 	}
 	return 0;
 }

@@ -144,7 +144,7 @@ struct record_gauges {
 	uint64_t unread_bytes, unsent_bytes; /* in TCP sockets */
 	uint32_t fd[RECORD_FD_KINDS];
 	uint32_t tcp[RECORD_TCP_STATES];
-	uint32_t reserved1;
+	uint32_t accept_queue; /* connections that wait to be accepted, of all its listeners */
 };
 
 #define RECORD_SIZE(type, bytes) _Static_assert(sizeof(struct type) == (bytes), "layout of " #type)

@@ -147,7 +147,9 @@ json_t *report_build(const struct report_input *in)
 	build_blocks(&b);
 	build_upstreams(&b);
 	build_sockets(&b);
+	build_queue(&b);
 	build_resilience(&b);
+	build_disconnects(&b);
 	build_probed(&b);
 	build_planted(&b);
 	build_compositions(&b);

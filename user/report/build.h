@@ -59,6 +59,8 @@ void build_send_findings(struct build *b, json_t *findings, const struct sockets
 /* build_pools.c: the connections to the peer of this row, by name; sentences into findings */
 void build_pool(struct build *b, json_t *row, json_t *findings, const struct sockets_peer *p, const char *name);
 
+void build_queue(struct build *b); /* the gateway's own queue, and its workers */
+
 /* build_causes.c */
 struct cause_mix;
 void build_set_causes(struct build *b, json_t *object, const char *prefix, const struct attribution_set *a);
@@ -82,6 +84,7 @@ void build_findings(struct build *b);
 /* build_peers.c */
 void build_tenants(struct build *b);
 void build_resilience(struct build *b);
+void build_disconnects(struct build *b);
 
 /* build_details.c */
 /* "127.0.0.1:9000", "[::1]:9000" */

@@ -77,3 +77,25 @@ void build_resilience(struct build *b)
 	for (unsigned i = 0; i < b->in->upstreams; i++)
 		upstream_breaker(b, upstreams, b->in->upstream_label[i], &r->upstream[i]);
 }
+
+void build_disconnects(struct build *b)
+{
+	const struct disconnects_stats *d = b->in->disconnects;
+	const char *why = build_no_probes(b->in);
+
+	if (!why && !d)
+		why = "no upstream is ours";
+	if (!why && !d->clients)
+		why = "no client left before its answer was whole";
+	if (why) {
+		build_absent(b, "", "disconnects", why);
+		return;
+	}
+	json_t *row = build_object(b, b->doc, "disconnects");
+	build_put(b, row, "clients", build_u64(d->clients));
+	build_put(b, row, "calls", build_u64(d->calls));
+	build_put(b, row, "answered", build_u64(d->answered));
+	if (d->dropped)
+		build_put(b, row, "dropped", build_u64(d->dropped));
+	build_dist(b, row, "kept", d->kept);
+}

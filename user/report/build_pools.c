@@ -40,6 +40,16 @@ static void put_figures(struct build *b, json_t *row, const struct pool_figures 
 	build_put(b, row, "exhausted", build_number(f->exhausted));
 }
 
+/* A peer that is told of each request is behind by what it was not told yet. */
+static void put_backlog(struct build *b, json_t *row, int pool, uint64_t end_ns)
+{
+	uint64_t most, end;
+
+	pools_backlog(b->in->pools, pool, 0, end_ns, &most, &end);
+	build_put(b, row, "backlog_max", build_u64(most));
+	build_put(b, row, "backlog_end", build_u64(end));
+}
+
 static void put_stages(struct build *b, json_t *row, int pool)
 {
 	json_t *stages = NULL;
@@ -74,6 +84,7 @@ void build_pool(struct build *b, json_t *row, json_t *findings, const struct soc
 
 		put_figures(b, figures, &f);
 		build_put(b, figures, "abandoned", build_u64(pools_abandoned(b->in->pools, pool)));
+		put_backlog(b, figures, pool, end_ns);
 		build_dist(b, figures, "wait", wait);
 		put_stages(b, figures, pool);
 		if (!p->inner) {
@@ -82,4 +93,34 @@ void build_pool(struct build *b, json_t *row, json_t *findings, const struct soc
 		}
 	}
 	hist_free(wait);
+}
+
+static void put_workers(struct build *b, json_t *queue, const struct workers *w)
+{
+	build_put(b, queue, "processes_began", build_u64(w->processes_began));
+	build_put(b, queue, "processes_ended", build_u64(w->processes_ended));
+	if (!w->threads_seen)
+		return;
+	build_put(b, queue, "threads_began", build_u64(w->threads_began));
+	build_put(b, queue, "threads_ended", build_u64(w->threads_ended));
+}
+
+void build_queue(struct build *b)
+{
+	uint64_t end_ns = b->in->total.to_ns ? b->in->total.to_ns : UINT64_MAX;
+	const char *why = build_no_probes(b->in);
+	struct pools_queue q = {0};
+
+	if (!why && b->in->pools)
+		pools_queue(b->in->pools, 0, end_ns, &q);
+	if (why || !q.moments) {
+		build_absent(b, "", "queue", why ? why : "the gateway's sockets were not followed");
+		return;
+	}
+	json_t *queue = build_object(b, b->doc, "queue");
+	build_put(b, queue, "requests_max", build_u64(q.requests_max));
+	build_put(b, queue, "unread_max", build_u64(q.unread_max));
+	build_put(b, queue, "unread_mean", build_number(q.unread_mean));
+	if (b->in->workers)
+		put_workers(b, build_object(b, b->doc, "workers"), b->in->workers);
 }

@@ -173,7 +173,9 @@ static void gauge_columns(struct build *b, json_t *out)
 		    {SERIES_SWAP_BYTES, "gateway_swap_bytes"},
 		    {SERIES_THREADS, "gateway_threads"},
 		    {SERIES_FDS, "gateway_fds"},
-		    {SERIES_PROCESSES, "gateway_processes"}};
+		    {SERIES_PROCESSES, "gateway_processes"},
+		    {SERIES_UNREAD_BYTES, "gateway_unread_bytes"},
+		    {SERIES_ACCEPT_QUEUE, "gateway_accept_queue"}};
 	bool any = false;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)

@@ -329,6 +329,8 @@ static int lookup_scope(const struct scope *s, const char *metric, struct criter
 	if (r == LOOKUP_NOT_MINE && s->whole_run)
 		r = lookup_series(s->in, metric, out);
 	if (r == LOOKUP_NOT_MINE && s->whole_run)
+		r = lookup_workers(s->in, metric, out);
+	if (r == LOOKUP_NOT_MINE && s->whole_run)
 		r = lookup_gateway(&s->in->gateway, metric, out);
 	if (r == LOOKUP_NOT_MINE && s->whole_run)
 		r = lookup_trust(s->in, metric, out);

@@ -18,7 +18,9 @@ int lookup_stat(const struct hist *h, const char *stat, const char *empty, struc
 /* lookup_series.c: "gateway.fds.growth_rate" and what else is told from the run over time */
 int lookup_series(const struct report_input *in, const char *metric, struct criteria_value *out);
 
-/* lookup_pools.c: "peer.LABEL.open.max"; set: a stage, or all */
+/* "gateway.threads.began" */
+int lookup_workers(const struct report_input *in, const char *metric, struct criteria_value *out);
+/* lookup_pools.c: "peer.LABEL.open.max", "queue.unread.max"; set: a stage, or all */
 int lookup_pools(const struct report_input *in, const struct report_set *set, const char *metric, struct criteria_value *out);
 
 /* lookup_peers.c */

@@ -64,6 +64,19 @@ static int lookup_retry(const struct resilience_stats *r, const char *name, stru
 	return stat ? lookup_stat(r->backoff, stat, "no request called upstream more than once", out) : LOOKUP_NOT_MINE;
 }
 
+static int lookup_disconnects(const struct disconnects_stats *d, const char *name, struct criteria_value *out)
+{
+	const char *stat = lookup_behind(name, "kept");
+
+	if (!strcmp(name, "clients"))
+		return lookup_is(out, (double)d->clients);
+	if (!strcmp(name, "calls"))
+		return lookup_is(out, (double)d->calls);
+	if (!strcmp(name, "answered"))
+		return lookup_is(out, (double)d->answered);
+	return stat ? lookup_stat(d->kept, stat, "no client left while its upstream call ran", out) : LOOKUP_NOT_MINE;
+}
+
 static int lookup_one_upstream(const struct resilience_upstream *u, const char *name, struct criteria_value *out)
 {
 	const struct {
@@ -97,11 +110,11 @@ int lookup_peers(const struct report_input *in, const char *metric, struct crite
 {
 	const char *failover = lookup_behind(metric, "failover"), *retry = lookup_behind(metric, "retry");
 	const char *upstream = lookup_behind(metric, "upstream"), *tenants = lookup_behind(metric, "tenants");
-	const char *why = build_no_probes(in);
+	const char *disconnect = lookup_behind(metric, "disconnect"), *why = build_no_probes(in);
 
 	if (tenants)
 		return in->tenants ? lookup_tenants(in, tenants, out) : lookup_no_data(out, "the scenario has no tenants");
-	if (!failover && !retry && !upstream)
+	if (!failover && !retry && !upstream && !disconnect)
 		return LOOKUP_NOT_MINE;
 	if (!why && (!in->resilience || !in->upstreams))
 		why = "no upstream is ours";
@@ -109,6 +122,9 @@ int lookup_peers(const struct report_input *in, const char *metric, struct crite
 		why = build_loss_refusal(in);
 	if (why)
 		return lookup_no_data(out, why);
+	if (disconnect)
+		return in->disconnects ? lookup_disconnects(in->disconnects, disconnect, out)
+				       : lookup_no_data(out, "no upstream is ours");
 	if (failover)
 		return lookup_failover(in->resilience, failover, out);
 	return retry ? lookup_retry(in->resilience, retry, out) : lookup_upstream(in, upstream, out);

@@ -33,6 +33,17 @@ static int lookup_wait(const struct pools *pools, int pool, const struct report_
 	return r;
 }
 
+static int lookup_backlog(const struct pools *pools, int pool, const struct report_set *set, const char *name,
+			  struct criteria_value *out)
+{
+	uint64_t most, end;
+
+	pools_backlog(pools, pool, set->from_ns, set->to_ns ? set->to_ns : UINT64_MAX, &most, &end);
+	if (!strcmp(name, "max"))
+		return lookup_is(out, (double)most);
+	return strcmp(name, "end") ? LOOKUP_NOT_MINE : lookup_is(out, (double)end);
+}
+
 static int lookup_pool(const struct report_input *in, int pool, const struct report_set *set, const char *name,
 		       struct criteria_value *out)
 {
@@ -44,6 +55,8 @@ static int lookup_pool(const struct report_input *in, int pool, const struct rep
 		return lookup_no_data(out, "when the stage was is not known");
 	if (stat)
 		return lookup_wait(in->pools, pool, set, stat, out);
+	if (lookup_behind(name, "backlog"))
+		return lookup_backlog(in->pools, pool, set, lookup_behind(name, "backlog"), out);
 	pools_figures(in->pools, pool, set->from_ns, set->to_ns ? set->to_ns : UINT64_MAX, &f);
 	if (!f.moments)
 		return lookup_no_data(out, "the time is too short to tell");
@@ -86,10 +99,52 @@ static int lookup_one(const struct report_input *in, const struct report_peer *p
 	return pool < 0 ? lookup_no_data(out, "the gateway never reached this peer") : lookup_pool(in, pool, set, name, out);
 }
 
+static int lookup_queue(const struct report_input *in, const struct report_set *set, const char *name, struct criteria_value *out)
+{
+	struct pools_queue q;
+
+	if (set != &in->total && set->to_ns <= set->from_ns)
+		return lookup_no_data(out, "queues are told of the whole run and of stages");
+	pools_queue(in->pools, set->from_ns, set->to_ns ? set->to_ns : UINT64_MAX, &q);
+	if (!q.moments)
+		return lookup_no_data(out, "the time is too short to tell");
+	if (!strcmp(name, "requests.max"))
+		return lookup_is(out, (double)q.requests_max);
+	if (!strcmp(name, "unread.max"))
+		return lookup_is(out, (double)q.unread_max);
+	return strcmp(name, "unread.mean") ? LOOKUP_NOT_MINE : lookup_is(out, q.unread_mean);
+}
+
+int lookup_workers(const struct report_input *in, const char *metric, struct criteria_value *out)
+{
+	const struct workers *w = in->workers;
+	const char *why = build_no_probes(in);
+	const struct {
+		const char *name;
+		uint64_t value;
+		bool seen;
+	} rows[] = {{"gateway.threads.began", w ? w->threads_began : 0, w && w->threads_seen},
+		    {"gateway.threads.ended", w ? w->threads_ended : 0, w && w->threads_seen},
+		    {"gateway.processes.began", w ? w->processes_began : 0, w != NULL},
+		    {"gateway.processes.ended", w ? w->processes_ended : 0, w != NULL}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (strcmp(metric, rows[i].name))
+			continue;
+		if (why || !rows[i].seen)
+			return lookup_no_data(out, why ? why : "the probes of threads were off");
+		return lookup_is(out, (double)rows[i].value);
+	}
+	return LOOKUP_NOT_MINE;
+}
+
 int lookup_pools(const struct report_input *in, const struct report_set *set, const char *metric, struct criteria_value *out)
 {
-	const char *name = lookup_behind(metric, "peer"), *why = build_no_probes(in);
+	const char *name = lookup_behind(metric, "peer"), *queue = lookup_behind(metric, "queue");
+	const char *why = build_no_probes(in);
 
+	if (queue && strcmp(queue, "unread_bytes.max") && strcmp(queue, "accept.max"))
+		name = queue;
 	if (!name)
 		return LOOKUP_NOT_MINE;
 	if (!why && (!in->sockets || !in->pools))
@@ -98,6 +153,8 @@ int lookup_pools(const struct report_input *in, const struct report_set *set, co
 		why = build_loss_refusal(in);
 	if (why)
 		return lookup_no_data(out, why);
+	if (name == queue)
+		return lookup_queue(in, set, queue, out);
 	for (unsigned i = 0; i < in->peers; i++) {
 		const char *rest = lookup_behind(name, in->peer[i].label);
 

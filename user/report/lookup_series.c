@@ -54,6 +54,8 @@ int lookup_series(const struct report_input *in, const char *metric, struct crit
 	} rows[] = {{"gateway.memory.growth_rate", SERIES_RSS_BYTES, GROWTH},
 		    {"gateway.fds.growth_rate", SERIES_FDS, GROWTH},
 		    {"gateway.fds.mean", SERIES_FDS, MEAN},
+		    {"queue.unread_bytes.max", SERIES_UNREAD_BYTES, MAX},
+		    {"queue.accept.max", SERIES_ACCEPT_QUEUE, MAX},
 		    {"gateway.threads.max", SERIES_THREADS, MAX},
 		    {"gateway.processes.max", SERIES_PROCESSES, MAX}};
 

@@ -13,11 +13,13 @@
 
 #include "attribution/attribution.h"
 #include "attribution/calls.h"
+#include "attribution/disconnects.h"
 #include "attribution/pools.h"
 #include "attribution/resilience.h"
 #include "attribution/series.h"
 #include "attribution/sockets.h"
 #include "attribution/stacks.h"
+#include "attribution/workers.h"
 #include "base/err.h"
 #include "bpf/wire.h"
 #include "leak/watch.h"
@@ -119,6 +121,8 @@ struct report_input {
 	const struct series *series; /* NULL: not kept */
 	const struct sockets *sockets; /* NULL: no probes */
 	const struct pools *pools; /* NULL: no probes */
+	const struct workers *workers; /* NULL: no probes */
+	const struct disconnects_stats *disconnects; /* NULL: no provider of ours */
 	const struct report_peer *peer;
 	unsigned peers;
 	const struct threads *threads; /* what the gateway's threads did; NULL: no probes */

@@ -199,6 +199,7 @@ static const char schema_text[] =
 	"      }\n"
 	"    },\n"
 	SCHEMA_SOCKETS
+	SCHEMA_QUEUE
 	SCHEMA_ALLOCATOR
 	SCHEMA_PROBES
 	SCHEMA_PLANTED

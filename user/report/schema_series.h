@@ -31,6 +31,8 @@
 	"        \"gateway_threads\": {\"$ref\": \"#/$defs/column\"},\n" \
 	"        \"gateway_fds\": {\"$ref\": \"#/$defs/column\"},\n" \
 	"        \"gateway_processes\": {\"$ref\": \"#/$defs/column\"},\n" \
+	"        \"gateway_unread_bytes\": {\"$ref\": \"#/$defs/column\"},\n" \
+	"        \"gateway_accept_queue\": {\"$ref\": \"#/$defs/column\"},\n" \
 	"        \"bands\": {\n" \
 	"          \"type\": \"array\",\n" \
 	"          \"items\": {\n" \

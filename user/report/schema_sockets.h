@@ -24,6 +24,38 @@
 	"      }\n" \
 	"    },\n"
 
+#define SCHEMA_QUEUE \
+	"    \"queue\": {\n" \
+	"      \"description\": \"requests inside the gateway at once, and those that lay unread in its sockets\",\n" \
+	"      \"type\": \"object\",\n" \
+	"      \"properties\": {\n" \
+	"        \"requests_max\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"unread_max\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"unread_mean\": {\"type\": \"number\"}\n" \
+	"      }\n" \
+	"    },\n" \
+	"    \"workers\": {\n" \
+	"      \"description\": \"the gateway's processes and threads that came and went in the measured part\",\n" \
+	"      \"type\": \"object\",\n" \
+	"      \"properties\": {\n" \
+	"        \"processes_began\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"processes_ended\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"threads_began\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"threads_ended\": {\"type\": \"integer\", \"minimum\": 0}\n" \
+	"      }\n" \
+	"    },\n" \
+	"    \"disconnects\": {\n" \
+	"      \"description\": \"clients that left, and how long the gateway kept their upstream calls\",\n" \
+	"      \"type\": \"object\",\n" \
+	"      \"properties\": {\n" \
+	"        \"clients\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"calls\": {\"description\": \"still running then, or begun later\", \"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"answered\": {\"description\": \"of them: to the answer's end\", \"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"dropped\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"kept\": {\"description\": \"client gone -> call over\", \"$ref\": \"#/$defs/dist\"}\n" \
+	"      }\n" \
+	"    },\n"
+
 #define SCHEMA_SOCKETS_DEF \
 	"    \"sockets\": {\n" \
 	"      \"type\": \"object\",\n" \
@@ -67,6 +99,12 @@
 	"          \"type\": \"integer\",\n" \
 	"          \"minimum\": 0\n" \
 	"        },\n" \
+	"        \"backlog_max\": {\n" \
+	"          \"description\": \"requests answered, less questions that this peer has answered\",\n" \
+	"          \"type\": \"integer\",\n" \
+	"          \"minimum\": 0\n" \
+	"        },\n" \
+	"        \"backlog_end\": {\"type\": \"integer\", \"minimum\": 0},\n" \
 	"        \"wait\": {\"description\": \"question's last byte -> answer's first\", \"$ref\": \"#/$defs/dist\"},\n" \
 	"        \"stages\": {\"type\": \"object\", \"additionalProperties\": {\"$ref\": \"#/$defs/pool\"}}\n" \
 	"      }\n" \

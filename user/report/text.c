@@ -28,6 +28,7 @@ const struct text_part text_parts[] = {
 	{"upstreams", "Upstreams", text_upstreams},
 	{"sockets", "Sockets", text_sockets},
 	{"breakers", "Breakers, failovers, retries", text_resilience},
+	{"disconnects", "Clients that left", text_disconnects},
 	{"allocator", "The allocator", text_alloc},
 	{"planted", "Planted costs", text_planted},
 	{"exemplars", "Requests one by one", text_exemplars},

@@ -95,6 +95,7 @@ void text_streams(struct text *t, const json_t *doc);
 void text_upstreams(struct text *t, const json_t *doc);
 void text_sockets(struct text *t, const json_t *doc);
 void text_resilience(struct text *t, const json_t *doc);
+void text_disconnects(struct text *t, const json_t *doc);
 void text_alloc(struct text *t, const json_t *doc);
 void text_probes(struct text *t, const json_t *doc);
 void text_planted(struct text *t, const json_t *doc);

@@ -144,3 +144,22 @@ void text_resilience(struct text *t, const json_t *doc)
 	print_failovers(t, resilience);
 	text_blank(t);
 }
+
+/* Only where clients left. */
+void text_disconnects(struct text *t, const json_t *doc)
+{
+	const json_t *d = json_object_get(doc, "disconnects"), *kept = json_object_get(d, "kept");
+	char clients[TEXT_CELL], calls[TEXT_CELL], answered[TEXT_CELL], p50[TEXT_CELL], max[TEXT_CELL], line[400];
+	size_t used;
+
+	if (!d)
+		return;
+	used = (size_t)snprintf(line, sizeof(line), "%s before their answer was whole; upstream calls that ran on: %s",
+				text_count(clients, d, "clients"), text_count(calls, d, "calls"));
+	if (kept && used < sizeof(line))
+		snprintf(line + used, sizeof(line) - used,
+			 ", for %s at p50, %s at most; %s of them until the provider had answered",
+			 text_dist(p50, kept, "p50_ns"), text_dist(max, kept, "max_ns"), text_count(answered, d, "answered"));
+	text_wrap(t, TEXT_BOLD, "CLIENTS LEFT", 14, line);
+	text_blank(t);
+}

@@ -83,12 +83,37 @@ static void gateway_memory(struct text *t, const json_t *g, bool labelled)
 	text_wrap(t, TEXT_BOLD, labelled ? "" : "GATEWAY", LABEL, line);
 }
 
+static void gateway_queue(struct text *t, const json_t *doc)
+{
+	const json_t *q = json_object_get(doc, "queue"), *w = json_object_get(doc, "workers");
+	char requests[TEXT_CELL], unread[TEXT_CELL], began[TEXT_CELL], ended[TEXT_CELL], line[320];
+
+	if (!q)
+		return;
+	snprintf(line, sizeof(line), "queue: at most %s requests inside at once, at most %s unread in its sockets (mean %.2f)",
+		 text_count(requests, q, "requests_max"), text_count(unread, q, "unread_max"), text_number(q, "unread_mean"));
+	text_wrap(t, TEXT_PLAIN, "", LABEL, line);
+	if (text_u64(w, "processes_began") + text_u64(w, "processes_ended") + text_u64(w, "threads_began") +
+		    text_u64(w, "threads_ended") ==
+	    0)
+		return;
+	snprintf(line, sizeof(line), "workers: %s processes began, %s ended", text_count(began, w, "processes_began"),
+		 text_count(ended, w, "processes_ended"));
+	text_wrap(t, TEXT_PLAIN, "", LABEL, line);
+	if (!json_object_get(w, "threads_began"))
+		return;
+	snprintf(line, sizeof(line), "threads: %s began, %s ended", text_count(began, w, "threads_began"),
+		 text_count(ended, w, "threads_ended"));
+	text_wrap(t, TEXT_PLAIN, "", LABEL, line);
+}
+
 void text_gateway(struct text *t, const json_t *doc)
 {
 	const json_t *g = json_object_get(doc, "gateway");
 
 	gateway_cpu(t, g);
 	gateway_memory(t, g, json_object_get(g, "cpu_cores") != NULL);
+	gateway_queue(t, doc);
 }
 
 void text_driver(struct text *t, const json_t *doc)

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 
+#define TEAR_DOWN_NS (100 * NS_PER_MS) /* after the load: what closes from then on may be our doing */
 #define EXPIRE_EVERY_NS (60 * NS_PER_S)
 
 /* The measured part begins where the warm-up ends; the session knows when that is before the first record. */
@@ -105,6 +106,7 @@ static int pipeline_open(struct pipeline *p)
 	p->series = series_new();
 	p->sockets = sockets_new();
 	p->pools = pools_new();
+	p->disconnects = disconnects_new();
 	p->calls = calls_new();
 	p->stacks = attribution.stacks;
 	p->gaps = gaps_new();
@@ -112,7 +114,7 @@ static int pipeline_open(struct pipeline *p)
 	p->recovery = recovery_of_meta(&p->meta);
 	p->leak = leak_watch_new(p->meta.classes);
 	if (!p->timeline || !p->resilience || !p->recovery || !p->attribution || !p->series || !p->sockets || !p->pools ||
-	    !p->calls || !p->stacks || !p->leak || !p->gaps)
+	    !p->disconnects || !p->calls || !p->stacks || !p->leak || !p->gaps)
 		return -ENOMEM;
 	return stats_init(p);
 }
@@ -152,6 +154,7 @@ void pipeline_free(struct pipeline *p)
 	series_free(p->series);
 	sockets_free(p->sockets);
 	pools_free(p->pools);
+	disconnects_free(p->disconnects);
 	calls_free(p->calls);
 	stacks_free(p->stacks);
 	leak_watch_free(p->leak);
@@ -216,6 +219,8 @@ static int frame_request(struct pipeline *p, const struct record_request *r)
 		if (r->stage_index < p->meta.stages)
 			span_add(&p->stage_span[r->stage_index], r);
 		ret = blocks_request(blocks_of(p), r);
+		if (!ret)
+			ret = disconnects_request(p->disconnects, r);
 		if (!ret)
 			ret = recovery_add(p->recovery, r);
 	}
@@ -315,7 +320,17 @@ static int frame_wire(struct pipeline *p, const void *data, uint32_t bytes)
 	pools_start(p->pools, measured_ns);
 	if (!r)
 		r = sockets_wire(p->sockets, data);
-	return r ? r : pools_wire(p->pools, data);
+	if (!r)
+		r = pools_wire(p->pools, data);
+	workers_wire(&p->workers, data, measured_ns);
+	return r || h->kind != WIRE_KIND_CLOSE ? r : disconnects_close(p->disconnects, data);
+}
+
+static int frame_provider(struct pipeline *p, const struct record_provider *r)
+{
+	int ret = timeline_provider(p->timeline, r);
+
+	return ret ? ret : disconnects_provider(p->disconnects, r);
 }
 
 static int frame_dispatch(struct pipeline *p, enum capture_frame type, const void *data, uint32_t bytes)
@@ -330,7 +345,7 @@ static int frame_dispatch(struct pipeline *p, enum capture_frame type, const voi
 	case CAPTURE_REQUEST:
 		return bytes == sizeof(struct record_request) ? frame_request(p, data) : -EPROTO;
 	case CAPTURE_PROVIDER:
-		return bytes == sizeof(struct record_provider) ? timeline_provider(p->timeline, data) : -EPROTO;
+		return bytes == sizeof(struct record_provider) ? frame_provider(p, data) : -EPROTO;
 	case CAPTURE_EVENTS:
 		return frame_events(p, data, bytes);
 	case CAPTURE_COUNTERS:
@@ -386,6 +401,8 @@ int pipeline_finish(struct pipeline *p)
 		r = sockets_finish(p->sockets);
 	if (!r)
 		r = pools_finish(p->pools);
+	if (!r)
+		r = disconnects_finish(p->disconnects, p->span.last_end_ns + TEAR_DOWN_NS);
 	if (!r)
 		r = attribution_finish(p->attribution);
 	return r ? r : p->failed;

@@ -72,6 +72,9 @@ static bool address_read(const char *text, struct report_peer *out)
 static void fill_peers(struct pipeline *p, struct report_input *in)
 {
 	in->pools = p->pools;
+	in->workers = &p->workers;
+	if (p->meta.provider_is_ours)
+		in->disconnects = disconnects_stats(p->disconnects);
 	in->peer = p->peer;
 	for (uint32_t i = 0; i < p->meta.peers; i++) {
 		p->peer[in->peers].label = p->meta.peer[i].label;

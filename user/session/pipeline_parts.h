@@ -5,12 +5,14 @@
 
 #include "attribution/blocks.h"
 #include "attribution/calls.h"
+#include "attribution/disconnects.h"
 #include "attribution/pools.h"
 #include "attribution/recovery.h"
 #include "attribution/resilience.h"
 #include "attribution/series.h"
 #include "attribution/sockets.h"
 #include "attribution/stacks.h"
+#include "attribution/workers.h"
 #include "session/gaps.h"
 #include "session/pipeline.h"
 
@@ -28,6 +30,8 @@ struct pipeline {
 	struct series *series;
 	struct sockets *sockets;
 	struct pools *pools;
+	struct disconnects *disconnects;
+	struct workers workers;
 	struct report_peer peer[PLAN_PEERS_MAX]; /* of the meta, in binary */
 	struct calls *calls;
 	struct stacks *stacks;
