@@ -1,8 +1,8 @@
 // rooms: base record session/run_meta session/run_meta_json scenario/criteria scenario/metrics scenario/fault timeline attribution leak report
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * make_capture FILE REQUESTS: a capture of that many requests at 20,000 a second over 64 connections, each with the four turns, the driver's
- * and the provider's record that a real one has; figures vary from request to request. For benches of the analysis.
+ * make_capture FILE REQUESTS RATE: a capture of that many requests at RATE a second over 64 connections, each with the four turns, the
+ * driver's and the provider's record that a real one has; figures vary from request to request. For benches of the analysis.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,11 +14,11 @@
 #include "session/run_meta.h"
 
 #define START_NS (UINT64_C(5000) * NS_PER_S)
-#define EVERY_NS (50 * NS_PER_US)
 #define CONNECTIONS 64u
 #define REQUEST_BYTES 400u
 #define ANSWER_BYTES 700u
-#define TICK_EVERY 400u
+#define TICKS_PER_S 50u
+#define RATE_MAX 1000000u
 
 enum { DRIVER = 1000, INBOUND = 2000, UPSTREAM = 3000, PROVIDER = 4000 };
 
@@ -30,7 +30,7 @@ static void write_frame(struct capture_writer *w, enum capture_frame type, const
 	exit(1);
 }
 
-static void write_meta(struct capture_writer *w, uint64_t requests)
+static void write_meta(struct capture_writer *w, uint64_t requests, uint64_t every_ns)
 {
 	struct run_meta m = {.command = "run", .scenario = "bench/analysis", .provider_is_ours = true, .open_loop = true};
 
@@ -41,7 +41,7 @@ static void write_meta(struct capture_writer *w, uint64_t requests)
 	m.classes = m.stages = 1;
 	snprintf(m.class_[0].name, sizeof(m.class_[0].name), "chat");
 	snprintf(m.stage[0].name, sizeof(m.stage[0].name), "hold");
-	m.stage[0].duration_ns = requests * EVERY_NS;
+	m.stage[0].duration_ns = requests * every_ns;
 	char *text = run_meta_encode(&m);
 	write_frame(w, CAPTURE_META, text, strlen(text));
 	free(text);
@@ -84,11 +84,11 @@ struct one {
 	uint64_t t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, end;
 };
 
-static struct one draw(struct rng *r, uint64_t i)
+static struct one draw(struct rng *r, uint64_t i, uint64_t every_ns)
 {
 	struct one o = {.number = i, .turn = (uint32_t)(i / CONNECTIONS), .conn = (unsigned)(i % CONNECTIONS)};
 
-	o.t0 = START_NS + i * EVERY_NS;
+	o.t0 = START_NS + i * every_ns;
 	o.t1 = o.t0 + 15000 + rng_below(r, 10000);
 	o.t2 = o.t1 + 2500;
 	o.t3 = o.t2 + 4000 + rng_below(r, 20000);
@@ -172,7 +172,7 @@ static void write_driver(struct capture_writer *w, const struct one *o)
 	write_frame(w, CAPTURE_REQUEST, &d, sizeof(d));
 }
 
-static void write_request(struct capture_writer *w, const struct one *o)
+static void write_request(struct capture_writer *w, const struct one *o, uint64_t tick_every)
 {
 	write_turn(w, o, PROVIDER, WIRE_ROLE_PROVIDER, WIRE_SIDE_SERVER, (uint64_t[]){o->t5, o->t5 + 1500, o->t6});
 	write_turn(w, o, UPSTREAM, WIRE_ROLE_GATEWAY, WIRE_SIDE_CLIENT, (uint64_t[]){o->t7, o->t8, o->t4});
@@ -180,7 +180,7 @@ static void write_request(struct capture_writer *w, const struct one *o)
 	write_turn(w, o, DRIVER, WIRE_ROLE_DRIVER, WIRE_SIDE_CLIENT, (uint64_t[]){o->t10, o->t10 + 15000, o->t1});
 	write_provider(w, o);
 	write_driver(w, o);
-	if (o->number % TICK_EVERY)
+	if (o->number % tick_every)
 		return;
 	uint64_t now_ns = o->t0 + 3 * NS_PER_MS;
 	write_frame(w, CAPTURE_TICK, &now_ns, sizeof(now_ns));
@@ -188,22 +188,23 @@ static void write_request(struct capture_writer *w, const struct one *o)
 
 int main(int argc, char **argv)
 {
-	uint64_t requests = argc == 3 ? strtoull(argv[2], NULL, 10) : 0;
+	uint64_t requests = argc == 4 ? strtoull(argv[2], NULL, 10) : 0, rate = argc == 4 ? strtoull(argv[3], NULL, 10) : 0;
+	uint64_t every_ns = rate && rate <= RATE_MAX ? NS_PER_S / rate : 0;
 	struct capture_writer *w;
 	struct capture_end totals;
 	struct err err = {0};
 	struct rng r;
 
-	if (!requests || capture_writer_open(&w, argv[1], CAPTURE_FULL, 0, &err)) {
-		fprintf(stderr, "make_capture FILE REQUESTS%s%s\n", requests ? ": " : "", err.text);
+	if (!requests || !every_ns || capture_writer_open(&w, argv[1], CAPTURE_FULL, 0, &err)) {
+		fprintf(stderr, "make_capture FILE REQUESTS RATE%s%s\n", every_ns ? ": " : "", err.text);
 		return 2;
 	}
 	rng_init(&r, 1, 0);
-	write_meta(w, requests);
+	write_meta(w, requests, every_ns);
 	write_connections(w);
 	for (uint64_t i = 0; i < requests; i++) {
-		struct one o = draw(&r, i);
-		write_request(w, &o);
+		struct one o = draw(&r, i, every_ns);
+		write_request(w, &o, rate > TICKS_PER_S ? rate / TICKS_PER_S : 1);
 	}
 	return capture_writer_close(w, &totals, &err) ? 1 : 0;
 }

@@ -270,6 +270,33 @@ static void test_names(void **state)
 	assert_string_equal(timeline_unmatched_name(TIMELINE_NO_UPSTREAM_SEEN), "no_upstream_seen");
 }
 
+/* More kinds of requests than are counted together first: each still counts once in each of its sets, whenever they are asked for. */
+static void test_many_kinds_of_requests(void **state)
+{
+	const struct attribution_config config = {.classes = 40, .stages = 3, .tenants = 2};
+	struct attribution *a = attribution_new(&config);
+	struct whole_request w = plain();
+	uint64_t of_class = 0;
+
+	(void)state;
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < 240; i++) {
+			w.driver.class_index = i % 40;
+			w.driver.stage_index = i % 3;
+			w.driver.tenant = 1 + i % 2;
+			assert_int_equal(attribution_add(a, &w), 0);
+		}
+		assert_int_equal(attribution_total(a)->requests, 240 * (round + 1));
+	}
+	for (unsigned i = 0; i < 40; i++)
+		of_class += hist_count(attribution_class(a, i)->phase[PHASE_NETWORK]);
+	assert_int_equal(of_class, 480);
+	assert_int_equal(attribution_stage(a, 2)->requests, 160);
+	assert_int_equal(hist_sum(attribution_tenant(a, 1)->latency), 240 * 1900);
+	assert_int_equal(hist_count(attribution_total(a)->toll), 480);
+	attribution_free(a);
+}
+
 static void test_sets(void **state)
 {
 	const struct attribution_config config = {.classes = 2, .stages = 1};
@@ -480,6 +507,7 @@ int main(void)
 		cmocka_unit_test(test_backwards_is_refused),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_sets),
+		cmocka_unit_test(test_many_kinds_of_requests),
 		cmocka_unit_test(test_self_check),
 		cmocka_unit_test(test_listen_full),
 		cmocka_unit_test(test_streams),

@@ -11,9 +11,25 @@
 #include "attribution/set.h"
 #include "attribution/stacks.h"
 
+/*
+ * A request belongs to several sets, of all, of its class, stage and tenant: a dozen histograms in each. Those alike in all three are counted
+ * once here, and go to their sets when somebody asks for one. Causes do not: they come later.
+ */
+#define CELLS_MAX 64
+struct cell {
+	uint32_t class_index, stage_index, tenant;
+	struct attribution_set set;
+};
+struct cells {
+	struct cell at[CELLS_MAX];
+	unsigned count;
+	unsigned latest; /* the one that was found last */
+	struct attribution_set total; /* here, so that asking for a set need not change the attribution */
+};
+
 struct attribution {
 	struct attribution_config config;
-	struct attribution_set total;
+	struct cells *cells;
 	struct attribution_set *set; /* classes, then stages, then tenants */
 	struct peers peers;
 	struct exemplars exemplars;
@@ -40,10 +56,11 @@ struct attribution *attribution_new(const struct attribution_config *config)
 	for (unsigned i = 0; i < ATTRIBUTION_TRENDS; i++)
 		trend_init(&a->trend[i]);
 	a->set = calloc(sets ? sets : 1, sizeof(*a->set));
+	a->cells = calloc(1, sizeof(*a->cells));
 	a->blocks = blocks_new(0);
 	rc = cause_threads_init(&a->threads, config->threads);
 	if (!rc)
-		rc = a->set && a->blocks ? set_init(&a->total) : -ENOMEM;
+		rc = a->set && a->blocks && a->cells ? set_init(&a->cells->total) : -ENOMEM;
 	for (uint32_t i = 0; i < sets && !rc; i++)
 		rc = set_init(&a->set[i]);
 	if (rc) {
@@ -57,7 +74,11 @@ void attribution_free(struct attribution *a)
 {
 	if (!a)
 		return;
-	set_fini(&a->total);
+	if (a->cells)
+		set_fini(&a->cells->total);
+	for (unsigned i = 0; a->cells && i < a->cells->count; i++)
+		set_fini(&a->cells->at[i].set);
+	free(a->cells);
 	for (uint32_t i = 0; a->set && i < a->config.classes + a->config.stages + a->config.tenants; i++)
 		set_fini(&a->set[i]);
 	free(a->set);
@@ -73,13 +94,13 @@ void attribution_free(struct attribution *a)
 #define SETS_MAX 4
 
 /* The sets that a request belongs to; returns how many. tenant: index + 1, 0: none. */
-static unsigned sets_of(struct attribution *a, uint32_t class_index, uint32_t stage_index, uint32_t tenant,
+static unsigned sets_of(const struct attribution *a, uint32_t class_index, uint32_t stage_index, uint32_t tenant,
 			struct attribution_set *set[SETS_MAX])
 {
 	bool alone = stage_index < 64 && (a->config.stages_alone >> stage_index & 1);
 	unsigned n = 0;
 
-	set[n++] = &a->total;
+	set[n++] = &a->cells->total;
 	if (class_index < a->config.classes)
 		set[n++] = &a->set[class_index];
 	if (stage_index < a->config.stages)
@@ -87,6 +108,51 @@ static unsigned sets_of(struct attribution *a, uint32_t class_index, uint32_t st
 	if (tenant && tenant <= a->config.tenants && !alone)
 		set[n++] = &a->set[a->config.classes + a->config.stages + tenant - 1];
 	return n;
+}
+
+static bool cell_is(const struct cell *c, const struct record_request *r)
+{
+	return c->class_index == r->class_index && c->stage_index == r->stage_index && c->tenant == r->tenant;
+}
+
+/* NULL: there are too many kinds of requests, or no memory. */
+static struct cell *cell_of(struct cells *cells, const struct record_request *r)
+{
+	if (cells->count && cell_is(&cells->at[cells->latest], r))
+		return &cells->at[cells->latest];
+	for (unsigned i = 0; i < cells->count; i++) {
+		if (cell_is(&cells->at[i], r)) {
+			cells->latest = i;
+			return &cells->at[i];
+		}
+	}
+	if (cells->count == CELLS_MAX)
+		return NULL;
+	struct cell *c = &cells->at[cells->count];
+	if (set_init(&c->set)) {
+		set_fini(&c->set);
+		return NULL;
+	}
+	c->class_index = r->class_index;
+	c->stage_index = r->stage_index;
+	c->tenant = r->tenant;
+	cells->latest = cells->count++;
+	return c;
+}
+
+/* What memory has no room for is missing in the sets, as in any histogram (hist_lost()). */
+static void cells_flush(const struct attribution *a)
+{
+	for (unsigned i = 0; i < a->cells->count; i++) {
+		struct cell *c = &a->cells->at[i];
+		struct attribution_set *set[SETS_MAX];
+		unsigned sets = c->set.requests ? sets_of(a, c->class_index, c->stage_index, c->tenant, set) : 0;
+
+		for (unsigned k = 0; k < sets; k++)
+			(void)set_merge(set[k], &c->set);
+		if (sets)
+			set_clear(&c->set);
+	}
 }
 
 struct stack_teller {
@@ -142,8 +208,8 @@ int attribution_finish(struct attribution *a)
 {
 	int rc = attribution_tick(a, UINT64_MAX);
 
-	if (a->total.causes)
-		rc |= cause_stats_settle(a->total.causes);
+	if (a->cells->total.causes)
+		rc |= cause_stats_settle(a->cells->total.causes);
 	for (uint32_t i = 0; i < a->config.classes + a->config.stages + a->config.tenants; i++)
 		if (a->set[i].causes)
 			rc |= cause_stats_settle(a->set[i].causes);
@@ -164,10 +230,23 @@ static void trends_add(struct attribution *a, const struct whole_request *w, con
 		trend_add(&a->trend[ATTRIBUTION_TREND_ANSWER], r->in_end_pos - r->in_start_pos, cut->ns[PHASE_PROCESS_RESPONSE]);
 }
 
+static int sets_add(struct attribution *a, const struct whole_request *w, const struct phase_cut *cut)
+{
+	struct cell *cell = cell_of(a->cells, &w->driver);
+	struct attribution_set *set[SETS_MAX];
+	int rc = 0;
+
+	if (cell)
+		return set_add(&cell->set, w, cut);
+	unsigned sets = sets_of(a, w->driver.class_index, w->driver.stage_index, w->driver.tenant, set);
+	for (unsigned i = 0; i < sets; i++)
+		rc |= set_add(set[i], w, cut);
+	return rc;
+}
+
 int attribution_add(struct attribution *a, const struct whole_request *w)
 {
 	bool threads = a->config.threads && a->config.threads->stats.threads;
-	struct attribution_set *set[SETS_MAX];
 	const struct phase_cut *cut = &a->cut;
 	int rc = 0;
 
@@ -181,9 +260,7 @@ int attribution_add(struct attribution *a, const struct whole_request *w)
 		a->unmatched++;
 		return 0;
 	}
-	unsigned sets = sets_of(a, w->driver.class_index, w->driver.stage_index, w->driver.tenant, set);
-	for (unsigned i = 0; i < sets; i++)
-		rc |= set_add(set[i], w, cut);
+	rc |= sets_add(a, w, cut);
 	rc |= peers_add(&a->peers, w);
 	trends_add(a, w, cut);
 	rc |= exemplars_add(&a->exemplars, w, cut);
@@ -200,21 +277,25 @@ const struct phase_cut *attribution_newest_cut(const struct attribution *a)
 
 const struct attribution_set *attribution_total(const struct attribution *a)
 {
-	return &a->total;
+	cells_flush(a);
+	return &a->cells->total;
 }
 
 const struct attribution_set *attribution_class(const struct attribution *a, uint32_t class_index)
 {
+	cells_flush(a);
 	return class_index < a->config.classes ? &a->set[class_index] : NULL;
 }
 
 const struct attribution_set *attribution_stage(const struct attribution *a, uint32_t stage_index)
 {
+	cells_flush(a);
 	return stage_index < a->config.stages ? &a->set[a->config.classes + stage_index] : NULL;
 }
 
 const struct attribution_set *attribution_tenant(const struct attribution *a, uint32_t tenant_index)
 {
+	cells_flush(a);
 	return tenant_index < a->config.tenants ? &a->set[a->config.classes + a->config.stages + tenant_index] : NULL;
 }
 
@@ -227,7 +308,8 @@ unsigned attribution_peers(const struct attribution *a, const struct attribution
 bool attribution_exemplar(const struct attribution *a, unsigned which, struct attribution_exemplar *out)
 {
 	const struct attribution_exemplar *found =
-		which >= 100 ? a->exemplars.worst[0] : exemplars_near(&a->exemplars, hist_percentile(a->total.toll, which));
+		which >= 100 ? a->exemplars.worst[0]
+			     : exemplars_near(&a->exemplars, hist_percentile(attribution_total(a)->toll, which));
 
 	if (!found)
 		return false;

@@ -155,6 +155,42 @@ int set_add(struct attribution_set *s, const struct whole_request *w, const stru
 	return rc ? -ENOMEM : 0;
 }
 
+int set_merge(struct attribution_set *into, const struct attribution_set *from)
+{
+	struct attribution_set other = *from; /* its histograms are read only */
+	struct hist **to[SET_HISTS], **h[SET_HISTS];
+	int rc = 0;
+
+	set_hists(into, to);
+	set_hists(&other, h);
+	for (unsigned i = 0; i < SET_HISTS; i++)
+		rc |= hist_merge(*to[i], *h[i]);
+	for (unsigned i = 0; i < PHASES; i++)
+		into->phase_sum_ns[i] += from->phase_sum_ns[i];
+	into->requests += from->requests;
+	into->toll_sum_ns += from->toll_sum_ns;
+	into->latency_sum_ns += from->latency_sum_ns;
+	into->chunks += from->chunks;
+	into->chunks_unmatched += from->chunks_unmatched;
+	into->cache_own += from->cache_own;
+	into->cache_peer += from->cache_peer;
+	return rc ? -ENOMEM : 0;
+}
+
+void set_clear(struct attribution_set *s)
+{
+	struct attribution_set empty = {.causes = s->causes};
+	struct hist **h[SET_HISTS], **kept[SET_HISTS];
+
+	set_hists(s, h);
+	set_hists(&empty, kept);
+	for (unsigned i = 0; i < SET_HISTS; i++) {
+		hist_reset(*h[i]);
+		*kept[i] = *h[i];
+	}
+	*s = empty;
+}
+
 int set_explain(struct attribution_set *s, const struct cause_cut *causes)
 {
 	if (!s->causes)

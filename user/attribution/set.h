@@ -9,6 +9,10 @@
 int set_init(struct attribution_set *s); /* -ENOMEM: set_fini() still due */
 void set_fini(struct attribution_set *s);
 int set_explain(struct attribution_set *s, const struct cause_cut *causes); /* -ENOMEM */
+/* All of another set's, but its causes. -ENOMEM */
+int set_merge(struct attribution_set *into, const struct attribution_set *from);
+/* Empties it, but for its causes. */
+void set_clear(struct attribution_set *s);
 int set_add(struct attribution_set *s, const struct whole_request *w, const struct phase_cut *cut);
 
 /* Upstream peers, in order of appearance; past the bound they are one, with port 0. */

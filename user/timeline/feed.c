@@ -145,7 +145,7 @@ static void http2_note(struct conn *c, struct open_request *q)
 
 int timeline_request(struct timeline *t, const struct record_request *r)
 {
-	struct open_request *q = calloc(1, sizeof(*q));
+	struct open_request *q = spares_take(&t->requests);
 
 	if (!q)
 		return -ENOMEM;
@@ -154,7 +154,7 @@ int timeline_request(struct timeline *t, const struct record_request *r)
 	if (r->conn) {
 		struct conn *c = end_of(t, r->conn);
 		if (!c) {
-			free(q);
+			open_request_free(q);
 			return -ENOMEM;
 		}
 		conn_wait_request(c, q);
@@ -168,14 +168,14 @@ int timeline_request(struct timeline *t, const struct record_request *r)
 
 int timeline_provider(struct timeline *t, const struct record_provider *p)
 {
-	struct upturn *u = calloc(1, sizeof(*u));
+	struct upturn *u = spares_take(&t->upturns);
 	struct conn *c = end_of(t, p->conn);
 	int rc = 0;
 
 	t->stats.provider_records++;
 	t->stats.provider_untagged += p->tag == 0;
 	if (!u || !c) {
-		free(u);
+		upturn_free(u);
 		return -ENOMEM;
 	}
 	u->p = *p;
@@ -187,7 +187,7 @@ int timeline_provider(struct timeline *t, const struct record_provider *p)
 		rc = map_put(t->tags, p->tag, u);
 	}
 	if (rc) {
-		free(u);
+		upturn_free(u);
 		return rc;
 	}
 	conn_wait_upturn(c, u);

@@ -232,7 +232,7 @@ int inbound_turn_add(struct timeline *t, struct conn *c, const struct wire_turn 
 		return request_take_spans(t, c->last_request, c, turn);
 	if (turn->turn < c->requests_taken)
 		return 0; /* has been handed out */
-	struct open_request *q = calloc(1, sizeof(*q));
+	struct open_request *q = spares_take(&t->requests);
 	if (!q)
 		return -ENOMEM;
 	q->attach = true;

@@ -19,6 +19,7 @@ struct timeline {
 	uint64_t stage_ns[PENDING_STAGES]; /* delays after the end of an item */
 	uint64_t sweep_ns; /* when ends are swept next */
 	struct conns conns;
+	struct spares upturns, requests; /* where pending ones come from */
 	struct map *tags; /* tag -> list of struct upturn */
 	struct upturn_queue provider[PENDING_STAGES];
 	struct upturn_queue held; /* complete, tagged, their request not yet handed out */

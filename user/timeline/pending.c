@@ -2,6 +2,40 @@
 #include "timeline/pending.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+void *spares_take(struct spares *p)
+{
+	struct spare *item = p->free;
+
+	if (!item) {
+		item = calloc(1, p->bytes);
+		if (item)
+			item->owner = p;
+		return item;
+	}
+	p->free = item->next;
+	memset(item, 0, p->bytes);
+	item->owner = p;
+	return item;
+}
+
+void spares_give(void *item)
+{
+	struct spare *i = item;
+
+	i->next = i->owner->free;
+	i->owner->free = i;
+}
+
+void spares_fini(struct spares *p)
+{
+	for (struct spare *i = p->free, *next; i; i = next) {
+		next = i->next;
+		free(i);
+	}
+	p->free = NULL;
+}
 
 void upturn_free(struct upturn *u)
 {
@@ -9,7 +43,7 @@ void upturn_free(struct upturn *u)
 		return;
 	free(u->gap);
 	free(u->chunk);
-	free(u);
+	spares_give(u);
 }
 
 void open_request_free(struct open_request *q)
@@ -21,7 +55,7 @@ void open_request_free(struct open_request *q)
 		upturn_free(u);
 	}
 	free(q->in.gap);
-	free(q);
+	spares_give(q);
 }
 
 void upturn_push(struct upturn_queue *f, struct upturn *u)

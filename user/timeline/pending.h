@@ -4,6 +4,7 @@
 #define TOLL_TIMELINE_PENDING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "record/request.h"
@@ -11,6 +12,19 @@
 
 /* How long after its end an item is tried: at once when all is likely there, after one and two flush periods, at the grace. */
 #define PENDING_STAGES 4
+
+/* Items of one size that come and go by the thousand: freed ones are kept for the next. Zero-initialise with the size; spares_fini frees those kept. */
+struct spare {
+	struct spare *next; /* of the free ones */
+	struct spares *owner; /* whose it is; stays */
+};
+struct spares {
+	struct spare *free;
+	size_t bytes;
+};
+void *spares_take(struct spares *p); /* all 0 but its spare; NULL: no memory */
+void spares_give(void *item);
+void spares_fini(struct spares *p);
 
 /* One event of a stream on its way through the upstream connection. */
 struct upturn_chunk {
@@ -25,6 +39,7 @@ enum upturn_state {
 
 /* An upstream turn. From a provider record (cut by positions), or from the kernel's turn where the peer is not ours. */
 struct upturn {
+	struct spare item; /* first */
 	struct upturn *next; /* on its tag, on its request */
 	struct upturn *wait_prev, *wait_next; /* on the provider's end, until harvested: by in_start_pos */
 	bool waits; /* is on that list */
@@ -64,6 +79,7 @@ struct inbound_turn {
 };
 
 struct open_request {
+	struct spare item; /* first */
 	struct open_request *queue_next;
 	struct open_request *http2_next;
 	struct open_request *wait_prev, *wait_next; /* on the driver's end, until handed out: by out_start_pos */

@@ -29,6 +29,8 @@ struct timeline *timeline_new(const struct timeline_config *config)
 	if (!t)
 		return NULL;
 	t->config = *config;
+	t->upturns.bytes = sizeof(struct upturn);
+	t->requests.bytes = sizeof(struct open_request);
 	t->config.grace_ns = grace;
 	for (unsigned i = 0; i < PENDING_STAGES; i++)
 		t->stage_ns[i] = stage_ns[i] < grace ? stage_ns[i] : grace;
@@ -60,6 +62,8 @@ void timeline_free(struct timeline *t)
 	order_fini(&t->order);
 	map_free(t->tags);
 	conns_fini(&t->conns);
+	spares_fini(&t->upturns);
+	spares_fini(&t->requests);
 	threads_fini(&t->threads);
 	free(t->chunk);
 	free(t->gaps.gap);

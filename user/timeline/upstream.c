@@ -143,9 +143,9 @@ static int turn_take_spans(struct timeline *t, struct upturn *u, const struct co
 	return keep_gaps(t, c, in->start_pos, in->end_pos, &u->gap, &u->gaps, &u->inexact);
 }
 
-static struct upturn *turn_new(const struct conn *c, const struct wire_turn *turn)
+static struct upturn *turn_new(struct timeline *t, const struct conn *c, const struct wire_turn *turn)
 {
-	struct upturn *u = calloc(1, sizeof(*u));
+	struct upturn *u = spares_take(&t->upturns);
 
 	if (!u)
 		return NULL;
@@ -180,7 +180,7 @@ int upstream_turn_add(struct timeline *t, struct conn *c, const struct wire_turn
 		return turn_take_spans(t, u, c, turn);
 	if (turn->turn < c->turns_taken)
 		return 0; /* has been decided */
-	u = turn_new(c, turn);
+	u = turn_new(t, c, turn);
 	if (!u)
 		return -ENOMEM;
 	int rc = turn_take_spans(t, u, c, turn);

@@ -74,7 +74,8 @@ static const struct upturn *upstreams_fill(const struct timeline *t, const struc
 		}
 		struct whole_upstream *out = &w->upstream[w->upstreams];
 		of[w->upstreams++] = u;
-		*out = (struct whole_upstream){0};
+		memset(out, 0, offsetof(struct whole_upstream, gap));
+		memset(&out->gaps, 0, sizeof(*out) - offsetof(struct whole_upstream, gaps));
 		upturn_fill(u, w, out);
 		thread_lookup_span(t, w->t3, out->syn_ns, out->t4_tid, &out->dns);
 	}
@@ -264,8 +265,9 @@ int whole_emit(struct timeline *t, struct open_request *q, const struct inbound 
 	struct conn *c = q->attach ? conns_find(&t->conns, q->in.conn) : NULL;
 	int rc = tagged_take(t, q);
 
-	/* upstream[] is cleared turn by turn: it is most of the struct */
-	memset(w, 0, offsetof(struct whole_request, upstream));
+	/* gap[] and upstream[] are most of the struct, and their counts tell what of them is meant */
+	memset(w, 0, offsetof(struct whole_request, gap));
+	w->gaps = w->upstreams = 0;
 	memset((char *)w + offsetof(struct whole_request, upstreams_dropped), 0,
 	       sizeof(*w) - offsetof(struct whole_request, upstreams_dropped));
 	w->driver = q->r;
