@@ -33,12 +33,13 @@ until gateway=$(pgrep -P "$load" -f 'toll gateway'); do
 	sleep 0.1
 done
 tmux -L "$server" new-session -d -x 120 -y 40 \
-	"'$toll' top --pid $gateway --probes sockets,threads,syscalls 2>'$work/top.err'; echo \"ended with \$?\"; read -r _"
+	"'$toll' top --pid $gateway --probes sockets,threads,syscalls,alloc 2>'$work/top.err'; echo \"ended with \$?\"; read -r _"
 shows "top: requests and their toll" '^[0-9.]+ requests/s .* toll p50 [0-9.]+ .s'
 shows "top: the phases of the toll" 'pick up request +█'
 shows "top: threads" ' gateway-worker +[0-9.]+ % CPU'
 shows "top: system calls" '(recvfrom|sendmsg|epoll_wait) +[0-9]+ +[0-9.]+ .?s'
 shows "top: sockets by peer" 'clients of port [0-9]+ +[1-9]'
+shows "top: allocator calls" '^  (malloc|free) +[1-9][0-9]* '
 shows "top: memory" 'memory [0-9.]+ MB resident'
 tmux -L "$server" resize-window -x 72 -y 24
 shows "top: a smaller terminal has it below each other" '^THREADS'
@@ -49,7 +50,20 @@ shows "top: and a larger one side by side" 'THE TOLL.* THREADS'
 tmux -L "$server" send-keys q
 shows "top: q ends it" '^ended with 0'
 if screen | grep -q 'THREADS'; then fail "top: the terminal is as it was" "$(screen | head -n 5)"; else pass "top: the terminal is as it was"; fi
-if "$toll" top --pid "$gateway" </dev/null >"$work/none.out" 2>"$work/none.err"; then
+# the screen of a run: q cuts it short, and its report is whole
+kill "$load" && wait "$load"
+tmux -L "$server" kill-server
+tmux -L "$server" new-session -d -x 120 -y 40 \
+	"'$toll' run demo --with reference --for 60s --top --out '$work/run' 2>&1 | tail -n 1; echo \"ended with \${PIPESTATUS[0]}\"; read -r _"
+shows "top: without a terminal to draw on a run says so" '^toll: error: --top needs a terminal'
+tmux -L "$server" kill-server
+tmux -L "$server" new-session -d -x 120 -y 40 \
+	"'$toll' run demo --with reference --for 60s --top --out '$work/run' 2>'$work/run.err'; echo \"ended with \$?\"; read -r _"
+shows "top: a run has its screen" 'process request +█'
+tmux -L "$server" send-keys q
+shows "top: q cuts the run short" '^ended with 3'
+check "top: and its result is whole" '(.complete | not) and (.cut_short_because | test("q was pressed")) and .trust.coverage > 0.9' "$work/run/result.json"
+if "$toll" top --comm nobody </dev/null >"$work/none.out" 2>"$work/none.err"; then
 	fail "top: without a terminal it says so" "it ran"
 elif grep -q 'needs a terminal' "$work/none.err"; then pass "top: without a terminal it says so"; else
 	fail "top: without a terminal it says so" "$(cat "$work/none.err")"; fi

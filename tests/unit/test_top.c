@@ -1,4 +1,4 @@
-// rooms: base record scenario/criteria scenario/metrics timeline attribution commands/top_model commands/top_syscalls probe/threads_now probe/peers_now probe/proc
+// rooms: base record scenario/criteria scenario/metrics timeline attribution commands/top_model probe/threads_now probe/peers_now probe/proc
 // SPDX-License-Identifier: GPL-2.0-only
 #include <arpa/inet.h>
 #include <errno.h>
@@ -120,7 +120,6 @@ static void test_system_calls_are_of_the_last_second(void **state)
 {
 	struct rig *r = *state;
 	struct wire_syscalls calls = {.h = {.kind = WIRE_KIND_SYSCALLS, .size = sizeof(calls)}, .count = 3};
-	char name[24];
 
 	second(r, 0, 1);
 	assert_false(r->model.syscalls_seen);
@@ -136,8 +135,35 @@ static void test_system_calls_are_of_the_last_second(void **state)
 	assert_int_equal(r->model.last[TOP_SYSCALLS - 1].calls, 1);
 	second(r, 2, 1);
 	assert_int_equal(r->model.last[SYS_read].calls, 0);
-	assert_string_equal(top_syscall_name(SYS_read, name), "read");
-	assert_string_equal(top_syscall_name(9999, name), "system call 9999");
+}
+
+/* Two processes of one gateway are one row; a rate is over the time that the probes were on, and a process that goes makes none. */
+static void test_allocator_calls(void **state)
+{
+	struct top_model *m = &((struct rig *)*state)->model;
+	struct wire_alloc_stats one = {.calls = 1000, .bytes = 64000, .returns = 500, .sum_ns = 50000}, two = {.calls = 10};
+	struct top_alloc before[TOP_ALLOCS_MAX];
+
+	for (unsigned second_no = 0; second_no < 2; second_no++) {
+		top_model_allocs_begin(m, before);
+		top_model_alloc(m, "free", &two);
+		top_model_alloc(m, "malloc", &one);
+		top_model_alloc(m, "malloc", &two);
+		top_model_allocs_end(m, before, second_no * NS_PER_S / 2);
+		one.calls += 3000;
+		one.bytes += 128000;
+	}
+	assert_true(m->alloc_seen);
+	assert_int_equal(m->allocs, 2);
+	assert_string_equal(m->alloc[0].name, "malloc");
+	assert_int_equal(m->alloc[0].calls, 4010);
+	assert_float_equal(m->alloc[0].calls_per_s, 6000, 1e-6);
+	assert_float_equal(m->alloc[0].bytes_per_s, 256000, 1e-6);
+	assert_float_equal(m->alloc[1].calls_per_s, 0, 1e-9);
+	top_model_allocs_begin(m, before);
+	top_model_alloc(m, "malloc", &two);
+	top_model_allocs_end(m, before, NS_PER_S);
+	assert_float_equal(m->alloc[0].calls_per_s, 0, 1e-9);
 }
 
 static void *spin(void *stop)
@@ -214,11 +240,8 @@ static void test_sockets_by_peer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_the_last_ten_seconds),
-		TEST(test_silence),
-		TEST(test_system_calls_are_of_the_last_second),
-		TEST(test_threads),
-		TEST(test_sockets_by_peer),
+		TEST(test_the_last_ten_seconds), TEST(test_silence), TEST(test_system_calls_are_of_the_last_second),
+		TEST(test_allocator_calls),      TEST(test_threads), TEST(test_sockets_by_peer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

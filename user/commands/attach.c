@@ -44,5 +44,5 @@ int command_attach(int argc, char **argv)
 		rc = common_capture_mode(capture, &s->capture, &err);
 	if (!rc)
 		rc = common_finish(&common, s, &err);
-	return rc ? common_fail(&err) : session_run(s);
+	return rc ? common_fail(&err) : common_run(&common, s);
 }

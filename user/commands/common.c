@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "commands/top_screen.h"
+#include "commands/top_view.h"
 #include "probe/groups.h"
 #include "report/formats.h"
 
@@ -82,6 +84,8 @@ int common_finish(const struct common_options *common, struct session_config *se
 	if (session->ring_bytes &&
 	    (session->ring_bytes < 4096 || session->ring_bytes > (1u << 30) || (session->ring_bytes & (session->ring_bytes - 1))))
 		return err_set(err, -EINVAL, "--ring-bytes: expected a power of two from 4KiB to 1GiB");
+	if (common->top && top_screen_is_missing())
+		return err_set(err, -ENOTTY, "--top needs a terminal; --live FILE writes figures each second without one");
 	if (common->sample_hz > SAMPLE_HZ_MAX)
 		return err_set(err, -EINVAL, "--sample-hz %llu: at most %d", (unsigned long long)common->sample_hz,
 			       SAMPLE_HZ_MAX);
@@ -102,4 +106,9 @@ int common_finish(const struct common_options *common, struct session_config *se
 	else if (session->quiet)
 		log_set_level(LOG_WARN);
 	return 0;
+}
+
+int common_run(const struct common_options *common, struct session_config *session)
+{
+	return common->top ? top_view_run(session) : session_run(session);
 }

@@ -14,6 +14,7 @@ struct common_options {
 	uint64_t sample_hz;
 	bool verbose;
 	bool no_probes;
+	bool top;
 	const char *probes;
 	const char *budget;
 	struct option_list path;
@@ -55,6 +56,7 @@ struct common_options {
 		{OPTION_LIST, "export", 0, "FORMAT=FILE", "write this form too: prometheus=toll.prom; more than once",           \
 		 &(s)->export},                                                                                                  \
 		{OPTION_FLAG, "color", 0, NULL, "--no-color: plain text (also $NO_COLOR)", &(common).color},                     \
+		{OPTION_FLAG, "top", 0, NULL, "a full screen of it while it goes; q ends it", &(common).top},                    \
 		{OPTION_FLAG, "plain", 0, NULL, "progress as lines, not as one line that changes", &(s)->plain},                 \
 		{OPTION_STRING, "live", 0, "FILE", "write a JSON line of figures there each second", &(s)->live_path},           \
 		{OPTION_FLAG, "quiet", 'q', NULL, "no progress lines", &(s)->quiet},                                             \
@@ -70,6 +72,8 @@ struct common_options {
 
 /* Defaults, environment and the log's level into the session's configuration. */
 int common_finish(const struct common_options *common, struct session_config *session, struct err *err);
+/* The session, with a screen where one is asked for. Its exit code. */
+int common_run(const struct common_options *common, struct session_config *session);
 /* "full", "sample", "off"; NULL: sample. */
 int common_capture_mode(const char *text, enum capture_mode *out, struct err *err);
 /* Prints the one line and returns EXIT_CODE_CANNOT_RUN. */

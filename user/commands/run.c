@@ -154,7 +154,7 @@ static int run_plan(struct run_options *o, const char *source, struct err *err)
 	if (rc)
 		code = common_fail(err);
 	else
-		code = o->dry_run ? EXIT_CODE_OK : session_run(&o->session);
+		code = o->dry_run ? EXIT_CODE_OK : common_run(&o->common, &o->session);
 	plan_free(plan);
 	return code;
 }

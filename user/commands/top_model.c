@@ -118,6 +118,58 @@ static void threads_take(struct top_model *m, const struct session_view *v, doub
 	free(thread);
 }
 
+/* --- allocator calls ------------------------------------------------------------------------------------------------------- */
+
+void top_model_allocs_begin(struct top_model *m, struct top_alloc before[TOP_ALLOCS_MAX])
+{
+	memcpy(before, m->alloc, sizeof(m->alloc));
+	memset(m->alloc, 0, sizeof(m->alloc));
+	m->allocs = 0;
+}
+
+void top_model_alloc(struct top_model *m, const char *name, const struct wire_alloc_stats *stats)
+{
+	unsigned i = 0;
+
+	while (i < m->allocs && strncmp(m->alloc[i].name, name, sizeof(m->alloc[i].name) - 1) != 0)
+		i++;
+	if (i == TOP_ALLOCS_MAX)
+		return;
+	if (i == m->allocs)
+		snprintf(m->alloc[m->allocs++].name, sizeof(m->alloc[i].name), "%s", name);
+	m->alloc[i].calls += stats->calls;
+	m->alloc[i].bytes += stats->bytes;
+	m->alloc[i].returns += stats->returns;
+	m->alloc[i].ns += stats->sum_ns;
+}
+
+static int by_calls(const void *a, const void *b)
+{
+	const struct top_alloc *x = a, *y = b;
+
+	return x->calls_per_s != y->calls_per_s ? (x->calls_per_s < y->calls_per_s ? 1 : -1) : strcmp(x->name, y->name);
+}
+
+void top_model_allocs_end(struct top_model *m, const struct top_alloc before[TOP_ALLOCS_MAX], uint64_t on_ns)
+{
+	double on_s = on_ns > m->alloc_on_ns ? (double)(on_ns - m->alloc_on_ns) / 1e9 : 0;
+
+	for (unsigned i = 0; i < m->allocs; i++) {
+		struct top_alloc *now = &m->alloc[i];
+		for (unsigned k = 0; k < TOP_ALLOCS_MAX && on_s > 0; k++) {
+			/* fewer than before: a process has gone, and took its part along */
+			if (strcmp(before[k].name, now->name) != 0 || now->calls < before[k].calls ||
+			    now->bytes < before[k].bytes)
+				continue;
+			now->calls_per_s = (double)(now->calls - before[k].calls) / on_s;
+			now->bytes_per_s = (double)(now->bytes - before[k].bytes) / on_s;
+		}
+	}
+	qsort(m->alloc, m->allocs, sizeof(*m->alloc), by_calls);
+	m->alloc_on_ns = on_ns;
+	m->alloc_seen = true;
+}
+
 void top_model_update(struct top_model *m, const struct session_view *v)
 {
 	const struct top_sums *before = m->samples ? &m->ring[(m->samples - 1) % (TOP_SECONDS + 1)] : NULL;

@@ -8,6 +8,7 @@
 
 #include "attribution/attribution.h"
 #include "attribution/cause.h"
+#include "bpf/wire.h"
 #include "probe/peers_now.h"
 #include "probe/threads_now.h"
 #include "session/session.h"
@@ -34,6 +35,14 @@ struct top_syscall {
 	uint64_t calls, ns;
 };
 
+/* An allocator function, over all processes and files. */
+#define TOP_ALLOCS_MAX 16
+struct top_alloc {
+	char name[32];
+	uint64_t calls, bytes, returns, ns; /* sums; ns over the returns that were seen */
+	double calls_per_s, bytes_per_s; /* while the probes were on, over the last second */
+};
+
 struct top_model {
 	struct top_sums ring[TOP_SECONDS + 1];
 	unsigned samples; /* taken so far */
@@ -50,15 +59,20 @@ struct top_model {
 	unsigned peers;
 	struct top_syscall syscall[TOP_SYSCALLS], last[TOP_SYSCALLS]; /* now being counted; the last whole second */
 	bool syscalls_seen;
+	struct top_alloc alloc[TOP_ALLOCS_MAX]; /* busiest first */
+	unsigned allocs;
+	uint64_t alloc_on_ns;
+	bool alloc_seen; /* the probes are there */
 };
 
 /* Once a second. */
 void top_model_update(struct top_model *m, const struct session_view *view);
 /* Each record of the probes: system calls are counted. */
 void top_model_wire(struct top_model *m, const void *record, uint32_t bytes);
+/* One function of one process: between top_model_allocs_begin() and _end(), each second. on_ns: how long the probes were on, in all. */
+void top_model_allocs_begin(struct top_model *m, struct top_alloc before[TOP_ALLOCS_MAX]);
+void top_model_alloc(struct top_model *m, const char *name, const struct wire_alloc_stats *stats);
+void top_model_allocs_end(struct top_model *m, const struct top_alloc before[TOP_ALLOCS_MAX], uint64_t on_ns);
 /* What the last ten seconds added, or as many as there are; false: there is no second yet. */
 bool top_model_window(const struct top_model *m, struct top_sums *out);
-/* "read", "epoll_wait" ...; buf for those without a name here. */
-const char *top_syscall_name(unsigned nr, char buf[24]);
-
 #endif

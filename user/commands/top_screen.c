@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/call_names.h"
 #include "base/units.h"
 
 #define CELL 32
@@ -170,7 +171,7 @@ static int by_ns(const void *a, const void *b)
 static void draw_syscalls(struct column *c, const struct top_model *m)
 {
 	const struct top_syscall *order[TOP_SYSCALLS];
-	char name[24], ns[CELL];
+	char name[CALL_NAME_BYTES], ns[CELL];
 	unsigned n = 0;
 
 	heading(c, "SYSTEM CALLS                     per second        time");
@@ -183,8 +184,26 @@ static void draw_syscalls(struct column *c, const struct top_model *m)
 			order[n++] = &m->last[i];
 	qsort(order, n, sizeof(const struct top_syscall *), by_ns);
 	for (unsigned i = 0; i < n && i < 8; i++)
-		put(c, A_NORMAL, "  %-28.28s %12llu %11s", top_syscall_name((unsigned)(order[i] - m->last), name),
+		put(c, A_NORMAL, "  %-28.28s %12llu %11s", call_name((unsigned)(order[i] - m->last), name),
 		    (unsigned long long)order[i]->calls, units_format_ns(ns, sizeof(ns), order[i]->ns));
+}
+
+static void draw_allocs(struct column *c, const struct top_model *m)
+{
+	char bytes[CELL], ns[CELL];
+
+	heading(c, "ALLOCATOR                  calls/s     bytes/s     a call");
+	if (!m->alloc_seen) {
+		put(c, A_DIM, "  not watched: add --probes sockets,threads,alloc");
+		return;
+	}
+	for (unsigned i = 0; i < m->allocs && i < 8; i++) {
+		const struct top_alloc *a = &m->alloc[i];
+
+		put(c, A_NORMAL, "  %-20.20s %11.0f %11s %10s", a->name, a->calls_per_s,
+		    a->bytes ? units_format_bytes(bytes, sizeof(bytes), (uint64_t)a->bytes_per_s) : "",
+		    a->returns ? units_format_ns(ns, sizeof(ns), a->ns / a->returns) : "");
+	}
 }
 
 static void peer_text(const struct peer_now *p, char *out, size_t size)
@@ -232,6 +251,7 @@ void top_screen_draw(const struct top_model *m)
 	if (w.requests)
 		draw_phases(&left, &w);
 	draw_causes(&left, &w);
+	draw_allocs(&left, m);
 	if (!two)
 		right.row = left.row;
 	draw_threads(&right, m);

@@ -111,6 +111,8 @@ static void viewer_show(const struct session *s, uint64_t now_ns)
 		.gauges = &s->gauges.record,
 		.attribution = pipeline_attribution(s->pipeline),
 		.series = pipeline_series(s->pipeline),
+		.alloc = s->alloc.alloc,
+		.alloc_on_ns = s->alloc.on_ns,
 	};
 
 	s->config->viewer->second(s->config->viewer->ctx, &view);
@@ -144,8 +146,11 @@ static int on_tick(struct loop *l, uint64_t now_ns)
 
 	if (read(l->fd[POLL_TICK].fd, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
 		return -errno;
-	if (s->config->viewer && !s->config->viewer->tick(s->config->viewer->ctx))
+	if (s->config->viewer && !l->viewer_left && !s->config->viewer->tick(s->config->viewer->ctx)) {
 		l->viewer_left = true;
+		if (s->driver)
+			session_cut_short(s, "q was pressed");
+	}
 	if (!l->measured_started && now_ns >= warmup_end_ns(s)) {
 		rc = gauges_frame(s, gauges_start(&s->gauges, now_ns));
 		if (rc)

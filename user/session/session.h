@@ -15,6 +15,7 @@
 #include "record/capture.h"
 #include "scenario/plan.h"
 
+struct alloc_probe;
 struct attribution;
 struct series;
 
@@ -27,6 +28,8 @@ struct session_view {
 	const struct record_gauges *gauges; /* the last sample; time_ns 0: none */
 	const struct attribution *attribution;
 	const struct series *series;
+	const struct alloc_probe *alloc; /* NULL: allocator probes are off */
+	uint64_t alloc_on_ns; /* how long they were on, in all */
 };
 
 /* Called by the session's thread. */
