@@ -25,7 +25,7 @@ shows() {
 	pass "$1"
 }
 
-"$toll" run demo --with reference --for 25s --out "$work/load" --quiet >/dev/null 2>&1 &
+"$toll" run demo --with reference --for 90s --out "$work/load" --quiet >/dev/null 2>&1 &
 load=$!
 trap 'tmux -L "$server" kill-server 2>/dev/null; kill "$load" 2>/dev/null; wait "$load"; rm -rf "$work"' EXIT
 until gateway=$(pgrep -P "$load" -f 'toll gateway'); do
@@ -54,15 +54,14 @@ if screen | grep -q 'THREADS'; then fail "top: the terminal is as it was" "$(scr
 kill "$load" && wait "$load"
 tmux -L "$server" kill-server
 tmux -L "$server" new-session -d -x 120 -y 40 \
-	"'$toll' run demo --with reference --for 60s --top --out '$work/run' 2>&1 | tail -n 1; echo \"ended with \${PIPESTATUS[0]}\"; read -r _"
-shows "top: without a terminal to draw on a run says so" '^toll: error: --top needs a terminal'
-tmux -L "$server" kill-server
-tmux -L "$server" new-session -d -x 120 -y 40 \
 	"'$toll' run demo --with reference --for 60s --top --out '$work/run' 2>'$work/run.err'; echo \"ended with \$?\"; read -r _"
 shows "top: a run has its screen" 'process request +█'
 tmux -L "$server" send-keys q
 shows "top: q cuts the run short" '^ended with 3'
 check "top: and its result is whole" '(.complete | not) and (.cut_short_because | test("q was pressed")) and .trust.coverage > 0.9' "$work/run/result.json"
+"$toll" run demo --with reference --top </dev/null >"$work/none.out" 2>"$work/none.err"
+if grep -q -- '--top needs a terminal' "$work/none.err"; then pass "top: nor does a run take one that is not there"; else
+	fail "top: nor does a run take one that is not there" "$(cat "$work/none.err")"; fi
 if "$toll" top --comm nobody </dev/null >"$work/none.out" 2>"$work/none.err"; then
 	fail "top: without a terminal it says so" "it ran"
 elif grep -q 'needs a terminal' "$work/none.err"; then pass "top: without a terminal it says so"; else

@@ -14,6 +14,7 @@
 #include "base/rng.h"
 #include "bpf/wire.h"
 #include "record/capture.h"
+#include "record/capture_ahead.h"
 #include "record/stack.h"
 #include "tests/support/test.h"
 
@@ -438,6 +439,72 @@ static void test_frames_lie_aligned_and_texts_end(void **state)
 	capture_reader_free(r);
 }
 
+/* Frame by frame the same, up to the same end or defect in the same words. Returns how many. */
+static unsigned ahead_agrees(const char *path)
+{
+	struct capture_reader *r[2];
+	struct capture_ahead *ahead;
+	enum capture_frame type[2];
+	const void *data[2];
+	uint32_t bytes[2];
+	struct err err[2] = {{0}};
+	unsigned frames = 0;
+	int rc[2];
+
+	assert_int_equal(capture_reader_open(&r[0], path, NULL), 0);
+	assert_int_equal(capture_reader_open(&r[1], path, NULL), 0);
+	assert_int_equal(capture_ahead_new(&ahead, r[1], NULL), 0);
+	for (;;) {
+		rc[0] = capture_read(r[0], &type[0], &data[0], &bytes[0], &err[0]);
+		rc[1] = capture_ahead_read(ahead, &type[1], &data[1], &bytes[1], &err[1]);
+		assert_int_equal(rc[0], rc[1]);
+		if (rc[0] != 1)
+			break;
+		assert_int_equal(type[0], type[1]);
+		assert_int_equal(bytes[0], bytes[1]);
+		assert_memory_equal(data[0], data[1], bytes[0] + 1);
+		assert_int_equal((uintptr_t)data[1] % 8, 0);
+		frames++;
+	}
+	assert_string_equal(err[0].text, err[1].text);
+	assert_int_equal(capture_ahead_read(ahead, &type[1], &data[1], &bytes[1], NULL), rc[0]);
+	capture_ahead_free(ahead);
+	assert_int_equal(capture_reader_complete(r[0], NULL), capture_reader_complete(r[1], NULL));
+	capture_reader_free(r[0]);
+	capture_reader_free(r[1]);
+	return frames;
+}
+
+static void test_read_ahead_is_the_same(void **state)
+{
+	struct fixture *f = *state;
+	struct capture_writer *w = NULL;
+	struct capture_reader *r = NULL;
+	struct capture_ahead *ahead;
+	enum capture_frame type;
+	const void *data;
+	uint32_t bytes;
+
+	for (size_t cut = HEAD_BYTES; cut <= f->bytes.used; cut += 7) {
+		put_file(f->path, f->bytes.data, cut);
+		ahead_agrees(f->path);
+	}
+	f->bytes.data[f->bytes.used / 2] ^= 0x55;
+	put_file(f->path, f->bytes.data, f->bytes.used);
+	ahead_agrees(f->path);
+	assert_int_equal(capture_writer_open(&w, f->path, CAPTURE_FULL, 0, NULL), 0);
+	write_texts(w);
+	assert_int_equal(capture_writer_close(w, NULL, NULL), 0);
+	assert_int_equal(ahead_agrees(f->path), 2 * TEXTS + 1);
+	/* who has seen enough leaves the rest */
+	assert_int_equal(capture_reader_open(&r, f->path, NULL), 0);
+	assert_int_equal(capture_ahead_new(&ahead, r, NULL), 0);
+	assert_int_equal(capture_ahead_read(ahead, &type, &data, &bytes, NULL), 1);
+	capture_ahead_free(ahead);
+	capture_reader_free(r);
+	capture_ahead_free(NULL);
+}
+
 static void test_sample_keeps_whole_seconds(void **state)
 {
 	struct fixture *f = *state;
@@ -526,6 +593,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cut_anywhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_frames_lie_aligned_and_texts_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_read_ahead_is_the_same, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_any_byte_damaged, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refusals_say_where, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nothing_behind_the_end, setup, teardown),

@@ -1,6 +1,7 @@
 // rooms: base leak record scenario/criteria scenario/metrics timeline attribution report tests/support/report_input
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -255,6 +256,44 @@ static void test_charts_without_scripts(void **state)
 	report_fixture_fini(&f);
 }
 
+static double column_at(const json_t *series, const char *key, size_t i)
+{
+	return json_number_value(json_array_get(json_object_get(series, key), i));
+}
+
+/* A soak's trend goes through the middle of what was seen, with its interval around it, from where it was judged on. */
+static void test_trends(void **state)
+{
+	struct report_fixture f;
+
+	(void)state;
+	report_fixture_init(&f, 3000);
+	json_t *doc = report_build(&f.in), *series = json_object_get(doc, "series"), *rss = json_array();
+	json_object_set_new(series, "points", json_integer(10));
+	json_object_set_new(series, "step_s", json_real(2));
+	for (unsigned i = 0; i < 10; i++)
+		json_array_append_new(rss, json_real(1e6 + 100.0 * i));
+	json_object_set_new(series, "gateway_rss_bytes", rss);
+	json_object_set_new(doc, "leak",
+			    json_pack("{s:{s:{s:f,s:f,s:[f,f]},s:{s:f}}}", "gauges", "memory", "per_second", 50.0,
+				      "judged_from_s", 4.0, "per_second_interval", 40.0, 60.0, "heap", "per_second", 1.0));
+	json_t *drawn = html_trends(doc);
+	assert_null(json_object_get(series, "trend_memory"));
+	assert_true(json_is_null(json_array_get(json_object_get(drawn, "trend_memory"), 1)));
+	for (size_t i = 2; i < 10; i++)
+		assert_true(fabs(column_at(drawn, "trend_memory", i) - 1e6 - 100.0 * (double)i) < 1e-6);
+	assert_true(fabs(column_at(drawn, "trend_memory_low", 9) - column_at(drawn, "trend_memory_low", 2) - 14 * 40.0) < 1e-6);
+	assert_true(fabs(column_at(drawn, "trend_memory_high", 9) - column_at(drawn, "trend_memory_high", 2) - 14 * 60.0) < 1e-6);
+	assert_null(json_object_get(drawn, "trend_threads"));
+	json_decref(drawn);
+	char *page = page_of(doc);
+	assert_int_equal(count_of(page, "trend of anonymous memory"), 2); /* legend, and what the script draws from */
+	free(page);
+	json_object_del(doc, "leak");
+	assert_whole(doc);
+	report_fixture_fini(&f);
+}
+
 static void test_flame(void **state)
 {
 	struct report_fixture f;
@@ -298,6 +337,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_escapes),
 		cmocka_unit_test(test_two_hours_stay_small),
 		cmocka_unit_test(test_charts_without_scripts),
+		cmocka_unit_test(test_trends),
 		cmocka_unit_test(test_flame),
 		cmocka_unit_test(test_full_disk_is_told),
 	};

@@ -17,15 +17,11 @@ struct map {
 	size_t count;
 };
 
-/* murmur3's finaliser: socket cookies and request ids count up, linear probing wants them spread */
+/* Fibonacci hashing (Knuth, TAOCP 3, 6.4): socket cookies and request ids count up, and linear probing wants them spread; its upper bits are. */
 static size_t key_home(const struct map *m, uint64_t key)
 {
-	key ^= key >> 33;
-	key *= UINT64_C(0xff51afd7ed558ccd);
-	key ^= key >> 33;
-	key *= UINT64_C(0xc4ceb9fe1a85ec53);
-	key ^= key >> 33;
-	return (size_t)key & m->mask;
+	key *= UINT64_C(0x9e3779b97f4a7c15);
+	return (size_t)(key >> 32 ^ key >> 52) & m->mask;
 }
 
 /* The slot that holds key, or the empty one where it belongs. */

@@ -46,6 +46,9 @@ struct html_axis {
 /* The plot without labels: lines over x in [0, 1], points evenly apart. */
 void html_polyline(struct html *h, const struct html_line *line, unsigned points, const struct html_axis *y);
 
+/* html_trend.c: a copy of the document's series, with a soak's trends as columns "trend_GAUGE", "..._low" and "..._high". NULL: it has none. */
+json_t *html_trends(const json_t *doc);
+
 /* html_series.c, html_percentiles.c: charts; the data that report.js draws them again from. */
 void html_series(struct html *h, const json_t *doc);
 void html_percentiles(struct html *h, const json_t *doc);

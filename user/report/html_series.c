@@ -9,7 +9,7 @@
 #include "base/units.h"
 #include "report/text.h"
 
-#define LINES 3
+#define LINES 5
 
 struct chart {
 	const char *title;
@@ -32,13 +32,25 @@ static const struct chart charts[] = {
 	{"Toll", "ns", true, false, {{"toll_p50_ns", "p50", 1}, {"toll_p99_ns", "p99", 2}}},
 	{"In flight", "count", false, true, {{"in_flight", "requests", 0}}},
 	{"Gateway CPU", "cores", false, true, {{"gateway_cpu_cores", "cores", 1}}},
-	{"Gateway memory", "bytes", false, false, {{"gateway_rss_bytes", "resident", 0}, {"gateway_swap_bytes", "swapped", 4}}},
+	{"Gateway memory",
+	 "bytes",
+	 false,
+	 false,
+	 {{"gateway_rss_bytes", "resident", 0},
+	  {"gateway_swap_bytes", "swapped", 4},
+	  {"trend_memory", "trend of anonymous memory", 1},
+	  {"trend_memory_low", "at least", 3},
+	  {"trend_memory_high", "at most", 5}}},
 	{"Driver lag", "ns", true, false, {{"driver_lag_p99_ns", "p99", 3}}},
 	{"Gateway threads and descriptors",
 	 "count",
 	 false,
 	 true,
-	 {{"gateway_threads", "threads", 0}, {"gateway_fds", "descriptors", 3}}},
+	 {{"gateway_threads", "threads", 0},
+	  {"gateway_fds", "descriptors", 3},
+	  {"trend_descriptors", "trend of descriptors", 1},
+	  {"trend_descriptors_low", "at least", 2},
+	  {"trend_descriptors_high", "at most", 5}}},
 };
 
 struct drawing {
@@ -208,27 +220,33 @@ static void chart_put(struct html *h, const struct chart *c, struct drawing *d)
 	html_raw(h, "</div></figure>\n");
 }
 
-void html_series(struct html *h, const json_t *doc)
+static void series_put(struct html *h, struct drawing *d)
 {
-	struct drawing d = {.series = json_object_get(doc, "series")};
-
-	d.points = (unsigned)text_u64(d.series, "points");
-	d.step_s = text_number(d.series, "step_s");
-	if (!d.points || d.points > 100000 || !(d.step_s > 0))
-		return;
-	d.y[0] = calloc((size_t)d.points * LINES, sizeof(double));
-	if (!d.y[0]) {
+	d->y[0] = calloc((size_t)d->points * LINES, sizeof(double));
+	if (!d->y[0]) {
 		h->failed = true;
 		return;
 	}
 	for (unsigned k = 1; k < LINES; k++)
-		d.y[k] = d.y[0] + (size_t)k * d.points;
+		d->y[k] = d->y[0] + (size_t)k * d->points;
 	html_raw(h, "<p class=\"hint js\">Drag over a chart to zoom all of them, double-click to see all again.</p>\n<div "
 		    "class=\"charts\">\n");
 	for (size_t i = 0; i < sizeof(charts) / sizeof(*charts); i++)
-		chart_put(h, &charts[i], &d);
+		chart_put(h, &charts[i], d);
 	html_raw(h, "</div>\n<script type=\"application/json\" id=\"series-data\">");
-	html_json(h, d.series);
+	html_json(h, d->series);
 	html_raw(h, "</script>\n");
-	free(d.y[0]);
+	free(d->y[0]);
+}
+
+void html_series(struct html *h, const json_t *doc)
+{
+	json_t *series = html_trends(doc);
+	struct drawing d = {.series = series};
+
+	d.points = (unsigned)text_u64(d.series, "points");
+	d.step_s = text_number(d.series, "step_s");
+	if (d.points && d.points <= 100000 && d.step_s > 0)
+		series_put(h, &d);
+	json_decref(series);
 }

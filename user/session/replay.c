@@ -9,11 +9,13 @@
 
 #include "base/units.h"
 #include "record/capture.h"
+#include "record/capture_ahead.h"
 #include "session/pipeline.h"
 
 struct replay {
 	const char *path;
 	struct capture_reader *reader;
+	struct capture_ahead *ahead; /* has the reader while frames are read */
 	struct pipeline *pipeline;
 	uint64_t frames;
 	struct capture_end end;
@@ -63,12 +65,14 @@ static int replay_frames(struct replay *r, struct err *err)
 	uint32_t bytes;
 	int got;
 
-	while ((got = capture_read(r->reader, &type, &data, &bytes, err)) > 0) {
+	while ((got = capture_ahead_read(r->ahead, &type, &data, &bytes, err)) > 0) {
 		int ret = replay_frame(r, type, data, bytes, err);
 		if (ret)
 			return ret;
 		r->frames++;
 	}
+	capture_ahead_free(r->ahead);
+	r->ahead = NULL;
 	if (got < 0)
 		return got;
 	if (!pipeline_meta(r->pipeline))
@@ -124,12 +128,15 @@ int replay_capture(const char *path, json_t **doc, struct err *err)
 		return ret;
 	ret = pipeline_new(&r.pipeline, &config, err);
 	if (!ret)
+		ret = capture_ahead_new(&r.ahead, r.reader, err);
+	if (!ret)
 		ret = replay_frames(&r, err);
 	if (!ret) {
 		*doc = replay_build(&r);
 		ret = *doc ? 0 : err_set(err, -ENOMEM, "%s: no memory for the result", path);
 	}
 	pipeline_free(r.pipeline);
+	capture_ahead_free(r.ahead);
 	capture_reader_free(r.reader);
 	return ret;
 }
