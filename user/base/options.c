@@ -224,6 +224,8 @@ void options_print_help(FILE *out, const struct option *rows, const struct comma
 	for (; rows->kind != OPTION_END; rows++)
 		print_row(out, rows->letter, rows->name, rows->kind == OPTION_FLAG ? NULL : rows->argname, rows->help);
 	print_row(out, 'h', "help", NULL, "print this and end");
+	if (help->tables)
+		fprintf(out, "\n%s", help->tables);
 	if (help->examples)
 		fprintf(out, "\nexamples:\n%s\n", help->examples);
 }

@@ -35,6 +35,7 @@ struct option {
 struct command_help {
 	const char *usage; /* "toll run SCENARIO --gateway URL [options]" */
 	const char *text; /* what it does, a paragraph */
+	const char *tables; /* what an option's value may be: "title:\n  rows\n", an empty line between two; or NULL */
 	const char *examples; /* lines */
 };
 

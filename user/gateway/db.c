@@ -166,10 +166,10 @@ static void conn_broke(struct db_conn *c)
 static int conn_new(struct db *d)
 {
 	struct db_conn *c = calloc(1, sizeof(*c));
-	int ret = c ? 0 : -ENOMEM;
+	int ret = 0;
 
-	if (ret)
-		return ret;
+	if (!c)
+		return -ENOMEM;
 	c->db = d;
 	c->pg = PQconnectStart(d->conninfo);
 	if (!c->pg || PQstatus(c->pg) == CONNECTION_BAD || watch(c, EPOLLOUT))

@@ -172,7 +172,7 @@ static void detail_add(struct ability *a, const char *before, const char *name, 
 static void path_row(struct ability *a, struct paths *paths, const struct paths *asked, enum path path)
 {
 	char why[PATH_IMPLS_MAX][160];
-	int rc[PATH_IMPLS_MAX];
+	int rc[PATH_IMPLS_MAX] = {0};
 	unsigned chosen = asked->impl[path], count = 0;
 
 	while (path_impl_name(path, count + PATH_FIRST)) {

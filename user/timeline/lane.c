@@ -134,7 +134,7 @@ int lane_add_span(struct lane *l, const struct wire_lane_span *s, uint32_t turn,
 	const struct lane_mark last = {.time_ns = s->last_ns, .pos = s->end_pos};
 	bool is_cut = l->dropped.turn == turn && l->dropped.end_pos > s->start_pos; /* its beginning has been dropped */
 	bool is_single = s->count == 1 && !is_cut;
-	struct lane_segment *segment;
+	struct lane_segment *segment = NULL;
 	int rc = 0;
 
 	if (s->count == 0 || s->end_pos <= s->start_pos || (is_cut && s->end_pos <= l->dropped.end_pos))
