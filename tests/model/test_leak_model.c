@@ -179,12 +179,13 @@ struct row {
 	double length; /* times three minutes */
 };
 
-static unsigned count(const struct row *row, struct rng *rng)
+/* Verdicts "leak" of so many series. */
+static unsigned count(const struct row *row, unsigned series, struct rng *rng)
 {
 	struct leak_result result;
 	unsigned verdicts[3] = {0}, reasons[8] = {0};
 
-	for (unsigned i = 0; i < SERIES; i++) {
+	for (unsigned i = 0; i < series; i++) {
 		verdicts[judge(row->shape, row->length, rng, &result)]++;
 		reasons[result.gauge[LEAK_MEMORY].reason]++;
 	}
@@ -194,6 +195,19 @@ static unsigned count(const struct row *row, struct rng *rng)
 		      row->name, verdicts[LEAK_FOUND], verdicts[LEAK_NONE], verdicts[LEAK_INCONCLUSIVE], reasons[0], reasons[1],
 		      reasons[2], reasons[3], reasons[4], reasons[6], reasons[7]);
 	return verdicts[LEAK_FOUND];
+}
+
+/*
+ * Is the share of series called a leak within low and high per thousand? Where chance alone could have put a thousand series outside (a
+ * true 6 of 1,000 exceeds 10 once in 23 times), five thousand more decide.
+ */
+static bool share_within(const struct row *row, unsigned low, unsigned high, struct rng *rng)
+{
+	unsigned found = count(row, SERIES, rng);
+
+	if (found < low || found > high)
+		found = count(row, 5 * SERIES, rng) / 5;
+	return found >= low && found <= high;
 }
 
 static void test_plants_are_found(void **state)
@@ -206,15 +220,14 @@ static void test_plants_are_found(void **state)
 		{"behind a warm-up", leak_behind_warm_up, 1},
 		{"by time", leak_by_time, 1},
 	};
-	unsigned found[sizeof(plant) / sizeof(plant[0])];
+	bool is_met = true;
 	struct rng rng;
 
 	(void)state;
 	rng_init(&rng, test_seed(), 0);
 	for (unsigned i = 0; i < sizeof(plant) / sizeof(plant[0]); i++)
-		found[i] = count(&plant[i], &rng);
-	for (unsigned i = 0; i < sizeof(plant) / sizeof(plant[0]); i++)
-		assert_in_range(found[i], SERIES * 95 / 100, SERIES);
+		is_met = share_within(&plant[i], SERIES * 95 / 100, SERIES, &rng) && is_met;
+	assert_true(is_met);
 }
 
 static void test_traps_are_no_leaks(void **state)
@@ -230,15 +243,14 @@ static void test_traps_are_no_leaks(void **state)
 		{"fragmentation", fragmentation, 1},
 		{"thread pool", thread_pool, 1},
 	};
-	unsigned found[sizeof(trap) / sizeof(trap[0])];
+	bool is_met = true;
 	struct rng rng;
 
 	(void)state;
 	rng_init(&rng, test_seed(), 1);
 	for (unsigned i = 0; i < sizeof(trap) / sizeof(trap[0]); i++)
-		found[i] = count(&trap[i], &rng);
-	for (unsigned i = 0; i < sizeof(trap) / sizeof(trap[0]); i++)
-		assert_in_range(found[i], 0, SERIES / 100);
+		is_met = share_within(&trap[i], 0, SERIES / 100, &rng) && is_met;
+	assert_true(is_met);
 }
 
 /* Bytes for each request of the class, where it was called a leak. */
