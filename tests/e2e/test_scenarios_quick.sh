@@ -74,6 +74,7 @@ finds unlimited_retries load/rate-limit-cascade retry.attempts_max
 finds unfair_limiter load/multi-tenant-isolation tenant.light.success_rate
 finds stream_crosstalk load/streaming-avalanche stream.foreign
 finds pool_leak load/endurance gateway.fds.growth_rate
+finds billing_stalls load/endurance peer.billing.backlog.max
 if [ -n "$no_postgres" ]; then skip "pool_leak fails load/db-connection-storm" "$no_postgres"; else
 	finds pool_leak load/db-connection-storm peer.db.abandoned
 	check "pool_leak: the pool is full of connections that nobody uses" '.sockets.upstream.db.pool | .abandoned >= 8 and .open_end == 20' "$result"

@@ -74,19 +74,20 @@ static void test_peers(void **state)
 {
 	struct plan *p = plan_text_good(GOOD_CLASSES GOOD_STAGES
 					"tenants: {a: {quota: 90/m}, b: {}}\n"
-					"peers: {cache: redis, db: postgresql, billing: \"[::1]:8081\"}\n"
-					"criteria: [peer.db.open.max <= 5, stage.1.peer.billing.exhausted < 1%]\n",
+					"peers: {cache: redis, db: postgresql, billing: http, search: \"[::1]:8081\"}\n"
+					"criteria: [peer.db.open.max <= 5, stage.1.peer.search.exhausted < 1%]\n",
 					NULL);
 
 	(void)state;
 	assert_true(p->tenant[0].quota_per_s == 1.5);
 	assert_true(p->tenant[1].quota_per_s == 0.0);
-	assert_int_equal(p->peers, 3);
+	assert_int_equal(p->peers, 4);
 	assert_int_equal(p->peer[0].kind, PLAN_PEER_REDIS);
 	assert_int_equal(p->peer[1].kind, PLAN_PEER_POSTGRESQL);
 	assert_string_equal(p->peer[1].label, "db");
-	assert_int_equal(p->peer[2].kind, PLAN_PEER_ADDRESS);
-	assert_string_equal(p->peer[2].address, "[::1]:8081");
+	assert_int_equal(p->peer[2].kind, PLAN_PEER_BILLING);
+	assert_int_equal(p->peer[3].kind, PLAN_PEER_ADDRESS);
+	assert_string_equal(p->peer[3].address, "[::1]:8081");
 	plan_free(p);
 }
 

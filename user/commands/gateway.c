@@ -14,7 +14,8 @@
 
 struct gateway_options {
 	const char *listen, *upstream, *plant, *tls_cert, *tls_key, *truth, *ready_fd;
-	const char *keys, *defect, *redis, *db;
+	const char *keys, *defect, *redis, *db, *billing;
+	uint64_t billing_queue, threads_max, scale_ns;
 	uint64_t redis_ttl_ns, db_pool, db_wait_ns, db_idle_ns;
 	uint64_t threads, retries, backlog, backoff_ns, attempt_ns, breaker_failures, breaker_open_ns, cache_bytes, cache_ttl_ns;
 	bool cache, upstream_insecure;
@@ -49,7 +50,7 @@ static const struct command_help help = {
 		    "  toll gateway --listen 127.0.0.1:8080 --upstream http://127.0.0.1:9000 --threads 2 --retries 2 --cache\n",
 };
 
-#define ROWS 27
+#define ROWS 31
 static void options_fill(struct option rows[ROWS], struct gateway_options *o)
 {
 	const struct option table[ROWS] = {
@@ -59,6 +60,10 @@ static void options_fill(struct option rows[ROWS], struct gateway_options *o)
 		 "where requests go: http://HOST:PORT or https://HOST:PORT; several in order of priority: a=URL,b=URL",
 		 &o->upstream},
 		{OPTION_U64, "threads", 0, "N", "worker threads (default 1)", &o->threads},
+		{OPTION_U64, "threads-max", 0, "N",
+		 "more of them while they are busy (above 70 % of a CPU each), fewer when they are not (below 30 %); default: no",
+		 &o->threads_max},
+		{OPTION_DURATION, "scale-every", 0, "TIME", "... looked at this often (default 1s)", &o->scale_ns},
 		{OPTION_STRING, "plant", 0, "PLANTS", "costs to plant (default none)", &o->plant},
 		{OPTION_U64, "retries", 0, "N",
 		 "further rounds of attempts after a 5xx, 429, reset or refused connect (default 0)", &o->retries},
@@ -80,6 +85,10 @@ static void options_fill(struct option rows[ROWS], struct gateway_options *o)
 		 &o->db_wait_ns},
 		{OPTION_DURATION, "db-idle", 0, "TIME", "... that are closed when idle for so long (default: never)",
 		 &o->db_idle_ns},
+		{OPTION_STRING, "billing", 0, "URL", "POST a usage record of each request to this service's /v1/usage",
+		 &o->billing},
+		{OPTION_U64, "billing-queue", 0, "N",
+		 "... of which so many of each worker may wait (default 1000); what comes beyond is dropped", &o->billing_queue},
 		{OPTION_FLAG, "cache", 0, NULL, "answer equal requests from memory", &o->cache},
 		{OPTION_BYTES, "cache-size", 0, "BYTES", "... of this size (default 64MiB)", &o->cache_bytes},
 		{OPTION_DURATION, "cache-ttl", 0, "TIME", "... for this long (default: until others need the room)",
@@ -88,7 +97,7 @@ static void options_fill(struct option rows[ROWS], struct gateway_options *o)
 		{OPTION_DURATION, "redis-ttl", 0, "TIME", "how long it keeps them (default: for ever)", &o->redis_ttl_ns},
 		{OPTION_STRING, "defect", 0, "DEFECTS",
 		 "plant defects: breaker_never_opens, unlimited_retries, unfair_limiter, stream_crosstalk, pool_leak, "
-		 "keeps_calls "
+		 "keeps_calls, billing_stalls "
 		 "(default none)",
 		 &o->defect},
 		{OPTION_U64, "backlog", 0, "N", "listen backlog (default 1024)", &o->backlog},
@@ -135,6 +144,8 @@ static int config_fill(struct gateway_config *c, const struct gateway_options *o
 	c->db = o->db && o->db[0] ? o->db : NULL;
 	c->db_wait_ns = o->db_wait_ns;
 	c->db_idle_ns = o->db_idle_ns;
+	c->billing = o->billing && o->billing[0] ? o->billing : NULL;
+	c->scale_ns = o->scale_ns;
 	c->backoff_ns = o->backoff_ns;
 	c->attempt_ns = o->attempt_ns;
 	c->breaker_open_ns = o->breaker_open_ns;
@@ -145,6 +156,10 @@ static int config_fill(struct gateway_config *c, const struct gateway_options *o
 	int ret = number(o->threads, 256, "threads", &c->threads, err);
 	if (!ret)
 		ret = number(o->retries, 100, "retries", &c->retries, err);
+	if (!ret)
+		ret = number(o->threads_max, 256, "threads-max", &c->threads_max, err);
+	if (!ret)
+		ret = number(o->billing_queue, 1000000, "billing-queue", &c->billing_queue, err);
 	if (!ret)
 		ret = number(o->db_pool, 10000, "db-pool", &c->db_pool, err);
 	if (!ret)

@@ -15,6 +15,7 @@ static const struct {
 	{"stream_crosstalk", GATEWAY_STREAM_CROSSTALK},
 	{"pool_leak", GATEWAY_POOL_LEAK},
 	{"keeps_calls", GATEWAY_KEEPS_CALLS},
+	{"billing_stalls", GATEWAY_BILLING_STALLS},
 };
 
 static unsigned defect_bit(const char *word)
@@ -41,7 +42,7 @@ int gateway_defects_parse(const char *text, unsigned *out, struct err *err)
 		if (!bit)
 			return err_set(err, -EINVAL,
 				       "--defect \"%s\": no such defect; possible: none, breaker_never_opens, unlimited_retries, "
-				       "unfair_limiter, stream_crosstalk, pool_leak, keeps_calls",
+				       "unfair_limiter, stream_crosstalk, pool_leak, keeps_calls, billing_stalls",
 				       word);
 		*out |= bit;
 		at += n;

@@ -196,6 +196,7 @@ static void answer_go(struct forward *f)
 	}
 	if (body->used) {
 		f->truth.chunks++;
+		f->answer_bytes += body->used;
 		cache_copy(f, body);
 		if (!ret)
 			ret = http_answer_body(receiver(f), body->data, body->used, complete ? HTTP_MORE : 0, HTTP_NO_MARK);
@@ -252,6 +253,7 @@ void forward_refuse(struct forward *f, unsigned status, const char *why, uint64_
 	char body[200], fields[48] = "";
 	struct http_head head = {.status = status, .content_type = "application/json", .fields = fields};
 
+	f->status = status;
 	if (retry_after_s)
 		snprintf(fields, sizeof(fields), "Retry-After: %llu\r\n", (unsigned long long)retry_after_s);
 	head.body_bytes = snprintf(body, sizeof(body), "{\"error\":{\"message\":\"%s\",\"type\":\"%s\"}}\n", why,
@@ -339,6 +341,16 @@ void forward_request(void *ctx, struct http_exchange *x)
 	gate_enter(f);
 }
 
+static void usage_tell(const struct forward *f)
+{
+	struct billing_usage usage = {.status = f->status, .request_bytes = f->body_bytes, .answer_bytes = f->answer_bytes};
+
+	if (!f->shared->billing)
+		return;
+	snprintf(usage.tenant, sizeof(usage.tenant), "%s", f->tenant);
+	billing_add(f->shared->billing, &usage);
+}
+
 void forward_done(void *ctx, struct http_exchange *x, enum http_end end)
 {
 	struct forward *f = http_exchange_ctx(x);
@@ -350,6 +362,7 @@ void forward_done(void *ctx, struct http_exchange *x, enum http_end end)
 		const struct hoard_request request = hoard_request_of(f, end == HTTP_END_ABORTED);
 		hoard_end(f->shared->hoard, &request, f->held);
 	}
+	usage_tell(f);
 	f->x = NULL;
 	if (f->up && (f->shared->defects & GATEWAY_KEEPS_CALLS))
 		upstream_abandon(f->up);

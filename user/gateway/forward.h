@@ -4,6 +4,7 @@
 #define TOLL_GATEWAY_FORWARD_H
 
 #include "base/rng.h"
+#include "gateway/billing.h"
 #include "gateway/cache.h"
 #include "gateway/db.h"
 #include "gateway/hoard.h"
@@ -22,6 +23,7 @@ struct forward_shared {
 	struct redis *redis; /* second level of the cache; NULL: off */
 	uint64_t redis_ttl_ns;
 	struct limiter *limiter; /* NULL: everybody may call */
+	struct billing *billing; /* NULL: nobody is told */
 	struct db *db; /* knows the keys; NULL: the limiter does */
 	unsigned defects; /* enum gateway_defect */
 	struct cache *cache; /* NULL: off */

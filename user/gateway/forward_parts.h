@@ -26,6 +26,7 @@ struct forward {
 	bool head_sent;
 	bool full; /* waits for drained() */
 	unsigned status; /* as answered */
+	uint64_t answer_bytes;
 	char tenant[DB_TENANT_MAX]; /* "": not known */
 	void *held; /* of the hoard */
 };

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,202 +11,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "gateway/cpu_quota.h"
-#include "gateway/forward.h"
+#include "gateway/scaling.h"
+#include "gateway/worker.h"
 
 #define CACHE_BYTES ((size_t)64 << 20)
 #define STOP_LOOK_NS (100 * NS_PER_MS)
 #define THREADS_MAX 256
-#define DB_POOL 10
-#define DB_WAIT_NS (5 * NS_PER_S)
-
-struct gateway {
-	const struct gateway_config *config;
-	struct http_listener *listener;
-	struct upstream_target target[GATEWAY_UPSTREAMS_MAX];
-	struct breaker breaker[GATEWAY_UPSTREAMS_MAX];
-	unsigned upstreams;
-	struct limiter limiter;
-	struct cache *cache;
-	int truth_fd;
-	struct cpu_quota quota;
-	char directory[PATH_MAX]; /* for files that plants need */
-};
-
-struct worker {
-	struct gateway *gateway;
-	struct loop *loop;
-	struct http_server *server;
-	struct mailbox box;
-	struct loop *helper_loop; /* NULL: no plant hands off */
-	struct mailbox helper_box;
-	pthread_t thread, helper;
-	bool started, helper_started;
-	struct forward_shared shared;
-};
-
-static void *loop_thread(void *arg)
-{
-	loop_run(arg);
-	return NULL;
-}
-
-static int helper_open(struct worker *w)
-{
-	int ret = loop_new(&w->helper_loop);
-
-	if (!ret)
-		ret = mailbox_open(&w->helper_box, w->helper_loop);
-	if (!ret)
-		ret = mailbox_open(&w->box, w->loop);
-	if (ret)
-		return ret;
-	w->shared.place.box = &w->box;
-	w->shared.place.helper_loop = w->helper_loop;
-	w->shared.place.helper_box = &w->helper_box;
-	ret = -pthread_create(&w->helper, NULL, loop_thread, w->helper_loop);
-	w->helper_started = !ret;
-	if (!ret)
-		pthread_setname_np(w->helper, "gateway-helper");
-	return ret;
-}
-
-/* What the plants need beside the worker's thread. */
-static int plants_open(struct worker *w, unsigned index, struct err *err)
-{
-	const struct gateway_plants *plants = &w->gateway->config->plants;
-	struct plant_site site = {.directory = w->gateway->directory, .thread = 2 * index};
-	struct plant_place *place = &w->shared.place;
-
-	place->plants = plants;
-	place->loop = w->loop;
-	int ret = plant_tools_open(&place->tools, plants, &site, err);
-	if (!ret && gateway_plants_have(plants, GATEWAY_PLANT_HOG))
-		ret = plant_hog_new(&place->hog, w->loop, err);
-	if (ret || !gateway_plants_have(plants, GATEWAY_PLANT_HANDOFF))
-		return ret;
-	site.thread++;
-	ret = plant_tools_open(&place->helper_tools, plants, &site, err);
-	if (ret)
-		return ret;
-	ret = helper_open(w);
-	return ret ? err_set(err, ret, "cannot start the thread that work is handed to: %s", strerror(-ret)) : 0;
-}
-
-static void plants_close(struct plant_place *place)
-{
-	plant_hog_free(place->hog);
-	plant_tools_close(&place->tools);
-	plant_tools_close(&place->helper_tools);
-}
-
-static int route_open(struct worker *w, struct gateway *g, uint64_t index)
-{
-	struct route *r = &w->shared.route;
-	int ret = 0;
-
-	r->retries = g->config->retries;
-	r->backoff_ns = g->config->backoff_ns;
-	r->attempt_ns = g->config->attempt_ns;
-	r->unlimited = g->config->defects & GATEWAY_UNLIMITED_RETRIES;
-	rng_init(&r->rng, 2, index);
-	for (; r->count < g->upstreams && !ret; r->count += !ret) {
-		struct route_upstream *u = &r->at[r->count];
-
-		u->target = &g->target[r->count];
-		u->breaker = &g->breaker[r->count];
-		ret = upstream_pool_new(&u->pool, w->loop, u->target);
-		if (!ret && (g->config->defects & GATEWAY_POOL_LEAK))
-			upstream_pool_set_leaking(u->pool);
-	}
-	return ret;
-}
-
-static int db_open(struct worker *w, struct err *err)
-{
-	const struct gateway_config *config = w->gateway->config;
-	const struct db_config db = {.conninfo = config->db,
-				     .most = config->db_pool ? config->db_pool : DB_POOL,
-				     .wait_ns = config->db_wait_ns ? config->db_wait_ns : DB_WAIT_NS,
-				     .idle_ns = config->db_idle_ns,
-				     .leaking = (config->defects & GATEWAY_POOL_LEAK) != 0};
-
-	return db_new(&w->shared.db, w->loop, &db, err);
-}
-
-static int worker_open(struct worker *w, struct gateway *g, unsigned index, struct err *err)
-{
-	const struct http_server_config server = {
-		.listener = g->listener,
-		.callbacks = {.request = forward_request, .done = forward_done, .drained = forward_drained},
-		.ctx = &w->shared,
-	};
-
-	w->gateway = g;
-	int ret = loop_new(&w->loop);
-	if (ret)
-		return ret;
-	truth_log_init(&w->shared.truth, g->truth_fd, w->loop);
-	w->shared.limiter = g->config->keys || g->config->db ? &g->limiter : NULL;
-	w->shared.defects = g->config->defects;
-	w->shared.cache = g->cache;
-	rng_init(&w->shared.rng, 1, index);
-	if (g->config->plants.hoard.count) {
-		w->shared.hoard = hoard_new(&g->config->plants.hoard, g->target[0].authority, index);
-		if (!w->shared.hoard)
-			return -ENOMEM;
-	}
-	ret = route_open(w, g, index);
-	if (ret)
-		return ret;
-	if (g->config->redis && g->cache)
-		ret = redis_new(&w->shared.redis, w->loop, g->config->redis, err);
-	w->shared.redis_ttl_ns = g->config->redis_ttl_ns;
-	if (!ret && g->config->db)
-		ret = db_open(w, err);
-	if (!ret)
-		ret = plants_open(w, index, err);
-	if (!ret)
-		ret = http_server_new(&w->server, w->loop, &server);
-	if (!ret)
-		ret = -pthread_create(&w->thread, NULL, loop_thread, w->loop);
-	w->started = !ret;
-	if (!ret)
-		pthread_setname_np(w->thread, "gateway-worker");
-	return ret;
-}
-
-/*
- * The order matters: the server ends the requests, but those whose plants are in the helper thread live on until that has
- * ended too;
- * only then may the loops go, whose timers and tasks they use.
- */
-static void worker_close(struct worker *w)
-{
-	if (!w->loop)
-		return;
-	loop_stop(w->loop);
-	if (w->started)
-		pthread_join(w->thread, NULL);
-	http_server_free(w->server);
-	if (w->helper_started) {
-		loop_stop(w->helper_loop);
-		pthread_join(w->helper, NULL);
-	}
-	forward_free_all(&w->shared);
-	redis_free(w->shared.redis);
-	db_free(w->shared.db);
-	for (unsigned i = 0; i < w->shared.route.count; i++)
-		upstream_pool_free(w->shared.route.at[i].pool);
-	hoard_free(w->shared.hoard);
-	truth_log_fini(&w->shared.truth);
-	mailbox_close(&w->box);
-	mailbox_close(&w->helper_box);
-	plants_close(&w->shared.place);
-	if (w->helper_loop)
-		loop_free(w->helper_loop);
-	loop_free(w->loop);
-}
+#define SCALE_NS NS_PER_S
 
 /* A plant's file goes beside the truth log, or where temporary files are on a disk. */
 static void directory_choose(struct gateway *g)
@@ -274,6 +84,8 @@ static int gateway_open(struct gateway *g, const struct gateway_config *config, 
 		ret = err_set(err, -EINVAL, "--keys and --db both say which API keys may call: give one of them");
 	if (!ret && (config->keys || config->db))
 		ret = limiter_init(&g->limiter, config->keys, config->defects & GATEWAY_UNFAIR_LIMITER, err);
+	if (!ret && config->billing)
+		ret = upstream_target_open(&g->billing, config->billing, false, err);
 	if (ret)
 		return ret;
 	if (config->truth_path) {
@@ -299,6 +111,7 @@ static void gateway_close(struct gateway *g)
 	if (g->truth_fd >= 0)
 		close(g->truth_fd);
 	limiter_fini(&g->limiter);
+	upstream_target_close(&g->billing);
 	for (unsigned i = 0; i < g->upstreams; i++) {
 		breaker_fini(&g->breaker[i]);
 		upstream_target_close(&g->target[i]);
@@ -306,7 +119,7 @@ static void gateway_close(struct gateway *g)
 }
 
 /* Signals are the calling thread's: it sleeps, the workers do not. */
-static int workers_open(struct worker *workers, unsigned count, struct gateway *g, struct err *err)
+static int workers_open(struct worker *workers, unsigned first, unsigned count, struct gateway *g, struct err *err)
 {
 	sigset_t all, before;
 	int ret = 0;
@@ -314,34 +127,99 @@ static int workers_open(struct worker *workers, unsigned count, struct gateway *
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	for (unsigned i = 0; i < count && !ret; i++)
-		ret = worker_open(&workers[i], g, i, err);
+		ret = worker_open(&workers[i], g, first + i, err);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return ret;
+}
+
+/* The workers that there are now, and those that may come. */
+struct crew {
+	struct worker *worker;
+	unsigned room, least, working; /* those from `least` on come and go, the last one first */
+	uint64_t *cpu_ns; /* of each at the last look */
+	uint64_t look_ns;
+	struct scaling scaling;
+};
+
+/* Busy, of the workers that work: 0 to 1 each. */
+static double crew_busy(struct crew *c, uint64_t now_ns)
+{
+	double busy = 0;
+
+	for (unsigned i = 0; i < c->working; i++) {
+		uint64_t cpu_ns = worker_cpu_ns(&c->worker[i]);
+
+		busy += cpu_ns > c->cpu_ns[i] ? (double)(cpu_ns - c->cpu_ns[i]) / (double)(now_ns - c->look_ns) : 0;
+		c->cpu_ns[i] = cpu_ns;
+	}
+	c->look_ns = now_ns;
+	return busy;
+}
+
+/* One that has retired must be gone before another takes its place. */
+static void crew_scale(struct crew *c, struct gateway *g)
+{
+	uint64_t now_ns = clock_now_ns(), every_ns = g->config->scale_ns ? g->config->scale_ns : SCALE_NS;
+	struct err err = {0};
+
+	for (unsigned i = c->working; i < c->room; i++)
+		if (c->worker[i].started && atomic_load(&c->worker[i].ended))
+			worker_close(&c->worker[i]);
+	if (c->room == c->least || now_ns - c->look_ns < every_ns)
+		return;
+	int step = scaling_step(&c->scaling, crew_busy(c, now_ns), c->working);
+	if (step > 0 && c->working < c->room && !c->worker[c->working].loop) {
+		c->cpu_ns[c->working] = 0;
+		if (workers_open(&c->worker[c->working], c->working, 1, g, &err))
+			worker_close(&c->worker[c->working]);
+		else
+			c->working++;
+	} else if (step < 0 && c->working > c->least) {
+		worker_retire(&c->worker[--c->working]);
+	}
+}
+
+static int crew_open(struct crew *c, struct gateway *g, struct err *err)
+{
+	const struct gateway_config *config = g->config;
+
+	*c = (struct crew){.least = config->threads ? config->threads : 1, .look_ns = clock_now_ns()};
+	c->room = config->threads_max > c->least ? config->threads_max : c->least;
+	if (c->room > THREADS_MAX)
+		return err_set(err, -EINVAL, "%u threads are more than the gateway's limit of %d", c->room, THREADS_MAX);
+	c->worker = calloc(c->room, sizeof(*c->worker));
+	c->cpu_ns = calloc(c->room, sizeof(*c->cpu_ns));
+	if (!c->worker || !c->cpu_ns)
+		return err_set(err, -ENOMEM, "out of memory for the gateway's workers");
+	c->working = c->least;
+	int ret = workers_open(c->worker, 0, c->least, g, err);
+	return ret ? err_set(err, ret, "cannot start the gateway's workers: %s", strerror(-ret)) : 0;
+}
+
+static void crew_close(struct crew *c)
+{
+	for (unsigned i = 0; c->worker && i < c->room; i++)
+		worker_close(&c->worker[i]);
+	free(c->worker);
+	free(c->cpu_ns);
 }
 
 static int gateway_serve(struct gateway *g, struct err *err)
 {
 	const struct gateway_config *config = g->config;
-	unsigned count = config->threads ? config->threads : 1;
+	struct crew crew;
+	int ret = crew_open(&crew, g, err);
 
-	if (count > THREADS_MAX)
-		return err_set(err, -EINVAL, "%u threads are more than the gateway's limit of %d", count, THREADS_MAX);
-	struct worker *workers = calloc(count, sizeof(*workers));
-	if (!workers)
-		return err_set(err, -ENOMEM, "out of memory for the gateway's workers");
-	int ret = workers_open(workers, count, g, err);
-	if (ret)
-		err_set(err, ret, "cannot start the gateway's workers: %s", strerror(-ret));
-	else
+	if (!ret)
 		ret = quota_open(g, err);
 	if (!ret && config->listening)
 		config->listening(config->ctx, http_listener_port(g->listener));
-	while (!ret && !*config->stop)
+	while (!ret && !*config->stop) {
 		clock_sleep_until(clock_now_ns() + STOP_LOOK_NS, config->stop);
-	for (unsigned i = 0; i < count; i++)
-		worker_close(&workers[i]);
+		crew_scale(&crew, g);
+	}
+	crew_close(&crew);
 	cpu_quota_clear(&g->quota);
-	free(workers);
 	return ret;
 }
 

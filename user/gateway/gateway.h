@@ -84,6 +84,7 @@ enum gateway_defect {
 	GATEWAY_STREAM_CROSSTALK = 8, /* now and then a piece of one stream goes into another */
 	GATEWAY_POOL_LEAK = 16, /* every eighth connection, upstream or to the database, is neither used again nor closed */
 	GATEWAY_KEEPS_CALLS = 32, /* an upstream call goes on though its client has left */
+	GATEWAY_BILLING_STALLS = 64, /* usage records go out one by one, with a pause behind each */
 };
 /* "pool_leak,unfair_limiter", "none". Err names the word and what is possible. */
 int gateway_defects_parse(const char *text, unsigned *out, struct err *err);
@@ -103,6 +104,10 @@ struct gateway_config {
 	unsigned db_pool; /* connections to it of each worker; 0: 10 */
 	uint64_t db_wait_ns; /* most that a request waits for one; 0: 5 s */
 	uint64_t db_idle_ns; /* one that lay idle so long is closed; 0: never */
+	const char *billing; /* URL of the service that takes a usage record of each request (billing.h); NULL: none */
+	unsigned billing_queue; /* records of each worker that may wait for it; 0: 1000 */
+	unsigned threads_max; /* workers that come and go by load, beyond threads; 0: none */
+	uint64_t scale_ns; /* how often is looked whether one should; 0: 1 s */
 	bool cache; /* answers an equal request body from memory */
 	uint64_t cache_bytes; /* 0: 64 MiB */
 	uint64_t cache_ttl_ns; /* 0: until others need the room */

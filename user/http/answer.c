@@ -209,7 +209,7 @@ static void answer_frame(struct http_exchange *x, const struct http_head *head)
 	bool http10 = x->request.parser.http_minor == 0;
 	a->no_body = !status_has_body(head->status) || x->request.parser.method == HTTP_HEAD;
 	a->chunked = head->body_bytes < 0 && !http10 && status_has_body(head->status);
-	a->close = head->close || !x->request.keep_alive || (head->body_bytes < 0 && http10);
+	a->close = head->close || !x->request.keep_alive || x->server->retiring || (head->body_bytes < 0 && http10);
 }
 
 static int framing_append(const struct conn_answer *a, const struct http_head *head, struct buf *out)

@@ -93,6 +93,7 @@ struct http_server {
 	size_t count;
 	char *scratch; /* read into by all connections: an idle one holds no buffer */
 	bool accept_warned;
+	bool retiring; /* each answer is its connection's last */
 };
 
 /* --- request.c: bytes -> request */

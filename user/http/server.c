@@ -382,6 +382,22 @@ void http_server_free(struct http_server *s)
 	free(s);
 }
 
+void http_server_retire(struct http_server *s)
+{
+	s->retiring = true;
+	loop_remove_fd(s->loop, &s->accept_watch);
+	loop_timer_cancel(s->loop, &s->accept_retry);
+}
+
+void http_server_end_idle(struct http_server *s)
+{
+	for (struct http_exchange *x = s->connections, *next; x; x = next) {
+		next = x->next;
+		if (x->state == CONN_READING && !x->request.head.used)
+			conn_break(x);
+	}
+}
+
 size_t http_server_connections(const struct http_server *s)
 {
 	return s->count;

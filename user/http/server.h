@@ -82,6 +82,10 @@ struct http_server_config {
 int http_server_new(struct http_server **out, struct loop *loop, const struct http_server_config *config);
 /* Aborts what is open (done() is called), closes all connections. Not from within a callback of its own. */
 void http_server_free(struct http_server *s);
+/* Takes no more connections; those it has are closed with their next answer. From its loop. */
+void http_server_retire(struct http_server *s);
+/* Closes the connections on which no request is under way. From its loop, not from within a callback of its own. */
+void http_server_end_idle(struct http_server *s);
 size_t http_server_connections(const struct http_server *s);
 
 /* --- the request -------------------------------------------------------------------------------------------------------------- */

@@ -18,7 +18,7 @@ static const struct {
 	bool post;
 } routes[] = {
 	{"/v1/chat/completions", ASK_CHAT, true}, {"/v1/embeddings", ASK_EMBEDDINGS, true}, {"/v1/messages", ASK_MESSAGES, true},
-	{"/v1/models", ASK_MODELS, false},        {"/health", ASK_HEALTH, false},
+	{"/v1/models", ASK_MODELS, false},        {"/health", ASK_HEALTH, false},           {"/v1/usage", ASK_USAGE, true},
 };
 
 static unsigned ask_route(struct ask *out, const char *method, const char *target, const char **why)
@@ -32,7 +32,7 @@ static unsigned ask_route(struct ask *out, const char *method, const char *targe
 		*why = routes[i].post ? "this endpoint takes POST" : "this endpoint takes GET";
 		return fits ? 0 : 405;
 	}
-	*why = "no such endpoint: /v1/chat/completions, /v1/embeddings, /v1/messages, /v1/models, /health";
+	*why = "no such endpoint: /v1/chat/completions, /v1/embeddings, /v1/messages, /v1/models, /v1/usage, /health";
 	return 404;
 }
 
@@ -127,7 +127,7 @@ unsigned ask_parse(struct ask *out, const char *method, const char *target, cons
 		*why = "the body is no JSON object";
 		return 400;
 	}
-	refused = ask_read(out, json, why);
+	refused = out->kind == ASK_USAGE ? 0 : ask_read(out, json, why);
 	json_decref(json);
 	return refused;
 }

@@ -17,6 +17,7 @@ enum ask_kind {
 	ASK_MESSAGES = 2, /* POST /v1/messages */
 	ASK_MODELS = 3, /* GET /v1/models */
 	ASK_HEALTH = 4, /* GET /health */
+	ASK_USAGE = 5, /* POST /v1/usage: a usage record, as billing services take them */
 };
 
 struct ask {

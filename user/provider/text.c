@@ -180,6 +180,7 @@ int text_plain(struct buf *out, const struct ask *ask, const struct text_answer 
 			",\"owned_by\":\"toll\"}]}",
 			answer->created_s, answer->created_s);
 	case ASK_HEALTH:
+	case ASK_USAGE:
 	default:
 		return line_append(out, "{\"status\":\"ok\"}");
 	}

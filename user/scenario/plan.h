@@ -124,7 +124,8 @@ struct plan_tenant {
 enum plan_peer_kind {
 	PLAN_PEER_REDIS = 0, /* started for the embedded gateway: second level of its cache */
 	PLAN_PEER_POSTGRESQL = 1, /* started for the embedded gateway: knows the tenants' API keys */
-	PLAN_PEER_ADDRESS = 2, /* is there already: its label is told */
+	PLAN_PEER_BILLING = 2, /* started for the embedded gateway: takes its usage records */
+	PLAN_PEER_ADDRESS = 3, /* is there already: its label is told */
 };
 struct plan_peer {
 	char label[PLAN_NAME_MAX]; /* "db" */

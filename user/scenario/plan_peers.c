@@ -165,7 +165,9 @@ static int peer_read(const struct place *at, struct plan_peer *out)
 	static const struct {
 		const char *label, *program;
 		enum plan_peer_kind kind;
-	} started[] = {{"cache", "redis", PLAN_PEER_REDIS}, {"db", "postgresql", PLAN_PEER_POSTGRESQL}};
+	} started[] = {{"cache", "redis", PLAN_PEER_REDIS},
+		       {"db", "postgresql", PLAN_PEER_POSTGRESQL},
+		       {"billing", "http", PLAN_PEER_BILLING}};
 	const char *text = place_text(at);
 	int ret = field_check_name(at, at->key, sizeof(out->label));
 
@@ -179,7 +181,9 @@ static int peer_read(const struct place *at, struct plan_peer *out)
 		return 0;
 	}
 	if (!text || !is_address(text) || strlen(text) >= sizeof(out->address))
-		return place_error(at, "expected cache: redis, db: postgresql, or the address of a peer such as 127.0.0.1:5432");
+		return place_error(
+			at,
+			"expected cache: redis, db: postgresql, billing: http, or the address of a peer such as 127.0.0.1:5432");
 	out->kind = PLAN_PEER_ADDRESS;
 	snprintf(out->address, sizeof(out->address), "%s", text);
 	return 0;

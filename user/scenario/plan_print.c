@@ -194,7 +194,9 @@ static void print_tenant(const struct plan_tenant *t, bool first, FILE *out)
 static void print_peer(const struct plan_peer *p, bool first, FILE *out)
 {
 	static const char *const started[] = {[PLAN_PEER_REDIS] = "a Redis, started for toll's own gateway",
-					      [PLAN_PEER_POSTGRESQL] = "a PostgreSQL, started for toll's own gateway"};
+					      [PLAN_PEER_POSTGRESQL] = "a PostgreSQL, started for toll's own gateway",
+					      [PLAN_PEER_BILLING] =
+						      "a service that takes usage records, started for toll's own gateway"};
 
 	fprintf(out, "%s  %-12s %s\n", first ? "peers\n" : "", p->label,
 		p->kind == PLAN_PEER_ADDRESS ? p->address : started[p->kind]);

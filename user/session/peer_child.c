@@ -63,7 +63,7 @@ static bool accepts(unsigned port)
 	return fd >= 0;
 }
 
-static int ready_wait(struct peer_child *p, const char *log_path, struct err *err)
+static int ready_wait(struct peer_child *p, const char *name, const char *log_path, struct err *err)
 {
 	uint64_t until_ns = clock_now_ns() + READY_NS;
 	char said[200];
@@ -76,7 +76,28 @@ static int ready_wait(struct peer_child *p, const char *log_path, struct err *er
 	}
 	child_log_last_line(log_path, said, sizeof(said));
 	peer_child_stop(p);
-	return err_set(err, -ETIMEDOUT, "redis-server did not start: %s", said[0] ? said : "it said nothing");
+	return err_set(err, -ETIMEDOUT, "%s did not start: %s", name, said[0] ? said : "it said nothing");
+}
+
+/* port: where argv has its place, with prefix before the number. */
+static int start(struct peer_child *out, char *const *argv, char *port, size_t size, const char *prefix, const char *log_path,
+		 struct err *err)
+{
+	struct child_spec spec = {.argv = argv, .log_path = log_path};
+	int ret = -EADDRINUSE;
+
+	for (unsigned i = 0; i < TRIES && ret; i++) {
+		struct err why = {0};
+
+		out->port = peer_child_port();
+		snprintf(port, size, "%s%u", prefix, out->port);
+		ret = child_start(&spec, &out->pid, &why);
+		if (!ret)
+			ret = ready_wait(out, argv[0], log_path, &why);
+		if (ret && i + 1 == TRIES)
+			err_set(err, ret, "%s", why.text);
+	}
+	return ret;
 }
 
 int peer_child_start_redis(struct peer_child *out, const char *log_path, struct err *err)
@@ -85,26 +106,22 @@ int peer_child_start_redis(struct peer_child *out, const char *log_path, struct 
 	char *argv[] = {"redis-server", "--port", port,    "--bind", "127.0.0.1",   "--save", "",
 			"--appendonly", "no",     "--dir", "/tmp",   "--maxmemory", "64mb",   "--maxmemory-policy",
 			"allkeys-lru",  NULL};
-	struct child_spec spec = {.argv = argv, .log_path = log_path};
-	int ret = -EADDRINUSE;
 
 	*out = (struct peer_child){0};
 	if (child_find_program("redis-server", program, sizeof(program)))
 		return err_set(err, -ENOTSUP,
 			       "the scenario's cache needs redis-server (Debian's package redis-server); install it, or "
 			       "run against a gateway of your own");
-	for (unsigned i = 0; i < TRIES && ret; i++) {
-		struct err why = {0};
+	return start(out, argv, port, sizeof(port), "", log_path, err);
+}
 
-		out->port = peer_child_port();
-		snprintf(port, sizeof(port), "%u", out->port);
-		ret = child_start(&spec, &out->pid, &why);
-		if (!ret)
-			ret = ready_wait(out, log_path, &why);
-		if (ret && i + 1 == TRIES)
-			err_set(err, ret, "%s", why.text);
-	}
-	return ret;
+int peer_child_start_billing(struct peer_child *out, const char *log_path, struct err *err)
+{
+	char listen[40];
+	char *argv[] = {"/proc/self/exe", "provider", listen, "--service-time=1ms", NULL};
+
+	*out = (struct peer_child){0};
+	return start(out, argv, listen, sizeof(listen), "--listen=127.0.0.1:", log_path, err);
 }
 
 int peer_child_clear_redis(const struct peer_child *p, struct err *err)

@@ -35,6 +35,9 @@ static int peer_start(struct session_peers *p, const struct plan *plan, const st
 	if (peer->kind == PLAN_PEER_REDIS) {
 		ret = peer_child_start_redis(&p->redis, log_path, err);
 		port = p->redis.port;
+	} else if (peer->kind == PLAN_PEER_BILLING) {
+		ret = peer_child_start_billing(&p->billing, log_path, err);
+		port = p->billing.port;
 	} else {
 		ret = db_start(p, plan, log_path, err);
 		port = p->db.port;
@@ -63,5 +66,6 @@ int session_peers_start(struct session_peers *p, const struct plan *plan, bool e
 void session_peers_stop(struct session_peers *p)
 {
 	peer_child_stop(&p->redis);
+	peer_child_stop(&p->billing);
 	postgres_child_stop(&p->db);
 }

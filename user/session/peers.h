@@ -12,7 +12,7 @@
 #include "session/run_meta.h"
 
 struct session_peers {
-	struct peer_child redis;
+	struct peer_child redis, billing;
 	struct postgres_child db;
 	struct run_meta_peer label[PLAN_PEERS_MAX];
 	unsigned labels;

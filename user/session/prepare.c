@@ -95,7 +95,7 @@ static int providers_start(struct session *s)
 /* "name=value" for the recipe's start. */
 struct settings {
 	char text[PLAN_SETTINGS_MAX][sizeof(struct plan_setting) + 2];
-	char redis[40];
+	char redis[40], billing[48];
 	char db[sizeof(((struct postgres_child *)0)->conninfo) + 4];
 	char keys[PLAN_TENANTS_MAX * (sizeof(((struct plan_tenant *)0)->key) + 32)];
 	char upstreams[PLAN_PROVIDERS_MAX * (PLAN_NAME_MAX + 32)];
@@ -150,6 +150,10 @@ static unsigned settings_make(const struct session *s, struct settings *settings
 		snprintf(settings->redis, sizeof(settings->redis), "redis=127.0.0.1:%u", s->peers.redis.port);
 		extra[n++] = settings->redis;
 	}
+	if (s->peers.billing.pid) {
+		snprintf(settings->billing, sizeof(settings->billing), "billing=http://127.0.0.1:%u", s->peers.billing.port);
+		extra[n++] = settings->billing;
+	}
 	if (s->peers.db.pid) {
 		snprintf(settings->db, sizeof(settings->db), "db=%s", s->peers.db.conninfo);
 		extra[n++] = settings->db;
@@ -168,7 +172,7 @@ static int gateway_start(struct session *s, unsigned port, const char *workdir)
 {
 	const struct session_config *c = s->config;
 	char plant[PLANT_TEXT_MAX], truth[sizeof(s->truth_path) + 8];
-	const char *extra[OPTION_LIST_MAX + PLAN_SETTINGS_MAX + 6];
+	const char *extra[OPTION_LIST_MAX + PLAN_SETTINGS_MAX + 7];
 	struct settings settings;
 	struct recipe_params params = {
 		.listen_port = port,
