@@ -184,11 +184,15 @@ static void test_pool(void **state)
 	static const struct {
 		const char *metric;
 		double value;
-	} rows[] = {{"peer.db.open.max", 2},        {"peer.db.open.end", 2},  {"peer.db.busy.max", 1},
-		    {"peer.db.abandoned", 1},       {"peer.db.exhausted", 0}, {"peer.db.opened", 2},
-		    {"peer.db.failed", 0},          {"peer.db.turns", 2},     {"stage.S.peer.db.open.max", 2},
+	} rows[] = {{"peer.db.open.max", 2},        {"peer.db.open.end", 2},        {"peer.db.busy.max", 1},
+		    {"peer.db.abandoned", 1},       {"peer.db.exhausted", 0},       {"peer.db.cpu.cores", 0.25},
+		    {"peer.db.memory.peak", 1700},  {"peer.db.memory.growth", 0.5}, {"peer.db.opened", 2},
+		    {"peer.db.failed", 0},          {"peer.db.turns", 2},           {"stage.S.peer.db.open.max", 2},
 		    {"stage.S.peer.db.busy.max", 1}};
-	const struct report_peer peer = {"db", {[10] = 0xff, 0xff, 127, 0, 0, 1}, 5432};
+	const struct report_peer peer = {.label = "db",
+					 .addr = {[10] = 0xff, 0xff, 127, 0, 0, 1},
+					 .port = 5432,
+					 .process = {true, S / 2, 2 * S, 1000, 1700, 1500, 3}};
 	struct report_fixture f;
 	struct criteria_value v;
 	char metric[120], *text = NULL;

@@ -36,6 +36,8 @@ static void fill(struct run_meta *m)
 		snprintf(m->stage[i].name, sizeof(m->stage[i].name), "stage-%u", i);
 		m->stage[i].duration_ns = i;
 	}
+	m->peers = 1;
+	m->peer[0] = (struct run_meta_peer){"db", "127.0.0.1:5432", {true, 1, 2, 3, 4, 5, 6}};
 	m->criteria = 1;
 	snprintf(m->criterion[0], sizeof(m->criterion[0]), "toll.p99 < 1ms");
 	m->gateway.known = m->gateway.cpu_measured = true;

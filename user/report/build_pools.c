@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The connections that the gateway keeps to each peer: part of the peer's row under sockets.upstream. */
+#include <string.h>
+
 #include "report/build.h"
 
 #include "base/units.h"
@@ -69,6 +71,25 @@ static void put_stages(struct build *b, json_t *row, int pool)
 	}
 }
 
+static void put_process(struct build *b, json_t *row, const struct sockets_peer *p)
+{
+	for (unsigned i = 0; i < b->in->peers; i++) {
+		const struct report_peer *peer = &b->in->peer[i];
+		const struct report_peer_process *seen = &peer->process;
+
+		if (peer->port != p->port || memcmp(peer->addr, p->addr, sizeof(p->addr)) || !seen->measured)
+			continue;
+		json_t *process = build_object(b, row, "process"), *memory = build_object(b, process, "memory_bytes");
+
+		if (seen->span_ns)
+			build_put(b, process, "cpu_cores", build_number((double)seen->cpu_ns / (double)seen->span_ns));
+		build_put(b, process, "processes_max", build_u64(seen->processes_max));
+		build_put(b, memory, "initial", build_u64(seen->memory_initial_bytes));
+		build_put(b, memory, "peak", build_u64(seen->memory_peak_bytes));
+		build_put(b, memory, "final", build_u64(seen->memory_final_bytes));
+	}
+}
+
 void build_pool(struct build *b, json_t *row, json_t *findings, const struct sockets_peer *p, const char *name)
 {
 	int pool = b->in->pools ? pools_find(b->in->pools, p->addr, p->port) : -1;
@@ -76,6 +97,7 @@ void build_pool(struct build *b, json_t *row, json_t *findings, const struct soc
 	uint64_t end_ns = b->in->total.to_ns ? b->in->total.to_ns : UINT64_MAX;
 	struct pool_figures f;
 
+	put_process(b, row, p);
 	if (!wait)
 		return;
 	pools_figures(b->in->pools, pool, 0, end_ns, &f);

@@ -84,12 +84,30 @@ static const struct sockets_peer *sockets_peer_of(const struct report_input *in,
 	return NULL;
 }
 
+static int lookup_process(const struct report_peer_process *p, const char *name, struct criteria_value *out)
+{
+	bool cpu = !strcmp(name, "cpu.cores"), peak = !strcmp(name, "memory.peak"), growth = !strcmp(name, "memory.growth");
+
+	if (!cpu && !peak && !growth)
+		return LOOKUP_NOT_MINE;
+	if (!p->measured || (cpu && !p->span_ns) || (growth && !p->memory_initial_bytes))
+		return lookup_no_data(out, "no process of this host that could be read serves at this peer's address");
+	if (cpu)
+		return lookup_is(out, (double)p->cpu_ns / (double)p->span_ns);
+	return lookup_is(out, peak ? (double)p->memory_peak_bytes
+				   : (double)p->memory_final_bytes / (double)p->memory_initial_bytes - 1.0);
+}
+
 static int lookup_one(const struct report_input *in, const struct report_peer *peer, const struct report_set *set,
 		      const char *name, struct criteria_value *out)
 {
 	const struct sockets_peer *p = sockets_peer_of(in, peer);
 	int pool = pools_find(in->pools, peer->addr, peer->port), r = LOOKUP_NOT_MINE;
 
+	if (set == &in->total)
+		r = lookup_process(&peer->process, name, out);
+	if (r != LOOKUP_NOT_MINE)
+		return r;
 	if (!p)
 		return lookup_no_data(out, "the gateway never called this peer");
 	if (set == &in->total)

@@ -74,11 +74,22 @@ struct report_set {
 	uint64_t recovery_ns;
 };
 
+/* Who serves at a labelled peer's address, if that is on this host. */
+struct report_peer_process {
+	bool measured;
+	uint64_t cpu_ns,
+		span_ns; /* used in the time from the first sample to the last; of processes that ended between two: up to the former */
+	uint64_t memory_initial_bytes, memory_peak_bytes,
+		memory_final_bytes; /* anonymous and resident: what they share counts in none */
+	uint32_t processes_max;
+};
+
 /* Somebody behind the gateway who has a label. */
 struct report_peer {
 	const char *label; /* "db" */
 	uint8_t addr[16];
 	uint16_t port;
+	struct report_peer_process process;
 };
 
 struct report_input {

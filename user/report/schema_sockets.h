@@ -78,6 +78,15 @@
 	"          \"$ref\": \"#/$defs/dist\"\n" \
 	"        },\n" \
 	"        \"unread_untold\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"process\": {\n" \
+	"          \"description\": \"who serves there, on this host; memory: anonymous and resident\",\n" \
+	"          \"type\": \"object\",\n" \
+	"          \"properties\": {\n" \
+	"            \"cpu_cores\": {\"type\": \"number\"},\n" \
+	"            \"processes_max\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"            \"memory_bytes\": {\"$ref\": \"#/$defs/counts\"}\n" \
+	"          }\n" \
+	"        },\n" \
 	"        \"pool\": {\n" \
 	"          \"description\": \"its connections over time\",\n" \
 	"          \"$ref\": \"#/$defs/pool\"\n" \

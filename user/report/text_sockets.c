@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "base/units.h"
 #include "report/text.h"
 
 static void row_print(struct text *t, const char *name, const json_t *row)
@@ -36,6 +37,21 @@ static void pool_print(struct text *t, const char *name, const json_t *pool)
 	text_end(t);
 }
 
+static void process_print(struct text *t, const char *name, const json_t *process)
+{
+	const json_t *memory = json_object_get(process, "memory_bytes");
+	char initial[TEXT_CELL], peak[TEXT_CELL], final[TEXT_CELL], count[TEXT_CELL], line[240];
+
+	if (!process)
+		return;
+	units_format_bytes(initial, sizeof(initial), text_u64(memory, "initial"));
+	units_format_bytes(peak, sizeof(peak), text_u64(memory, "peak"));
+	units_format_bytes(final, sizeof(final), text_u64(memory, "final"));
+	snprintf(line, sizeof(line), "%s: %.2f cores, at most %s processes, memory initial %s, peak %s, final %s", name,
+		 text_number(process, "cpu_cores"), text_count(count, process, "processes_max"), initial, peak, final);
+	text_wrap(t, TEXT_DIM, "", 4, line);
+}
+
 static void pools_print(struct text *t, const json_t *upstream)
 {
 	static const struct {
@@ -59,6 +75,7 @@ static void pools_print(struct text *t, const json_t *upstream)
 			text_end(t);
 		headed = true;
 		pool_print(t, json_object_iter_key(it), pool);
+		process_print(t, json_object_iter_key(it), json_object_get(json_object_iter_value(it), "process"));
 	}
 }
 

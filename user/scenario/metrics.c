@@ -151,6 +151,9 @@ static const struct metric peer_rows[] = {
 	{"failed", CRITERION_COUNT, METRIC_PLAIN, true, "connects that failed"},
 	{"turns", CRITERION_COUNT, METRIC_PLAIN, true, "questions and their answers, the connects' own too"},
 	{"connect", CRITERION_NS, METRIC_STATS, true, "each connect, from SYN to established"},
+	{"cpu.cores", CRITERION_COUNT, METRIC_PLAIN, true, "CPUs that its processes took on average, where it is on this host"},
+	{"memory.peak", CRITERION_BYTES, METRIC_PLAIN, true, "most memory of its processes (anonymous, resident)"},
+	{"memory.growth", CRITERION_RATIO, METRIC_PLAIN, true, "(final - initial) / initial of that"},
 	{NULL, CRITERION_COUNT, METRIC_PLAIN, false, NULL},
 };
 

@@ -155,6 +155,7 @@ static int on_tick(struct loop *l, uint64_t now_ns)
 		rc = gauges_frame(s, gauges_start(&s->gauges, now_ns));
 		if (rc)
 			return rc;
+		session_peers_sample(&s->peers, now_ns);
 		overhead_init(&s->overhead, now_ns + NS_PER_S);
 		session_probes_start(s, now_ns);
 		l->measured_started = true;
@@ -178,6 +179,8 @@ static int on_tick(struct loop *l, uint64_t now_ns)
 		soaking_tick(s, now_ns);
 	if (now_ns >= l->next_second_ns) {
 		l->next_second_ns = now_ns + NS_PER_S;
+		if (l->measured_started)
+			session_peers_sample(&s->peers, now_ns);
 		rc = every_second(l, now_ns);
 		if (rc)
 			log_line(LOG_DEBUG, "flush of open turns: %s", strerror(-rc));
@@ -316,6 +319,7 @@ int session_loop(struct session *s)
 		s->config->viewer->end(s->config->viewer->ctx, s->cut_short[0] ? s->cut_short : NULL);
 	overhead_fini(&s->overhead);
 	s->end_ns = clock_now_ns();
+	session_peers_sample(&s->peers, s->end_ns);
 	if (!rc)
 		rc = gauges_frame(s, gauges_sample(&s->gauges, s->end_ns));
 	close(l.fd[POLL_SIGNAL].fd);

@@ -6,8 +6,9 @@
 
 static void label_add(struct session_peers *p, const char *label, const char *address)
 {
-	struct run_meta_peer *l = &p->label[p->labels++];
+	struct run_meta_peer *l = &p->label[p->labels];
 
+	peer_gauges_init(&p->gauges[p->labels++], address);
 	snprintf(l->label, sizeof(l->label), "%s", label);
 	snprintf(l->address, sizeof(l->address), "%s", address);
 }
@@ -61,6 +62,14 @@ int session_peers_start(struct session_peers *p, const struct plan *plan, bool e
 			ret = peer_start(p, plan, peer, log_path, err);
 	}
 	return ret;
+}
+
+void session_peers_sample(struct session_peers *p, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < p->labels; i++) {
+		peer_gauges_sample(&p->gauges[i], now_ns);
+		p->label[i].process = p->gauges[i].seen;
+	}
 }
 
 void session_peers_stop(struct session_peers *p)

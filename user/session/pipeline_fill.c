@@ -78,6 +78,7 @@ static void fill_peers(struct pipeline *p, struct report_input *in)
 	in->peer = p->peer;
 	for (uint32_t i = 0; i < p->meta.peers; i++) {
 		p->peer[in->peers].label = p->meta.peer[i].label;
+		p->peer[in->peers].process = p->meta.peer[i].process;
 		in->peers += address_read(p->meta.peer[i].address, &p->peer[in->peers]);
 	}
 }

@@ -170,6 +170,10 @@ static int folded_write(struct session *s, const struct stacks *stacks, bool all
 
 static void input_fill(struct session *s, struct report_input *in, struct notes *notes, const char *invalid)
 {
+	struct run_meta *meta = pipeline_meta(s->pipeline);
+
+	if (meta)
+		memcpy(meta->peer, s->peers.label, sizeof(meta->peer));
 	pipeline_fill_report(s->pipeline, in);
 	for (unsigned i = 0; i < in->notes; i++)
 		note_add(notes, "%.190s", in->note[i]);

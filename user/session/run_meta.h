@@ -35,6 +35,7 @@ struct run_meta_stage {
 struct run_meta_peer {
 	char label[PLAN_NAME_MAX];
 	char address[64]; /* "127.0.0.1:5432", "[::1]:5432" */
+	struct report_peer_process process; /* known when it has ended */
 };
 
 struct run_meta {

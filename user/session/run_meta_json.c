@@ -72,6 +72,13 @@ static const struct field stage_fields[] = {
 static const struct field peer_fields[] = {
 	FIELD(run_meta_peer, label, FIELD_TEXT),
 	FIELD(run_meta_peer, address, FIELD_TEXT),
+	FIELD(run_meta_peer, process.measured, FIELD_BOOL),
+	FIELD(run_meta_peer, process.cpu_ns, FIELD_U64),
+	FIELD(run_meta_peer, process.span_ns, FIELD_U64),
+	FIELD(run_meta_peer, process.memory_initial_bytes, FIELD_U64),
+	FIELD(run_meta_peer, process.memory_peak_bytes, FIELD_U64),
+	FIELD(run_meta_peer, process.memory_final_bytes, FIELD_U64),
+	FIELD(run_meta_peer, process.processes_max, FIELD_U32),
 	FIELDS_END,
 };
 static const struct field gateway_fields[] = {
