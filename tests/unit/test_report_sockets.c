@@ -224,6 +224,10 @@ static void test_pool(void **state)
 	assert_fits_schema(doc, report_schema());
 	const json_t *row = json_object_get(json_object_get(json_object_get(doc, "sockets"), "upstream"), "db");
 	assert_int_equal(json_integer_value(json_object_get(json_object_get(row, "pool"), "abandoned")), 1);
+	const json_t *open = json_object_get(json_object_get(json_object_get(row, "pool"), "series"), "open");
+	assert_int_equal(json_array_size(open), 100);
+	assert_int_equal(json_integer_value(json_array_get(open, 10)), 1);
+	assert_int_equal(json_integer_value(json_array_get(open, 99)), 2);
 	FILE *out = open_memstream(&text, &size);
 	assert_int_equal(report_print_text(doc, out, false), 0);
 	fclose(out);

@@ -415,6 +415,25 @@ void pools_figures(const struct pools *p, int pool, uint64_t from_ns, uint64_t t
 		out->exhausted = (double)exhausted / (double)out->moments;
 }
 
+uint64_t pools_over_time(const struct pools *p, int pool, uint64_t to_ns, unsigned points, uint32_t *open, uint32_t *busy)
+{
+	unsigned moments = span_of(p, 0, to_ns).behind;
+	struct walk w = {0};
+
+	memset(open, 0, points * sizeof(*open));
+	memset(busy, 0, points * sizeof(*busy));
+	if (moments < points)
+		return 0;
+	for (unsigned i = 0; i < moments; i++) {
+		unsigned at = (unsigned)((uint64_t)i * points / moments);
+
+		step(p, p->pool[pool], i, &w);
+		open[at] = (uint32_t)larger(open[at], w.open);
+		busy[at] = (uint32_t)larger(busy[at], w.busy);
+	}
+	return p->clock.step_ns * moments / points;
+}
+
 int pools_wait(const struct pools *p, int pool, uint64_t from_ns, uint64_t to_ns, struct hist *out)
 {
 	const uint64_t window_ns = p->clock.step_ns * MOMENTS_PER_WINDOW;

@@ -38,6 +38,8 @@ int pools_finish(struct pools *p);
 int pools_find(const struct pools *p, const uint8_t addr[16], uint16_t port);
 /* In [from_ns, to_ns); 0, UINT64_MAX: the whole measured part. */
 void pools_figures(const struct pools *p, int pool, uint64_t from_ns, uint64_t to_ns, struct pool_figures *out);
+/* The same over time: of `points` equal parts of the measured time up to to_ns, the most in each. The time of one in ns; 0: too short, nothing is told. */
+uint64_t pools_over_time(const struct pools *p, int pool, uint64_t to_ns, unsigned points, uint32_t *open, uint32_t *busy);
 /* Adds to out what questions waited that left in the span, which is rounded to its inside: last byte out -> first byte in. -ENOMEM */
 int pools_wait(const struct pools *p, int pool, uint64_t from_ns, uint64_t to_ns, struct hist *out);
 /*

@@ -7,6 +7,7 @@
 #include "base/units.h"
 
 #define SENTENCE_MAX 320
+#define POINTS 100
 
 static void find_abandoned(struct build *b, json_t *findings, const char *name, uint64_t abandoned)
 {
@@ -50,6 +51,26 @@ static void put_backlog(struct build *b, json_t *row, int pool, uint64_t end_ns)
 	pools_backlog(b->in->pools, pool, 0, end_ns, &most, &end);
 	build_put(b, row, "backlog_max", build_u64(most));
 	build_put(b, row, "backlog_end", build_u64(end));
+}
+
+/* Of labelled peers only: a series of each would be most of a document. */
+static void put_over_time(struct build *b, json_t *row, const struct sockets_peer *p, int pool, uint64_t end_ns)
+{
+	uint32_t open[POINTS], busy[POINTS];
+	bool labelled = false;
+
+	for (unsigned i = 0; i < b->in->peers; i++)
+		labelled |= b->in->peer[i].port == p->port && !memcmp(b->in->peer[i].addr, p->addr, sizeof(p->addr));
+	uint64_t step_ns = labelled ? pools_over_time(b->in->pools, pool, end_ns, POINTS, open, busy) : 0;
+	if (!step_ns)
+		return;
+	json_t *series = build_object(b, row, "series");
+	build_put(b, series, "step_s", build_number((double)step_ns / 1e9));
+	json_t *opens = build_array(b, series, "open"), *busies = build_array(b, series, "busy");
+	for (unsigned i = 0; i < POINTS; i++) {
+		build_append(b, opens, build_u64(open[i]));
+		build_append(b, busies, build_u64(busy[i]));
+	}
 }
 
 static void put_stages(struct build *b, json_t *row, int pool)
@@ -108,6 +129,7 @@ void build_pool(struct build *b, json_t *row, json_t *findings, const struct soc
 		build_put(b, figures, "abandoned", build_u64(pools_abandoned(b->in->pools, pool)));
 		put_backlog(b, figures, pool, end_ns);
 		build_dist(b, figures, "wait", wait);
+		put_over_time(b, figures, p, pool, end_ns);
 		put_stages(b, figures, pool);
 		if (!p->inner) {
 			find_abandoned(b, findings, name, pools_abandoned(b->in->pools, pool));

@@ -115,6 +115,15 @@
 	"        },\n" \
 	"        \"backlog_end\": {\"type\": \"integer\", \"minimum\": 0},\n" \
 	"        \"wait\": {\"description\": \"question's last byte -> answer's first\", \"$ref\": \"#/$defs/dist\"},\n" \
+	"        \"series\": {\n" \
+	"          \"description\": \"of labelled peers: connections open and in use, the most in each step\",\n" \
+	"          \"type\": \"object\",\n" \
+	"          \"properties\": {\n" \
+	"            \"step_s\": {\"type\": \"number\"},\n" \
+	"            \"open\": {\"$ref\": \"#/$defs/column\"},\n" \
+	"            \"busy\": {\"$ref\": \"#/$defs/column\"}\n" \
+	"          }\n" \
+	"        },\n" \
 	"        \"stages\": {\"type\": \"object\", \"additionalProperties\": {\"$ref\": \"#/$defs/pool\"}}\n" \
 	"      }\n" \
 	"    },\n"
