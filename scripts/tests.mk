@@ -1,7 +1,7 @@
 # Tests. A test program links the rooms that a "// rooms: base record" line among its first three names; "probe/proc" (below
 # user/) or "tests/support/x" names one source instead of a room. Unit, model and replay tests are built with ASan + UBSan,
 # each source once (build/san); tests/bpf is built plain, for it attaches to the real kernel as root; tests/fuzz with libFuzzer.
-.PHONY: test-unit test-bpf test-fuzz test-e2e test-programs fuzz
+.PHONY: test-unit test-bpf test-fuzz test-e2e test-failures test-programs fuzz long-haul
 
 SAN_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 SAN_CFLAGS := -std=c11 $(WARN) $(SAN_FLAGS) -pthread
@@ -75,6 +75,12 @@ fuzz: $(FUZZ_BINS)
 		[ $${PIPESTATUS[0]} -eq 0 ] || exit 1; done
 test-e2e: $(BUILD)/toll
 	$(Q)scripts/run-tests $(E2E_TESTS)
+# some four minutes; test_machine.sh wants a machine of its own
+test-failures: $(BUILD)/toll
+	$(Q)scripts/run-tests $(wildcard tests/failures/test_*.sh)
+# an hour
+long-haul: $(BUILD)/toll $(BUILD)/tests/bench/make_capture
+	$(Q)scripts/long-haul
 test: $(BUILD)/toll test-programs
 	$(Q)scripts/run-tests $(SAN_BINS) $(FUZZ_BINS) $(BPF_BINS) $(E2E_TESTS)
 

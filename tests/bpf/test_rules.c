@@ -575,6 +575,71 @@ static void test_closed_sockets_leave_nothing_in_the_hash(void **state)
 	pair_close(&p);
 }
 
+/* A child that has no room among the targets is not watched, and that is told. */
+static void test_targets_past_the_bound_are_counted(void **state)
+{
+	struct probe_target self = {.pid = (uint32_t)getpid(), .role = WIRE_ROLE_GATEWAY};
+	struct probe_config config = {.target = &self,
+				      .targets = 1,
+				      .targets_max = 1,
+				      .ring_bytes = 1 << 16,
+				      .paths = paths_asked(),
+				      .record = ignore_record};
+	struct probe_pair p = {.client = -1, .server = -1, .listener = -1};
+	struct err err = {0};
+	pid_t child;
+
+	(void)state;
+	assert_int_equal(probe_open(&p.probe, &config, &err), 0);
+	assert_int_equal(pair_counter(&p, WIRE_COUNT_TARGETS_FULL), 0);
+	child = fork();
+	if (!child)
+		_exit(0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_int_equal(pair_counter(&p, WIRE_COUNT_TARGETS_FULL), 1);
+	probe_close(p.probe);
+}
+
+/* Keys for TCP's MD5 option are charged to the socket as its BPF storage is: until there is room for neither. */
+static bool fill_option_memory(int fd)
+{
+	struct tcp_md5sig key = {.tcpm_keylen = TCP_MD5SIG_MAXKEYLEN};
+	struct sockaddr_in *to = (struct sockaddr_in *)&key.tcpm_addr;
+
+	to->sin_family = AF_INET;
+	for (uint32_t i = 1; i < 100000; i++) {
+		to->sin_addr.s_addr = htonl(0x0a000000 + i);
+		if (setsockopt(fd, IPPROTO_TCP, TCP_MD5SIG, &key, sizeof(key)))
+			return errno == ENOMEM;
+	}
+	return false;
+}
+
+/* The kernel gives a socket no storage: it is not seen, and that is told. */
+static void test_refused_storage_is_counted(void **state)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct probe_pair p;
+
+	(void)state;
+	if (paths_asked().impl[PATH_SOCKETS] == PATH_SOCKETS_HASH || !fill_option_memory(fd)) {
+		printf("skip test_refused_storage_is_counted: no storage of the socket's own here, or no TCP MD5 keys to fill it "
+		       "up\n");
+		close(fd);
+		skip();
+	}
+	pair_open(&p, 1);
+	addr.sin_port = htons(p.port);
+	assert_int_equal(pair_counter(&p, WIRE_COUNT_STORAGE_REFUSED), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_true(pair_counter(&p, WIRE_COUNT_STORAGE_REFUSED) > 0);
+	pair_collect(&p);
+	assert_null(pair_conn(&p, pair_cookie(fd)));
+	close(fd);
+	pair_close(&p);
+}
+
 static void test_full_ring_is_counted(void **state)
 {
 	struct probe_target self = {.pid = (uint32_t)getpid(), .role = WIRE_ROLE_GATEWAY};
@@ -613,6 +678,8 @@ int main(void)
 		cmocka_unit_test(test_full_listen_queue),
 		cmocka_unit_test(test_listeners_that_share_a_port),
 		cmocka_unit_test(test_closed_sockets_leave_nothing_in_the_hash),
+		cmocka_unit_test(test_targets_past_the_bound_are_counted),
+		cmocka_unit_test(test_refused_storage_is_counted),
 		cmocka_unit_test(test_full_ring_is_counted),
 	};
 

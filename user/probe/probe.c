@@ -106,6 +106,8 @@ static int load_chosen(struct probe *p)
 	rc = accounts_choose(p->skel, &p->chosen, p->config.groups, p->config.threads_max);
 	if (!rc)
 		rc = bpf_map__set_max_entries(p->skel->maps.events, ring_bytes);
+	if (!rc && p->config.targets_max)
+		rc = bpf_map__set_max_entries(p->skel->maps.targets, p->config.targets_max);
 	if (!rc)
 		rc = toll_bpf__load(p->skel);
 	if (rc) {
@@ -271,6 +273,11 @@ static int host_check(struct err *err)
 		return err_set(err, -ENOENT,
 			       "no kernel type information at /sys/kernel/btf/vmlinux: probes need a kernel built with "
 			       "CONFIG_DEBUG_INFO_BTF; without them use --no-probes");
+	if (skeleton_is_forbidden())
+		return err_set(err, -EPERM,
+			       "kernel lockdown is in its mode confidentiality, in which no BPF program may read kernel memory: "
+			       "boot with "
+			       "lockdown=integrity, or use --no-probes");
 	return clock_check(err);
 }
 

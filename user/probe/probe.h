@@ -42,6 +42,7 @@ struct probe_config {
 	unsigned targets;
 	uint32_t ring_bytes; /* power of two, multiple of the page size; 0: 32 MiB */
 	unsigned groups; /* of enum probe_group */
+	uint32_t targets_max; /* processes watched at a time; 0: 16384 */
 	uint32_t threads_max; /* accounts kept at a time; 0: 65536 */
 	struct paths paths; /* asked for; 0: what works best */
 	unsigned sample_hz; /* CPU samples of gateway threads, per second and CPU; 0: none */

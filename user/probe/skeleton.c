@@ -2,6 +2,8 @@
 #include "probe/skeleton.h"
 
 #include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -97,6 +99,18 @@ int skeleton_run_iterator(struct bpf_program *prog, int map_fd)
 out:
 	bpf_link__destroy(link);
 	return rc;
+}
+
+/* "none integrity [confidentiality]"; without securityfs it cannot be told. */
+bool skeleton_is_forbidden(void)
+{
+	char modes[64] = "";
+	FILE *f = fopen("/sys/kernel/security/lockdown", "re");
+	bool read = f && fgets(modes, sizeof(modes), f);
+
+	if (f)
+		fclose(f);
+	return read && strstr(modes, "[confidentiality]");
 }
 
 const char *skeleton_advice(int negative_errno)

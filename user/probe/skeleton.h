@@ -31,6 +31,8 @@ int skeleton_attach(struct bpf_program *prog, struct bpf_link **link, struct err
 int skeleton_run_iterator(struct bpf_program *prog, int map_fd);
 
 /* "Operation not permitted": what to do next about an errno of bpf(2). */
+/* Lockdown keeps BPF programs from reading kernel memory, whoever loads them (kernel_lockdown(7), confidentiality). */
+bool skeleton_is_forbidden(void);
 const char *skeleton_advice(int negative_errno);
 
 #endif
