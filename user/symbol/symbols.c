@@ -13,7 +13,7 @@
 #include "symbol/space.h"
 #include "symbol/text_names.h"
 
-#define WAITING_BYTES_DEFAULT (64u << 20)
+#define WAITING_BYTES_DEFAULT (8u << 20)
 #define PROCESSES_MAX 1024
 #define PROBE_FRAMES_MAX 12
 #define LOOK_AGAIN_NS (100 * NS_PER_MS)

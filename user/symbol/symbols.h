@@ -16,7 +16,7 @@
 struct symbols;
 
 struct symbols_config {
-	uint64_t waiting_bytes_max; /* stacks that wait for their names; past it they are named at once. 0: 64 MiB */
+	uint64_t waiting_bytes_max; /* stacks that wait for their names; past it they are named at once. 0: 8 MiB */
 	/* each named stack: its record, `bytes` with the text behind it; other than 0 ends the naming and is returned */
 	int (*named)(void *ctx, const struct record_stack *stack, uint32_t bytes);
 	void *ctx;
