@@ -6,39 +6,16 @@
  * else's. What was taken before the first window is not known, and its end is counted as such.
  */
 #include "bpf/alloc_call.bpf.h"
-#include "bpf/stack.bpf.h"
+#include "bpf/kept.bpf.h"
 
-#define SITES_MAX 8192
 #define CHUNK_HEADER 8 /* glibc: before each block */
 #define CHUNK_ALIGN 16
 #define CHUNK_MIN 32
 #define LOOK_MASK 63 /* of one hit in so many the time spent here is measured */
 
-__u32 survivor_window;
 __u32 survivor_mask; /* followed are addresses whose hash has none of these bits */
 __u64 survivor_refused; /* blocks that found no room */
 __u64 survivor_strangers; /* given back, and never seen to be taken */
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1 << 18); /* set by user space before load */
-	__type(key, struct wire_block_key);
-	__type(value, struct wire_block);
-} survivor_blocks SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, SITES_MAX);
-	__type(key, __u64);
-	__type(value, struct wire_site);
-} survivor_sites SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct wire_site);
-} survivor_blank SEC(".maps");
 
 struct survivor_thread {
 	__u64 sp; /* where the return address of the call is that it is in; 0: it is in none */
@@ -69,13 +46,6 @@ static __always_inline bool is_followed(__u64 address)
 	return !((__u32)((address >> 4) * 0x9e3779b97f4a7c15ULL >> 40) & survivor_mask);
 }
 
-static __always_inline struct wire_block_key key_of_block(__u64 address)
-{
-	struct wire_block_key key = {.address = address, .tgid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
-
-	return key;
-}
-
 static __always_inline __u64 held_of(__u64 size, __u64 cookie)
 {
 	__u64 chunk = (size + CHUNK_HEADER + CHUNK_ALIGN - 1) & ~(__u64)(CHUNK_ALIGN - 1);
@@ -87,61 +57,6 @@ static __always_inline __u64 held_of(__u64 size, __u64 cookie)
 
 /* --- the end of a block ---------------------------------------------------------------------------------------------------- */
 
-static __always_inline void life_add(struct wire_site *site, __u64 age_ns, __u32 weight)
-{
-	__u64 v = age_ns >> WIRE_SITE_LIFE_SHIFT, top = 0;
-
-	if (v >> 16) {
-		top += 16;
-		v >>= 16;
-	}
-	if (v >> 8) {
-		top += 8;
-		v >>= 8;
-	}
-	if (v >> 4) {
-		top += 4;
-		v >>= 4;
-	}
-	if (v >> 2) {
-		top += 2;
-		v >>= 2;
-	}
-	top += v >> 1;
-	top &= WIRE_SITE_LIVES - 1;
-	verifier_sees(top);
-	if (top < WIRE_SITE_LIVES)
-		add(&site->life[top], weight);
-}
-
-static __always_inline void block_ends(const struct wire_block *b, __u64 now_ns)
-{
-	struct wire_site *site = bpf_map_lookup_elem(&survivor_sites, &b->site);
-
-	if (!site)
-		return;
-	if (b->window != survivor_window) {
-		add(&site->gone, b->weight);
-		add(&site->gone_bytes, b->held_bytes * b->weight);
-		return;
-	}
-	add(&site->freed, b->weight);
-	add(&site->freed_bytes, b->held_bytes * b->weight);
-	life_add(site, now_ns - b->birth_ns, b->weight);
-}
-
-/* true: it was known, and is no more. */
-static __always_inline bool block_take_out(__u64 address, struct wire_block *out)
-{
-	struct wire_block_key key = key_of_block(address);
-	struct wire_block *b = bpf_map_lookup_elem(&survivor_blocks, &key);
-
-	if (!b)
-		return false;
-	*out = *b;
-	return !bpf_map_delete_elem(&survivor_blocks, &key);
-}
-
 static __always_inline void give_back(__u64 address)
 {
 	struct survivor_thread *t;
@@ -150,9 +65,9 @@ static __always_inline void give_back(__u64 address)
 	if (!address || !is_followed(address))
 		return;
 	t = thread_of(false);
-	if (t && t->sp && t->block == address && t->window == survivor_window)
+	if (t && t->sp && t->block == address && t->window == kept_window)
 		return; /* realloc frees what it was given: its end tells whether */
-	if (block_take_out(address, &b))
+	if (block_take_out(WIRE_KEPT_BLOCK, address, &b))
 		block_ends(&b, bpf_ktime_get_ns());
 	else
 		add(&survivor_strangers, survivor_mask + 1);
@@ -173,54 +88,25 @@ static __always_inline __u64 stack_of_call(void *ctx, struct survivor_thread *th
 	return bpf_map_lookup_elem(&stack_keys, &key) ? key : stack_send(&t, key);
 }
 
-static __always_inline struct wire_site *site_find(__u64 key, __u64 now_ns)
-{
-	struct wire_site *site = bpf_map_lookup_elem(&survivor_sites, &key), *blank;
-	__u32 zero = 0;
-
-	if (site)
-		return site;
-	blank = bpf_map_lookup_elem(&survivor_blank, &zero);
-	if (!blank || bpf_map_update_elem(&survivor_sites, &key, blank, BPF_NOEXIST) == -7) /* E2BIG: full */
-		return NULL;
-	site = bpf_map_lookup_elem(&survivor_sites, &key);
-	if (site && !site->first_ns) {
-		site->first_ns = now_ns;
-		site->tgid = (__u32)(bpf_get_current_pid_tgid() >> 32);
-	}
-	return site;
-}
-
-static __always_inline void site_add(struct wire_site *site, const struct wire_block *b, __u64 size)
-{
-	__u64 bytes = b->held_bytes * b->weight;
-
-	site->last_ns = b->birth_ns;
-	add(&site->born, b->weight);
-	add(&site->born_bytes, bytes);
-	add(&site->asked_bytes, size * b->weight);
-	add(&site->squared_bytes, (bytes >> 4) * (bytes >> 4));
-}
-
 /* An address that is handed out again was given back: out of our sight, in another window perhaps. */
 static __always_inline void take(void *ctx, struct survivor_thread *t, __u64 address, __u64 cookie)
 {
-	struct wire_block_key key = key_of_block(address);
-	struct wire_block b = {.window = survivor_window, .weight = survivor_mask + 1}, *before;
+	struct wire_block_key key = key_of_block(WIRE_KEPT_BLOCK, address);
+	struct wire_block b = {.window = kept_window, .weight = survivor_mask + 1}, *before;
 	struct wire_site *site;
 
 	if (!address || !is_followed(address) || t->size >= SIZE_MAX_BYTES)
 		return;
 	b.birth_ns = bpf_ktime_get_ns();
-	before = bpf_map_lookup_elem(&survivor_blocks, &key);
+	before = bpf_map_lookup_elem(&kept_blocks, &key);
 	if (before)
 		block_ends(before, b.birth_ns);
 	b.site = stack_of_call(ctx, t);
 	b.held_bytes = held_of(t->size, cookie);
-	site = b.site ? site_find(b.site, b.birth_ns) : NULL;
-	if (!site || bpf_map_update_elem(&survivor_blocks, &key, &b, BPF_ANY)) {
+	site = b.site ? site_find(b.site, WIRE_KEPT_BLOCK, b.birth_ns) : NULL;
+	if (!site || bpf_map_update_elem(&kept_blocks, &key, &b, BPF_ANY)) {
 		if (before)
-			bpf_map_delete_elem(&survivor_blocks, &key);
+			bpf_map_delete_elem(&kept_blocks, &key);
 		add(&survivor_refused, b.weight);
 		return;
 	}
@@ -242,7 +128,7 @@ static __always_inline bool call_begins(const struct pt_regs *regs, __u64 cookie
 	t = cookie & WIRE_ALLOC_ENTRY_ONLY ? NULL : thread_of(true);
 	if (!t)
 		return false;
-	if (t->sp && t->window == survivor_window && call_goes_on(t->sp, regs))
+	if (t->sp && t->window == kept_window && call_goes_on(t->sp, regs))
 		return false; /* the outer call tells of the block */
 	t->size = size_of(regs, cookie);
 	t->block = 0;
@@ -252,11 +138,11 @@ static __always_inline bool call_begins(const struct pt_regs *regs, __u64 cookie
 	if (kind == WIRE_ALLOC_REALLOC) {
 		t->block = register_of(regs, cookie >> 16 & 15);
 		/* before the call: at its end the address may be another thread's already */
-		if (t->block && is_followed(t->block) && !block_take_out(t->block, &t->old))
+		if (t->block && is_followed(t->block) && !block_take_out(WIRE_KEPT_BLOCK, t->block, &t->old))
 			t->old.site = 0;
 	}
 	t->function = (__u8)cookie;
-	t->window = survivor_window;
+	t->window = kept_window;
 	t->sp = regs->rsp;
 	return true;
 }
@@ -264,11 +150,11 @@ static __always_inline bool call_begins(const struct pt_regs *regs, __u64 cookie
 /* realloc has succeeded, and the old block is gone; or it failed, and the block is where it was. */
 static __always_inline void realloc_ends(struct survivor_thread *t, bool failed)
 {
-	struct wire_block_key key = key_of_block(t->block);
+	struct wire_block_key key = key_of_block(WIRE_KEPT_BLOCK, t->block);
 
 	if (failed) {
 		if (t->old.site)
-			bpf_map_update_elem(&survivor_blocks, &key, &t->old, BPF_ANY);
+			bpf_map_update_elem(&kept_blocks, &key, &t->old, BPF_ANY);
 	} else if (t->old.site) {
 		block_ends(&t->old, bpf_ktime_get_ns());
 	} else if (t->block && is_followed(t->block)) {
@@ -283,7 +169,7 @@ static __always_inline void call_ends(struct pt_regs *regs, __u64 cookie)
 	__u64 address = regs->rax;
 	bool failed;
 
-	if (!t || !t->sp || regs->rsp != t->sp + 8 || t->function != (__u8)cookie || t->window != survivor_window)
+	if (!t || !t->sp || regs->rsp != t->sp + 8 || t->function != (__u8)cookie || t->window != kept_window)
 		return;
 	t->sp = 0;
 	failed = has_failed(regs, cookie, t->size);

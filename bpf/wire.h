@@ -421,36 +421,7 @@ struct wire_alloc_stats {
 	wire_u64 bucket[WIRE_ALLOC_BUCKETS];
 };
 
-/* A block that was taken and not yet given back: by address and process. */
-struct wire_block_key {
-	wire_u64 address;
-	wire_u32 tgid;
-	wire_u32 reserved0;
-};
-struct wire_block {
-	wire_u64 site; /* key of the stack that took it; 0: none is meant */
-	wire_u64 birth_ns;
-	wire_u64 held_bytes; /* with the allocator's own header and rounding where they are known (glibc), else as asked for */
-	wire_u32 window; /* in which it was taken */
-	wire_u32 weight; /* one address in so many was followed then */
-};
-
-/*
- * Where blocks come from, one stack of one process; counts and bytes stand for all blocks: each counts its weight. life: ages at which blocks of
- * the current window were given back, by powers of two from 2^16 ns on; what is younger is in the first.
- */
-#define WIRE_SITE_LIVES 32
-#define WIRE_SITE_LIFE_SHIFT 16
-struct wire_site {
-	wire_u64 first_ns, last_ns; /* when a block was first and last taken here */
-	wire_u64 born, born_bytes, asked_bytes; /* born_bytes is held */
-	wire_u64 squared_bytes; /* of weight * held, in units of 256: for the sampling error */
-	wire_u64 freed, freed_bytes; /* in the window in which they were taken */
-	wire_u64 gone, gone_bytes; /* later: given back, or the address was handed out anew */
-	wire_u32 tgid;
-	wire_u32 reserved0;
-	wire_u64 life[WIRE_SITE_LIVES];
-};
+#include "bpf/wire_kept.h"
 
 /* Why data was lost, or a rule of the design was applied, counted per CPU. Index into the `counters` array. */
 enum wire_counter {
@@ -492,9 +463,6 @@ WIRE_SIZE(wire_sample, 40);
 WIRE_SIZE(wire_stack, 64);
 WIRE_SIZE(wire_text, 24 + 16 * WIRE_TEXT_RANGES_MAX);
 WIRE_SIZE(wire_lookup, 40);
-WIRE_SIZE(wire_block_key, 16);
-WIRE_SIZE(wire_block, 32);
-WIRE_SIZE(wire_site, 88 + 8 * WIRE_SITE_LIVES);
 WIRE_SIZE(wire_alloc_stats, 56 + 8 * WIRE_ALLOC_BUCKETS);
 
 #endif

@@ -38,11 +38,23 @@ else
 	fail "... in the text and as folded stacks" "$(sed -n '/WHO KEEPS/,/^$/p' "$work/memory.txt"; head -c 600 "$work/memory/survivors.folded" 2>&1)"
 fi
 
-soak descriptors fd@stream/4 16s
-verdict descriptors leak descriptors
+# stacks WHAT KIND FUNCTION LOW HIGH: who keeps things of this kind, and how many (or bytes) for each request of the class
+stacks() {
+	check "$1: the stack behind it, $4 to $5 a request" \
+		".leak.growth_stacks.kinds.$2 | .grows and (.sites[0] | .site == \"$3\" and .kept > 20 and .freed == 0 and (.frames | any(. == \"hoard_end\")))" "$result"
+	check "$1: ... as many as are planted" \
+		".leak.growth_stacks | .kinds.$2.sites[0].kept_bytes / .requests.$6 | . > $4 and . < $5" "$result"
+}
 
-soak sockets close_wait@embeddings/4 16s
+soak descriptors fd@stream/4,mmap=8KiB@chat/4,thread@embeddings/10 20s --budget 10%
+check "descriptors and threads: leaks both" '.leak.verdict == "leak" and .leak.gauges.descriptors.verdict == "leak" and .leak.gauges.threads.verdict == "leak"' "$result"
+stacks descriptors descriptors hoard_file 0.18 0.33 chat_stream
+stacks mappings mappings hoard_map 1500 2600 chat
+stacks threads threads hoard_thread 0.05 0.16 embeddings
+
+soak sockets close_wait@embeddings/4 16s --budget 10%
 verdict "sockets in CLOSE_WAIT" leak sockets_close_wait
+check "... the stack that opened them" '.leak.growth_stacks.kinds.descriptors.sites[0] | .site == "close_wait_open" and .kept > 20' "$result"
 
 soak none none 16s
 check "no leak is called none where there is none" '.leak.verdict != "leak"' "$result"

@@ -108,7 +108,7 @@ static void fd_keep(struct hoard *h, int fd)
 }
 
 /* An own connection with an answer that the upstream closes behind; nobody reads it or closes this end. */
-static int close_wait_open(const char *upstream)
+__attribute__((noinline)) static int close_wait_open(const char *upstream)
 {
 	static const char request[] = "GET /health HTTP/1.1\r\nHost: upstream\r\nConnection: close\r\n\r\n";
 	struct sockaddr_in addr = {.sin_family = AF_INET};
@@ -126,6 +126,16 @@ static int close_wait_open(const char *upstream)
 		return -1;
 	}
 	return fd;
+}
+
+__attribute__((noinline)) static void hoard_file(struct hoard *h)
+{
+	fd_keep(h, open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
+
+__attribute__((noinline)) static void hoard_socket(struct hoard *h)
+{
+	fd_keep(h, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
 }
 
 static void *park(void *arg)
@@ -272,10 +282,10 @@ static void plant_do(struct hoard *h, const struct hoard_plant *p)
 		hoard_map(h, p->bytes);
 		break;
 	case HOARD_FD:
-		fd_keep(h, open("/dev/null", O_RDONLY | O_CLOEXEC));
+		hoard_file(h);
 		break;
 	case HOARD_CLOSED:
-		fd_keep(h, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+		hoard_socket(h);
 		break;
 	case HOARD_CLOSE_WAIT:
 		fd_keep(h, close_wait_open(h->upstream));

@@ -349,6 +349,13 @@ const char *leak_verdict_name(enum leak_verdict verdict)
 	return (unsigned)verdict < sizeof(name) / sizeof(name[0]) ? name[verdict] : "unknown";
 }
 
+bool leak_rises(const struct leak_judgement *j)
+{
+	const struct fit_line *line = j->per_request.points ? &j->per_request : &j->per_second;
+
+	return j->verdict == LEAK_FOUND || (line->points && line->low > 0);
+}
+
 double leak_time_to_limit_s(const struct leak_judgement *j, double limit, double *low_s)
 {
 	double left = limit - j->end_value;

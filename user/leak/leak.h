@@ -72,6 +72,9 @@ struct leak_judgement {
 /* -EINVAL: no material. Few samples are no error: inconclusive. */
 int leak_judge(const struct leak_series *series, const struct leak_config *config, struct leak_judgement *out);
 
+/* Does it rise, and is that sure? A verdict needs more than this. */
+bool leak_rises(const struct leak_judgement *j);
+
 /* Seconds until `limit` is reached at this growth (the end of the interval that comes first in low_s); 0: never. */
 double leak_time_to_limit_s(const struct leak_judgement *j, double limit, double *low_s);
 

@@ -170,6 +170,8 @@ static int by_names(const void *a, const void *b)
 	uint32_t n = x->text_bytes < y->text_bytes ? x->text_bytes : y->text_bytes;
 	int d = n ? memcmp(x->text, y->text, n) : 0;
 
+	if (x->seen.kind != y->seen.kind)
+		return x->seen.kind < y->seen.kind ? -1 : 1;
 	return d ? d : (x->text_bytes > y->text_bytes) - (x->text_bytes < y->text_bytes);
 }
 
@@ -177,6 +179,8 @@ static int by_kept(const void *a, const void *b)
 {
 	const struct survivor_row *x = a, *y = b;
 
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
 	if (x->kept_bytes < y->kept_bytes || x->kept_bytes > y->kept_bytes)
 		return x->kept_bytes < y->kept_bytes ? 1 : -1;
 	return (x->taken_bytes < y->taken_bytes) - (x->taken_bytes > y->taken_bytes);
@@ -224,7 +228,8 @@ static void group_make(struct survivor_row *row, struct site *const *site, size_
 	struct life_table lives = {.died = {0}};
 	double squared_bytes = 0;
 
-	*row = (struct survivor_row){.text = site[0]->text ? site[0]->text : "", .frames = site[0]->frames};
+	*row = (struct survivor_row){
+		.kind = site[0]->seen.kind, .text = site[0]->text ? site[0]->text : "", .frames = site[0]->frames};
 	for (size_t i = 0; i < sites; i++) {
 		row_add(row, site[i]);
 		squared_bytes += 256 * (double)site[i]->seen.squared_bytes;
@@ -250,8 +255,10 @@ int survivors_rows(const struct survivors *s, struct survivor_row **rows, size_t
 		free(site);
 		return -ENOMEM;
 	}
+	/* a name may come for a site that the kernel side had no room for */
 	while (map_next(s->site, &cursor, &key, &at))
-		site[n++] = at;
+		if (((struct site *)at)->seen.born)
+			site[n++] = at;
 	qsort(site, n, sizeof(void *), by_names);
 	for (size_t i = 0, end; i < n; i = end) {
 		for (end = i + 1; end < n && !by_names(&site[i], &site[end]); end++)

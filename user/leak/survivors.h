@@ -26,6 +26,7 @@ unsigned life_bucket(uint64_t age_ns);
 double life_survival(const struct life_table *t, double *until_s);
 
 struct survivor_row {
+	uint32_t kind; /* enum wire_kept_kind: sites of two kinds are never joined */
 	const char *text; /* frames names, each with its NUL, innermost first; "" and 0 frames: the stack got no names */
 	unsigned frames;
 	uint64_t first_ns, last_ns; /* when it first and last took a block in a window */
@@ -53,7 +54,7 @@ void survivors_forgotten(struct survivors *s, const struct wire_block *block);
 int survivors_alive(struct survivors *s, const struct wire_block *block, uint64_t now_ns);
 /* What a site's stack is called: `frames` names as in struct survivor_row, `bytes` in all. */
 int survivors_named(struct survivors *s, uint64_t key, const char *text, uint32_t bytes, unsigned frames);
-/* Sites of the same names joined, those that keep most bytes first; caller frees *rows; texts belong to s. */
+/* Sites of the same names joined, by kind, those that keep most bytes first; caller frees *rows; texts belong to s. */
 int survivors_rows(const struct survivors *s, struct survivor_row **rows, size_t *count);
 
 #endif

@@ -49,10 +49,11 @@ void skeleton_choose(struct toll_bpf *skel, const struct paths *paths)
 	skel->rodata->can_cast = is(paths, PATH_TCP, PATH_TCP_CAST);
 	bpf_map__set_autocreate(skel->maps.alloc_threads, false);
 	bpf_map__set_autocreate(skel->maps.alloc_functions, false);
-	bpf_map__set_autocreate(skel->maps.survivor_blocks, false);
-	bpf_map__set_autocreate(skel->maps.survivor_sites, false);
-	bpf_map__set_autocreate(skel->maps.survivor_blank, false);
+	bpf_map__set_autocreate(skel->maps.kept_blocks, false);
+	bpf_map__set_autocreate(skel->maps.kept_sites, false);
+	bpf_map__set_autocreate(skel->maps.kept_blank, false);
 	bpf_map__set_autocreate(skel->maps.survivor_threads, false);
+	bpf_map__set_autocreate(skel->maps.growth_brk, false);
 }
 
 void skeleton_stacks(struct toll_bpf *skel, uint32_t period_ns)

@@ -9,31 +9,17 @@
 #include <bpf/libbpf.h>
 
 #include "probe/alloc_programs.h"
-#include "probe/samples.h"
+#include "probe/kept_feed_bpf.h"
 
 #define BLOCKS_DEFAULT (1u << 18)
 #define WEIGHT_MAX (1u << 16)
-#define RING_BYTES (4u << 20)
-#define BATCH 2048
 
 struct survivor_probe {
 	struct survivor_config config;
 	struct alloc_probe *hooks; /* owns the programs */
 	struct toll_bpf *skel;
-	struct ring_buffer *ring;
-	int stack_error;
+	struct kept_feed feed;
 };
-
-static int deliver(void *ctx, void *data, size_t bytes)
-{
-	struct survivor_probe *p = ctx;
-	const struct wire_stack *stack = data;
-
-	/* reserved whole, and cut by its header */
-	if (bytes >= sizeof(*stack) && stack->h.kind == WIRE_KIND_STACK && stack->h.size <= bytes && !p->stack_error)
-		p->stack_error = p->config.stack(p->config.ctx, stack);
-	return 0;
-}
 
 static int load(struct survivor_probe *p, struct alloc_programs *programs)
 {
@@ -48,22 +34,12 @@ static int load(struct survivor_probe *p, struct alloc_programs *programs)
 		.session = skel->progs.toll_survivor_session,
 		.enter = skel->progs.toll_survivor_enter,
 		.leave = skel->progs.toll_survivor_leave,
-		.window = &skel->bss->survivor_window,
+		.window = &skel->bss->kept_window,
 	};
 	alloc_programs_choose(programs);
-	bpf_map__set_autocreate(skel->maps.events, true);
-	bpf_map__set_autocreate(skel->maps.texts, true);
-	bpf_map__set_autocreate(skel->maps.stack_keys, true);
-	bpf_map__set_autocreate(skel->maps.stack_tops, true);
-	bpf_map__set_autocreate(skel->maps.stack_scratch, true);
 	bpf_map__set_autocreate(skel->maps.alloc_functions, true);
-	bpf_map__set_autocreate(skel->maps.survivor_blocks, true);
-	bpf_map__set_autocreate(skel->maps.survivor_sites, true);
-	bpf_map__set_autocreate(skel->maps.survivor_blank, true);
 	bpf_map__set_autocreate(skel->maps.survivor_threads, true);
-	rc = bpf_map__set_max_entries(skel->maps.events, RING_BYTES);
-	if (!rc)
-		rc = bpf_map__set_max_entries(skel->maps.survivor_blocks, p->config.blocks_max);
+	rc = kept_feed_choose(skel, p->config.blocks_max);
 	if (!rc)
 		rc = toll_bpf__load(skel);
 	if (rc)
@@ -89,10 +65,8 @@ int survivor_probe_open(struct survivor_probe **out, const struct survivor_confi
 	rc = load(p, &programs);
 	if (!rc)
 		rc = alloc_probe_open_with(&p->hooks, &hooks, &programs);
-	if (!rc) {
-		p->ring = ring_buffer__new(bpf_map__fd(p->skel->maps.events), deliver, p, NULL);
-		rc = p->ring ? 0 : -errno;
-	}
+	if (!rc)
+		rc = kept_feed_open(&p->feed, p->skel, p->config.stack, p->config.ctx);
 	if (rc) {
 		survivor_probe_close(p);
 		return err_set(err, rc, "cannot load the probes that follow blocks: %s; %s", strerror(-rc), skeleton_advice(rc));
@@ -107,7 +81,7 @@ void survivor_probe_close(struct survivor_probe *p)
 		return;
 	if (p->hooks)
 		alloc_probe_switch(p->hooks, false);
-	ring_buffer__free(p->ring);
+	kept_feed_close(&p->feed);
 	alloc_probe_close(p->hooks);
 	free(p);
 }
@@ -124,10 +98,7 @@ void survivor_probe_forget(struct survivor_probe *p, uint32_t pid)
 
 int survivor_probe_text(struct survivor_probe *p, uint32_t tgid, const struct code_maps *maps, bool frame_pointers)
 {
-	struct wire_text text;
-
-	samples_text(maps, frame_pointers, &text);
-	return bpf_map__update_elem(p->skel->maps.texts, &tgid, sizeof(tgid), &text, sizeof(text), BPF_ANY);
+	return kept_feed_text(&p->feed, tgid, maps, frame_pointers);
 }
 
 int survivor_probe_switch(struct survivor_probe *p, bool on)
@@ -142,9 +113,7 @@ bool survivor_probe_is_on(const struct survivor_probe *p)
 
 int survivor_probe_poll(struct survivor_probe *p)
 {
-	int n = ring_buffer__consume(p->ring);
-
-	return p->stack_error ? p->stack_error : n < 0 ? n : 0;
+	return kept_feed_poll(&p->feed);
 }
 
 /* Traps as calibrated with a program that does less than these; what these do, as they measured it themselves. */
@@ -156,30 +125,16 @@ static double row_cost_ns(const struct calibration *c, const struct alloc_row *r
 	       (double)row->stats.sum_ns;
 }
 
-static uint64_t counter_of(const struct survivor_probe *p, enum wire_counter which)
-{
-	int cpus = libbpf_num_possible_cpus();
-	uint64_t *per_cpu = cpus > 0 ? calloc((size_t)cpus, WIRE_COUNTERS * sizeof(uint64_t)) : NULL, sum = 0;
-	uint32_t zero = 0;
-
-	if (per_cpu && !bpf_map__lookup_elem(p->skel->maps.counters, &zero, sizeof(zero), per_cpu,
-					     (size_t)cpus * WIRE_COUNTERS * sizeof(uint64_t), 0))
-		for (int cpu = 0; cpu < cpus; cpu++)
-			sum += per_cpu[cpu * WIRE_COUNTERS + (int)which];
-	free(per_cpu);
-	return sum;
-}
-
 int survivor_probe_totals(const struct survivor_probe *p, struct survivor_totals *out)
 {
 	int rc = 0;
 
 	*out = (struct survivor_totals){
-		.window = p->skel->bss->survivor_window,
+		.window = p->skel->bss->kept_window,
 		.weight = p->skel->bss->survivor_mask + 1,
 		.refused = p->skel->bss->survivor_refused,
 		.strangers = p->skel->bss->survivor_strangers,
-		.stacks_lost = counter_of(p, WIRE_COUNT_STACKS_LOST),
+		.stacks_lost = kept_feed_stacks_lost(&p->feed),
 	};
 	for (unsigned i = 0; i < alloc_probe_rows(p->hooks) && !rc; i++) {
 		struct alloc_row row;
@@ -194,49 +149,14 @@ int survivor_probe_totals(const struct survivor_probe *p, struct survivor_totals
 	return rc;
 }
 
-int survivor_probe_sites(const struct survivor_probe *p, int (*fn)(void *ctx, uint64_t site, const struct wire_site *s),
-			 void *ctx)
+int survivor_probe_sites(const struct survivor_probe *p, kept_site_fn fn, void *ctx)
 {
-	uint64_t key, *before = NULL;
-	struct wire_site site;
-	int rc = 0;
-
-	while (!rc && !bpf_map__get_next_key(p->skel->maps.survivor_sites, before, &key, sizeof(key))) {
-		if (!bpf_map__lookup_elem(p->skel->maps.survivor_sites, &key, sizeof(key), &site, sizeof(site), 0))
-			rc = fn(ctx, key, &site);
-		before = &key;
-	}
-	return rc;
+	return kept_feed_sites(&p->feed, fn, ctx);
 }
 
-struct batch {
-	struct wire_block_key key[BATCH];
-	struct wire_block block[BATCH];
-};
-
-int survivor_probe_blocks(const struct survivor_probe *p,
-			  int (*fn)(void *ctx, const struct wire_block_key *key, const struct wire_block *b), void *ctx)
+int survivor_probe_blocks(const struct survivor_probe *p, kept_block_fn fn, void *ctx)
 {
-	struct batch *b = malloc(sizeof(*b));
-	int fd = bpf_map__fd(p->skel->maps.survivor_blocks), rc = 0, more = 0;
-	uint64_t cursor = 0, next = 0;
-	bool first = true;
-
-	if (!b)
-		return -ENOMEM;
-	while (!rc && !more) {
-		uint32_t count = BATCH;
-
-		more = bpf_map_lookup_batch(fd, first ? NULL : &cursor, &next, b->key, b->block, &count, NULL);
-		if (more && more != -ENOENT)
-			rc = more;
-		for (uint32_t i = 0; i < count && !rc; i++)
-			rc = fn(ctx, &b->key[i], &b->block[i]);
-		cursor = next;
-		first = false;
-	}
-	free(b);
-	return rc;
+	return kept_feed_blocks(&p->feed, fn, ctx);
 }
 
 /* --- thinning -------------------------------------------------------------------------------------------------------------- */
@@ -270,8 +190,7 @@ static int forget_one(void *ctx, const struct wire_block_key *key, const struct 
 {
 	struct thin *t = ctx;
 
-	if (!is_followed(key->address, t->mask) &&
-	    !bpf_map__delete_elem(t->probe->skel->maps.survivor_blocks, key, sizeof(*key), 0))
+	if (!is_followed(key->address, t->mask) && !bpf_map__delete_elem(t->probe->skel->maps.kept_blocks, key, sizeof(*key), 0))
 		t->fn(t->ctx, b);
 	return 0;
 }

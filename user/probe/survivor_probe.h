@@ -12,14 +12,13 @@
 #include "base/err.h"
 #include "bpf/wire.h"
 #include "probe/calibrate.h"
+#include "probe/kept_feed.h"
 #include "symbol/maps.h"
 
 struct survivor_config {
 	const struct calibration *calibration; /* how programs are put on, and what a hit costs */
 	uint32_t blocks_max; /* followed at a time, a power of two; 0: 262,144 */
-	int (*stack)(void *ctx,
-		     const struct wire_stack
-			     *stack); /* each new stack once; has passed capture_wire_check() sizes of the kernel side */
+	kept_stack_fn stack;
 	void *ctx;
 };
 
@@ -48,10 +47,8 @@ struct survivor_totals {
 };
 int survivor_probe_totals(const struct survivor_probe *p, struct survivor_totals *out);
 /* All sites, all blocks that are there. fn: other than 0 ends it and is returned. */
-int survivor_probe_sites(const struct survivor_probe *p, int (*fn)(void *ctx, uint64_t site, const struct wire_site *s),
-			 void *ctx);
-int survivor_probe_blocks(const struct survivor_probe *p,
-			  int (*fn)(void *ctx, const struct wire_block_key *key, const struct wire_block *b), void *ctx);
+int survivor_probe_sites(const struct survivor_probe *p, kept_site_fn fn, void *ctx);
+int survivor_probe_blocks(const struct survivor_probe *p, kept_block_fn fn, void *ctx);
 /*
  * Between windows: where more than 3/4 of the room is taken, half of the addresses are followed from now on. What is not followed any more is
  * forgotten: its life is known up to here. fn is told of each. 0 or -errno.

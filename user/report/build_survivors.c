@@ -2,6 +2,8 @@
 /* Who keeps memory, a request: what the windows saw, against the requests that ended in them. */
 #include "report/build.h"
 
+#include <string.h>
+
 #define SURVIVORS_Z 1.96 /* 95 % of a normal distribution */
 
 /* Bits of the classes whose requests make memory grow: those that the verdict was judged against, or that surely do; 0: not told. */
@@ -44,22 +46,67 @@ static void site_rate(struct build *b, json_t *site, double requests)
 	build_append(b, interval, build_number((kept + error) / requests));
 }
 
-void build_survivors(struct build *b, json_t *leak)
+/* A copy of a part that the probes' side has made, under `leak`; *requests: those that its rates are about. NULL: there is none. */
+static json_t *part_copy(struct build *b, json_t *leak, const char *name, double *requests)
 {
-	const json_t *seen = json_object_get(b->in->probed, "survivors");
-	json_t *out, *site;
-	double requests;
-	size_t i;
+	const json_t *seen = json_object_get(b->in->probed, name);
+	json_t *out = seen ? json_deep_copy(seen) : NULL;
 
 	if (!seen)
-		return;
-	out = json_deep_copy(seen);
-	requests = requests_of(b, out, growing(b->in->leak));
-	build_put(b, leak, "survivors", out);
+		return NULL;
+	build_put(b, leak, name, out);
+	*requests = requests_of(b, out, growing(b->in->leak));
+	return out;
+}
+
+static void sites_rates(struct build *b, json_t *list, double requests)
+{
+	json_t *site;
+	size_t i;
+
 	if (requests <= 0)
 		return;
-	json_array_foreach (json_object_get(out, "sites"), i, site)
+	json_array_foreach (json_object_get(list, "sites"), i, site)
 		site_rate(b, site, requests);
-	build_put(b, out, "kept_bytes_per_request",
-		  build_number(json_number_value(json_object_get(out, "kept_bytes")) / requests));
+	build_put(b, list, "kept_bytes_per_request",
+		  build_number(json_number_value(json_object_get(list, "kept_bytes")) / requests));
+}
+
+/* Does a gauge rise that things of this kind would make rise? */
+static bool kind_grows(const struct leak_result *leak, const char *kind)
+{
+	static const struct {
+		const char *kind;
+		enum leak_gauge gauge;
+	} rows[] = {
+		{"descriptors", LEAK_DESCRIPTORS},
+		{"descriptors", LEAK_SOCKETS_CLOSE_WAIT},
+		{"descriptors", LEAK_SOCKETS_CLOSED},
+		{"mappings", LEAK_MAPPINGS},
+		{"mappings", LEAK_MEMORY},
+		{"threads", LEAK_THREADS},
+		{"heap", LEAK_HEAP},
+		{"heap", LEAK_MEMORY},
+		{"first_touches", LEAK_MEMORY},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (!strcmp(rows[i].kind, kind) && leak_rises(&leak->gauge[rows[i].gauge]))
+			return true;
+	return false;
+}
+
+void build_survivors(struct build *b, json_t *leak)
+{
+	double requests = 0;
+	json_t *out = part_copy(b, leak, "survivors", &requests), *list;
+	const char *kind;
+
+	if (out)
+		sites_rates(b, out, requests);
+	out = part_copy(b, leak, "growth_stacks", &requests);
+	json_object_foreach (json_object_get(out, "kinds"), kind, list) {
+		sites_rates(b, list, requests);
+		build_put(b, list, "grows", json_boolean(kind_grows(b->in->leak, kind)));
+	}
 }

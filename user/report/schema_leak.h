@@ -4,6 +4,36 @@
 #define TOLL_REPORT_SCHEMA_LEAK_H
 
 /* clang-format off */
+#define SCHEMA_KEPT_HEAD \
+	"            \"because\": {\"type\": \"string\"}, \"started_s\": {\"type\": \"number\"}, \"windows\": {\"type\": \"integer\"}, \"on_s\": {\"type\": \"number\"},\n" \
+	"            \"refused\": {\"description\": \"what found no room\", \"type\": \"integer\"}, \"stacks_lost\": {\"type\": \"integer\"},\n" \
+	"            \"requests\": {\"description\": \"ended within the windows, by class\", \"type\": \"object\", \"additionalProperties\": {\"type\": \"integer\"}},\n" \
+	"            \"per_request_of\": {\"description\": \"the classes whose requests the rates are about; empty: all\", \"type\": \"array\", \"items\": {\"type\": \"string\"}},\n" \
+	"            \"notes\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}},\n"
+
+#define SCHEMA_KEPT_SITES \
+	"            \"kept_bytes\": {\"type\": \"number\"}, \"kept_bytes_per_request\": {\"type\": \"number\"}, \"rest_kept_bytes\": {\"description\": \"of the sites that are not in the list\", \"type\": \"number\"},\n" \
+	"            \"sites_seen\": {\"type\": \"integer\"},\n" \
+	"            \"sites\": {\n" \
+	"              \"type\": \"array\",\n" \
+	"              \"items\": {\n" \
+	"                \"type\": \"object\",\n" \
+	"                \"required\": [\"site\", \"frames\", \"taken\", \"kept_bytes\", \"survival\"],\n" \
+	"                \"properties\": {\n" \
+	"                  \"site\": {\"description\": \"the function that wanted it\", \"type\": \"string\"},\n" \
+	"                  \"frames\": {\"description\": \"innermost first\", \"type\": \"array\", \"items\": {\"type\": \"string\"}},\n" \
+	"                  \"taken\": {\"type\": \"integer\"}, \"taken_bytes\": {\"type\": \"integer\"}, \"asked_bytes\": {\"type\": \"integer\"},\n" \
+	"                  \"freed\": {\"description\": \"in the window in which they were taken\", \"type\": \"integer\"},\n" \
+	"                  \"carried\": {\"description\": \"there when a window closed\", \"type\": \"integer\"}, \"gone_later\": {\"description\": \"of those, seen to be gone in a later window\", \"type\": \"integer\"},\n" \
+	"                  \"survival\": {\"description\": \"share that outlives watched_s, by a life table that takes those still there as censored\", \"type\": \"number\"}, \"watched_s\": {\"type\": \"number\"},\n" \
+	"                  \"kept\": {\"description\": \"of those taken: never given back, as far as was seen\", \"type\": \"number\"}, \"kept_bytes\": {\"type\": \"number\"}, \"kept_error_bytes\": {\"type\": \"number\"},\n" \
+	"                  \"alive\": {\"description\": \"of those followed: there at the end\", \"type\": \"integer\"}, \"alive_bytes\": {\"type\": \"integer\"},\n" \
+	"                  \"first_s\": {\"type\": \"number\"}, \"last_s\": {\"type\": \"number\"}, \"youngest_s\": {\"type\": \"number\"}, \"oldest_s\": {\"type\": \"number\"},\n" \
+	"                  \"bytes_per_request\": {\"type\": \"number\"}, \"count_per_request\": {\"type\": \"number\"}, \"interval\": {\"description\": \"95 %, of bytes_per_request\", \"$ref\": \"#/$defs/interval\"}\n" \
+	"                }\n" \
+	"              }\n" \
+	"            }\n"
+
 #define SCHEMA_LEAK \
 	"    \"leak\": {\n" \
 	"      \"description\": \"what a soak found: growth of the gateway's gauges against requests, 99 % intervals\",\n" \
@@ -53,32 +83,28 @@
 	"          \"type\": \"object\",\n" \
 	"          \"required\": [\"because\", \"windows\", \"on_s\", \"requests\", \"sites\"],\n" \
 	"          \"properties\": {\n" \
-	"            \"because\": {\"type\": \"string\"}, \"started_s\": {\"type\": \"number\"}, \"windows\": {\"type\": \"integer\"}, \"on_s\": {\"type\": \"number\"},\n" \
+	SCHEMA_KEPT_HEAD \
 	"            \"cpu_share\": {\"description\": \"of the gateway's CPU, in the windows\", \"type\": \"number\"},\n" \
 	"            \"one_address_in\": {\"type\": \"integer\", \"minimum\": 1},\n" \
-	"            \"refused\": {\"description\": \"blocks that found no room\", \"type\": \"integer\"}, \"stacks_lost\": {\"type\": \"integer\"},\n" \
 	"            \"strangers\": {\"description\": \"blocks that were given back and never seen to be taken: from before a window\", \"type\": \"integer\"},\n" \
-	"            \"requests\": {\"description\": \"ended within the windows, by class\", \"type\": \"object\", \"additionalProperties\": {\"type\": \"integer\"}},\n" \
-	"            \"per_request_of\": {\"description\": \"the classes whose requests the sites' rates are about; empty: all\", \"type\": \"array\", \"items\": {\"type\": \"string\"}},\n" \
-	"            \"kept_bytes\": {\"type\": \"number\"}, \"kept_bytes_per_request\": {\"type\": \"number\"}, \"rest_kept_bytes\": {\"description\": \"of the sites that are not in the list\", \"type\": \"number\"},\n" \
-	"            \"sites_seen\": {\"type\": \"integer\"},\n" \
-	"            \"notes\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}},\n" \
-	"            \"sites\": {\n" \
-	"              \"type\": \"array\",\n" \
-	"              \"items\": {\n" \
+	SCHEMA_KEPT_SITES \
+	"          }\n" \
+	"        },\n" \
+	"        \"growth_stacks\": {\n" \
+	"          \"description\": \"the stacks behind what grows, looked at for a while once a gauge rises; bytes of descriptors and threads are counts\",\n" \
+	"          \"type\": \"object\",\n" \
+	"          \"required\": [\"because\", \"windows\", \"on_s\", \"requests\", \"kinds\"],\n" \
+	"          \"properties\": {\n" \
+	SCHEMA_KEPT_HEAD \
+	"            \"kinds\": {\n" \
+	"              \"description\": \"descriptors, mappings, threads, heap (by brk), first_touches (pages written to)\",\n" \
+	"              \"type\": \"object\",\n" \
+	"              \"additionalProperties\": {\n" \
 	"                \"type\": \"object\",\n" \
-	"                \"required\": [\"site\", \"frames\", \"taken\", \"kept_bytes\", \"survival\"],\n" \
+	"                \"required\": [\"sites\", \"grows\"],\n" \
 	"                \"properties\": {\n" \
-	"                  \"site\": {\"description\": \"the function that wanted the memory\", \"type\": \"string\"},\n" \
-	"                  \"frames\": {\"description\": \"innermost first\", \"type\": \"array\", \"items\": {\"type\": \"string\"}},\n" \
-	"                  \"taken\": {\"type\": \"integer\"}, \"taken_bytes\": {\"type\": \"integer\"}, \"asked_bytes\": {\"type\": \"integer\"},\n" \
-	"                  \"freed\": {\"description\": \"in the window in which they were taken\", \"type\": \"integer\"},\n" \
-	"                  \"carried\": {\"description\": \"there when a window closed\", \"type\": \"integer\"}, \"gone_later\": {\"description\": \"of those, seen to be gone in a later window\", \"type\": \"integer\"},\n" \
-	"                  \"survival\": {\"description\": \"share that outlives watched_s, by a life table that takes those still there as censored\", \"type\": \"number\"}, \"watched_s\": {\"type\": \"number\"},\n" \
-	"                  \"kept\": {\"description\": \"of those taken: never given back, as far as was seen\", \"type\": \"number\"}, \"kept_bytes\": {\"type\": \"number\"}, \"kept_error_bytes\": {\"type\": \"number\"},\n" \
-	"                  \"alive\": {\"description\": \"followed blocks that are there at the end\", \"type\": \"integer\"}, \"alive_bytes\": {\"type\": \"integer\"},\n" \
-	"                  \"first_s\": {\"type\": \"number\"}, \"last_s\": {\"type\": \"number\"}, \"youngest_s\": {\"type\": \"number\"}, \"oldest_s\": {\"type\": \"number\"},\n" \
-	"                  \"bytes_per_request\": {\"type\": \"number\"}, \"count_per_request\": {\"type\": \"number\"}, \"interval\": {\"description\": \"95 %, of bytes_per_request\", \"$ref\": \"#/$defs/interval\"}\n" \
+	"            \"grows\": {\"description\": \"a gauge that such things make rise rises\", \"type\": \"boolean\"},\n" \
+	SCHEMA_KEPT_SITES \
 	"                }\n" \
 	"              }\n" \
 	"            }\n" \

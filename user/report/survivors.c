@@ -6,15 +6,72 @@
 #include "base/clock.h"
 #include "report/build.h"
 
-/* What hands out memory for others: the frame behind it is who wanted it. */
+/* What takes things for others: the C library's ways into the kernel, its allocator, allocators of languages. Without underscores before. */
+static const char *const wrapper_names[] = {"open",
+					    "open64",
+					    "openat",
+					    "openat64",
+					    "creat",
+					    "socket",
+					    "accept",
+					    "accept4",
+					    "dup",
+					    "dup2",
+					    "dup3",
+					    "fcntl",
+					    "fcntl64",
+					    "pipe",
+					    "pipe2",
+					    "socketpair",
+					    "eventfd",
+					    "epoll_create1",
+					    "timerfd_create",
+					    "memfd_create",
+					    "libc_open64",
+					    "libc_open",
+					    "libc_accept",
+					    "syscall",
+					    "mmap",
+					    "mmap64",
+					    "brk",
+					    "sbrk",
+					    "default_morecore",
+					    "glibc_morecore",
+					    "sysmalloc",
+					    "sysmalloc_mmap",
+					    "int_malloc",
+					    "int_realloc",
+					    "int_memalign",
+					    "malloc",
+					    "calloc",
+					    "realloc",
+					    "libc_malloc",
+					    "libc_calloc",
+					    "libc_realloc",
+					    "posix_memalign",
+					    "aligned_alloc",
+					    "clone",
+					    "clone3",
+					    "clone_internal",
+					    "create_thread",
+					    "pthread_create",
+					    "pthread_create_2_1",
+					    "allocate_stack",
+					    "strdup",
+					    "strndup"};
+static const char *const wrapper_begins[] = {"operator new", "std::",    "gnu_cxx::", "g_malloc", "g_strdup", "xmalloc",
+					     "xcalloc",      "xrealloc", "xstrdup",   "alloc::",  "<alloc::", "rust_",
+					     "rdl_",         "memset_",  "memcpy_",   "memmove_", "tcache_"};
+
 static bool is_wrapper(const char *name)
 {
-	static const char *const prefix[] = {
-		"operator new", "__strdup", "strdup",   "__strndup", "strndup", "std::",    "__gnu_cxx::", "g_malloc", "g_strdup",
-		"xmalloc",      "xcalloc",  "xrealloc", "xstrdup",   "alloc::", "<alloc::", "__rust_",     "__rdl_"};
-
-	for (size_t i = 0; i < sizeof(prefix) / sizeof(*prefix); i++)
-		if (!strncmp(name, prefix[i], strlen(prefix[i])))
+	name += strspn(name, "_");
+	for (size_t i = 0; i < sizeof(wrapper_names) / sizeof(*wrapper_names); i++)
+		if (!strncmp(name, wrapper_names[i], strlen(wrapper_names[i])) &&
+		    (!name[strlen(wrapper_names[i])] || name[strlen(wrapper_names[i])] == '@'))
+			return true;
+	for (size_t i = 0; i < sizeof(wrapper_begins) / sizeof(*wrapper_begins); i++)
+		if (!strncmp(name, wrapper_begins[i], strlen(wrapper_begins[i])))
 			return true;
 	return false;
 }
@@ -81,30 +138,66 @@ static void sites_put(struct build *b, json_t *out, const struct report_survivor
 	build_put(b, out, "rest_kept_bytes", build_number(rest_bytes));
 }
 
+static void head_put(struct build *b, json_t *out, const struct report_survivors *s)
+{
+	json_t *requests = build_object(b, out, "requests");
+
+	build_put(b, out, "because", report_text(s->because));
+	build_put(b, out, "started_s", build_number(s->started_s));
+	build_put(b, out, "windows", build_u64(s->windows));
+	build_put(b, out, "on_s", build_number(s->on_s));
+	build_put(b, out, "refused", build_u64(s->refused));
+	build_put(b, out, "stacks_lost", build_u64(s->stacks_lost));
+	for (unsigned i = 0; i < s->classes; i++)
+		build_put(b, requests, s->class_name[i], build_u64(s->requests[i]));
+	json_t *notes = build_array(b, out, "notes");
+	for (unsigned i = 0; s->note && s->note[i]; i++)
+		build_append(b, notes, report_text(s->note[i]));
+}
+
+static json_t *built(const struct build *b, json_t *out)
+{
+	if (!b->failed)
+		return out;
+	json_decref(out);
+	return NULL;
+}
+
 json_t *report_survivors(const struct report_survivors *s)
 {
 	struct build b = {.in = NULL};
 	json_t *out = json_object();
-	json_t *requests = build_object(&b, out, "requests");
 
-	build_put(&b, out, "because", report_text(s->because));
-	build_put(&b, out, "started_s", build_number(s->started_s));
-	build_put(&b, out, "windows", build_u64(s->windows));
-	build_put(&b, out, "on_s", build_number(s->on_s));
+	head_put(&b, out, s);
 	if (s->cpu_share >= 0)
 		build_put(&b, out, "cpu_share", build_number(s->cpu_share));
 	build_put(&b, out, "one_address_in", build_u64(s->weight));
-	build_put(&b, out, "refused", build_u64(s->refused));
 	build_put(&b, out, "strangers", build_u64(s->strangers));
-	build_put(&b, out, "stacks_lost", build_u64(s->stacks_lost));
-	for (unsigned i = 0; i < s->classes; i++)
-		build_put(&b, requests, s->class_name[i], build_u64(s->requests[i]));
 	sites_put(&b, out, s);
-	json_t *notes = build_array(&b, out, "notes");
-	for (unsigned i = 0; s->note && s->note[i]; i++)
-		build_append(&b, notes, report_text(s->note[i]));
-	if (!b.failed)
-		return out;
-	json_decref(out);
-	return NULL;
+	return built(&b, out);
+}
+
+json_t *report_growth_stacks(const struct report_survivors *s)
+{
+	static const char *const name[WIRE_KEPT_KINDS] = {
+		[WIRE_KEPT_DESCRIPTOR] = "descriptors", [WIRE_KEPT_MAPPING] = "mappings",
+		[WIRE_KEPT_THREAD] = "threads",         [WIRE_KEPT_HEAP] = "heap",
+		[WIRE_KEPT_TOUCH] = "first_touches",
+	};
+	struct build b = {.in = NULL};
+	json_t *out = json_object(), *kinds;
+
+	head_put(&b, out, s);
+	kinds = build_object(&b, out, "kinds");
+	for (uint32_t kind = WIRE_KEPT_DESCRIPTOR; kind < WIRE_KEPT_KINDS; kind++) {
+		struct report_survivors of = *s;
+
+		for (of.rows = 0; of.row < s->row + s->rows && of.row->kind < kind; of.row++)
+			;
+		while (of.row + of.rows < s->row + s->rows && of.row[of.rows].kind == kind)
+			of.rows++;
+		if (of.rows)
+			sites_put(&b, build_object(&b, kinds, name[kind]), &of);
+	}
+	return built(&b, out);
 }

@@ -28,6 +28,8 @@ struct report_survivors {
 	const char *const *note; /* NULL behind the last */
 };
 
+/* Who keeps what else: the part "growth_stacks", by kind. NULL: no memory. */
+json_t *report_growth_stacks(const struct report_survivors *s);
 /* NULL: no memory. */
 json_t *report_survivors(const struct report_survivors *s);
 

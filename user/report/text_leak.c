@@ -199,6 +199,7 @@ void text_leak(struct text *t, const json_t *doc)
 	verdict_print(t, leak);
 	text_blank(t);
 	text_survivors(t, leak);
+	text_growth_stacks(t, leak);
 	gauges_print(t, leak);
 	classes_print(t, leak);
 }

@@ -7,6 +7,8 @@
 
 #define ROWS_SHOWN 8
 #define FRAMES_SHOWN 6
+#define THINGS_SHOWN 3 /* of each kind */
+#define THING_SHARE_SHOWN 0.05
 #define SHARE_SHOWN 0.01 /* of all that is kept: what keeps less is summed up */
 
 static void head_print(struct text *t)
@@ -110,5 +112,85 @@ void text_survivors(struct text *t, const json_t *leak)
 		shown++;
 	}
 	foot_print(t, s, shown);
+	text_blank(t);
+}
+
+/* --- descriptors, mappings, threads ---------------------------------------------------------------------------------------------- */
+
+static void thing_row(struct text *t, const json_t *site, bool bytes)
+{
+	char cell[TEXT_CELL];
+
+	text_put(t, TEXT_PLAIN, "  ");
+	text_left(t, TEXT_PLAIN, 42, text_string(site, "site"));
+	text_right(t, TEXT_PLAIN, 12,
+		   json_object_get(site, "bytes_per_request") ? text_amount(cell, text_number(site, "bytes_per_request"), bytes)
+							      : "–");
+	text_right(t, TEXT_PLAIN, 12, text_amount(cell, text_number(site, "kept_bytes"), bytes));
+	text_right(t, TEXT_PLAIN, 11, text_amount(cell, text_number(site, "taken_bytes"), bytes));
+	text_right(t, TEXT_PLAIN, 10, text_span(cell, text_number(site, "first_s")));
+	text_right(t, TEXT_PLAIN, 10, json_object_get(site, "oldest_s") ? text_span(cell, text_number(site, "oldest_s")) : "–");
+	text_end(t);
+	frames_print(t, json_object_get(site, "frames"));
+}
+
+static void kind_print(struct text *t, const char *kind, const json_t *list)
+{
+	static const struct {
+		const char *kind, *title;
+		bool bytes;
+	} rows[] = {
+		{"descriptors", "WHO KEEPS DESCRIPTORS", false},
+		{"mappings", "WHO KEEPS MAPPINGS", true},
+		{"threads", "WHO KEEPS THREADS", false},
+		{"heap", "WHO MAKES THE HEAP GROW", true},
+		{"first_touches", "WHO WRITES TO NEW PAGES", true},
+	};
+	size_t at = 0, i;
+	json_t *site;
+
+	while (at + 1 < sizeof(rows) / sizeof(*rows) && strcmp(rows[at].kind, kind) != 0)
+		at++;
+	text_left(t, TEXT_BOLD, 44, rows[at].title);
+	text_right(t, TEXT_DIM, 12, "per request");
+	text_right(t, TEXT_DIM, 12, "kept");
+	text_right(t, TEXT_DIM, 11, "taken");
+	text_right(t, TEXT_DIM, 10, "first at");
+	text_right(t, TEXT_DIM, 10, "oldest");
+	text_end(t);
+	json_array_foreach (json_object_get(list, "sites"), i, site) {
+		if (i >= THINGS_SHOWN || text_number(site, "kept_bytes") < THING_SHARE_SHOWN * text_number(list, "kept_bytes"))
+			break;
+		thing_row(t, site, rows[at].bytes);
+	}
+}
+
+void text_growth_stacks(struct text *t, const json_t *leak)
+{
+	const json_t *s = json_object_get(leak, "growth_stacks");
+	bool any = false;
+	const char *kind;
+	json_t *list, *note;
+	size_t i;
+
+	json_object_foreach (json_object_get(s, "kinds"), kind, list) {
+		if (!json_is_true(json_object_get(list, "grows")) || text_number(list, "kept_bytes") <= 0)
+			continue;
+		kind_print(t, kind, list);
+		any = true;
+	}
+	if (!any)
+		return;
+	struct buf line = {0};
+	char on[TEXT_CELL];
+	buf_printf(&line, "looked at for %s, for these rose: %s", text_span(on, text_number(s, "on_s")),
+		   text_string(s, "because"));
+	if (text_number(s, "refused") > 0 || text_number(s, "stacks_lost") > 0)
+		buf_printf(&line, " · LOST: %.0f found no room, %.0f stacks could not be taken", text_number(s, "refused"),
+			   text_number(s, "stacks_lost"));
+	json_array_foreach (json_object_get(s, "notes"), i, note)
+		buf_printf(&line, " · %s", json_string_value(note));
+	text_wrap(t, TEXT_DIM, "", 2, line.data);
+	buf_fini(&line);
 	text_blank(t);
 }

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/url.h"
 #include "session/parts.h"
+#include "session/soaking.h"
 
 static int on_named(void *ctx, const struct record_stack *stack, uint32_t bytes)
 {
@@ -24,7 +25,7 @@ static void process_seen(struct session *s, const struct wire_process *p)
 	if (p->role == WIRE_ROLE_GATEWAY && p->event == WIRE_PROCESS_FORK)
 		code_process(&s->code, p->tgid);
 	alloc_watch_process(&s->alloc, p, pid);
-	survivor_watch_process(&s->survivors, p, pid);
+	soaking_process(s, p, pid);
 }
 
 static int on_wire(void *ctx, const void *data, uint32_t bytes)

@@ -65,8 +65,7 @@ void session_drain(struct session *s)
 void session_tear_down(struct session *s)
 {
 	alloc_watch_close(&s->alloc);
-	survivor_probe_close(s->survivors.probe);
-	s->survivors.probe = NULL;
+	soaking_tear_down(s);
 	probe_close(s->probe);
 	s->probe = NULL;
 	code_close(&s->code);

@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "session/child.h"
 #include "session/parts.h"
+#include "session/soaking.h"
 
 #define LOOK_NS (100 * NS_PER_MS)
 /* what supervisors wait before they start again lies below it; that long its clients' connections are refused */
@@ -32,7 +33,7 @@ static void admit(struct session *s, uint32_t pid)
 		return;
 	code_process(&s->code, pid);
 	alloc_watch_add(&s->alloc, pid);
-	survivor_watch_add(&s->survivors, pid);
+	soaking_add(s, pid);
 }
 
 bool session_gateway_find_again(struct session *s)

@@ -13,6 +13,7 @@
 #include "session/alloc_watch.h"
 #include "session/code.h"
 #include "session/gauges.h"
+#include "session/growth_watch.h"
 #include "session/overhead.h"
 #include "session/peers.h"
 #include "session/pipeline.h"
@@ -36,6 +37,7 @@ struct gateway_watch {
 /* When a soak looks next: at the dearer tiers, at what grows. */
 struct soaking {
 	uint64_t next_ns, look_ns;
+	unsigned risen; /* bits of the gauges that have been looked into */
 };
 
 struct session {
@@ -74,6 +76,7 @@ struct session {
 	struct alloc_watch alloc;
 	struct soaking soaking;
 	struct survivor_watch survivors;
+	struct growth_watch growth;
 	struct ab ab;
 	json_t *probed; /* what they saw and cost, at the end */
 	struct truth truth;

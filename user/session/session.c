@@ -31,6 +31,7 @@ static void session_free(struct session *s)
 	session_tear_down(s);
 	alloc_watch_fini(&s->alloc);
 	survivor_watch_fini(&s->survivors);
+	growth_watch_fini(&s->growth);
 	json_decref(s->probed);
 	driver_free(s->driver);
 	pipeline_free(s->pipeline);

@@ -6,8 +6,14 @@
 #include "session/parts.h"
 
 void soaking_tick(struct session *s, uint64_t now_ns);
+/* Processes of the gateway come and go; or appear without an event. pid: as we number it. */
+void soaking_process(struct session *s, const struct wire_process *p, uint32_t pid);
+void soaking_add(struct session *s, uint32_t pid);
 /* The load is over, the gateway still there. */
 void soaking_end(struct session *s, uint64_t now_ns);
 void soaking_result(const struct session *s, json_t *parts, json_t *not_measured);
+
+/* Probes off. */
+void soaking_tear_down(struct session *s);
 
 #endif

@@ -10,63 +10,37 @@
 #include "base/log.h"
 #include "report/survivors.h"
 
-/* --- stacks ------------------------------------------------------------------------------------------------------------------- */
-
-static void code_tell(struct survivor_watch *w, uint32_t tgid, const struct code_maps *maps)
-{
-	int rc = survivor_probe_text(w->probe, tgid, maps, symbols_frame_pointers(w->symbols, tgid));
-
-	if (rc)
-		log_line(LOG_DEBUG, "no blocks of process %u: %s", tgid, strerror(-rc));
-}
-
-static int on_stack(void *ctx, const struct wire_stack *stack)
-{
-	struct survivor_watch *w = ctx;
-	const struct code_maps *changed = NULL;
-	int rc = symbols_take(w->symbols, stack, &changed);
-
-	if (!rc && changed)
-		code_tell(w, stack->tgid, changed);
-	return rc;
-}
-
-static int on_named(void *ctx, const struct record_stack *stack, uint32_t bytes)
-{
-	struct survivor_watch *w = ctx;
-
-	(void)bytes;
-	return survivors_named(w->found, stack->stack, (const char *)(stack + 1), stack->text_bytes, stack->frames);
-}
-
 /* --- begin and end -------------------------------------------------------------------------------------------------------------- */
+
+static int text_tell(void *probe, uint32_t tgid, const struct code_maps *maps, bool frame_pointers)
+{
+	return survivor_probe_text(probe, tgid, maps, frame_pointers);
+}
 
 void survivor_watch_add(struct survivor_watch *w, uint32_t pid)
 {
-	const struct code_maps *maps;
 	struct err err = {0};
 
 	if (!w->probe)
 		return;
-	if (!symbols_watch(w->symbols, pid, &maps))
-		code_tell(w, pid, maps);
+	kept_code_process(&w->code, pid);
 	if (survivor_probe_add(w->probe, pid, &err))
 		log_line(LOG_DEBUG, "%s", err.text); /* it has ended already */
 }
 
 static int open_all(struct survivor_watch *w, struct err *err)
 {
-	struct symbols_config names = {.named = on_named, .ctx = w};
-	struct survivor_config config = {.calibration = &w->calibration, .stack = on_stack, .ctx = w};
+	struct survivor_config config = {.calibration = &w->calibration, .stack = kept_code_stack, .ctx = &w->code};
 	int rc = calibrate(UPROBE_LINK_BEST, &w->calibration, err);
 
 	if (rc)
 		return rc;
-	w->symbols = symbols_new(&names);
-	w->found = survivors_new();
-	if (!w->symbols || !w->found)
+	if (kept_code_open(&w->code))
 		return err_set(err, -ENOMEM, "no memory for the sites of blocks");
-	return survivor_probe_open(&w->probe, &config, err);
+	rc = survivor_probe_open(&w->probe, &config, err);
+	w->code.text = text_tell;
+	w->code.probe = w->probe;
+	return rc;
 }
 
 void survivor_watch_begin(struct survivor_watch *w, const uint32_t *pid, unsigned pids, const char *because, uint64_t now_ns)
@@ -99,8 +73,7 @@ void survivor_watch_process(struct survivor_watch *w, const struct wire_process 
 void survivor_watch_fini(struct survivor_watch *w)
 {
 	survivor_probe_close(w->probe);
-	symbols_free(w->symbols);
-	survivors_free(w->found);
+	kept_code_close(&w->code);
 	*w = (struct survivor_watch){.probe = NULL};
 }
 
@@ -119,8 +92,8 @@ static int on_block(void *ctx, const struct wire_block_key *key, const struct wi
 
 	(void)key;
 	if (b->window == c->w->totals.window)
-		rc = survivors_censored(c->w->found, b, c->now_ns, c->again);
-	return rc || c->again ? rc : survivors_alive(c->w->found, b, c->now_ns);
+		rc = survivors_censored(c->w->code.found, b, c->now_ns, c->again);
+	return rc || c->again ? rc : survivors_alive(c->w->code.found, b, c->now_ns);
 }
 
 static void on_forgotten(void *ctx, const struct wire_block *b)
@@ -157,7 +130,7 @@ static int window_close(struct survivor_watch *w, const struct survivor_now *now
 		rc = survivor_probe_totals(w->probe, &w->totals);
 	if (!rc)
 		rc = survivor_probe_blocks(w->probe, on_block, &census);
-	return rc || !again ? rc : survivor_probe_thin(w->probe, on_forgotten, w->found);
+	return rc || !again ? rc : survivor_probe_thin(w->probe, on_forgotten, w->code.found);
 }
 
 /* Blocks found no room: the window is closed, so that a sample is followed from here on. */
@@ -222,20 +195,20 @@ void survivor_watch_end(struct survivor_watch *w, const struct survivor_now *now
 		rc = survivor_probe_blocks(w->probe, on_block, &census);
 	}
 	if (!rc)
-		rc = survivor_probe_sites(w->probe, on_site, w->found);
+		rc = survivor_probe_sites(w->probe, on_site, w->code.found);
 	if (!rc)
-		rc = symbols_name(w->symbols);
+		rc = symbols_name(w->code.symbols);
 	if (rc)
 		snprintf(w->why, sizeof(w->why), "blocks cannot be read: %s", strerror(-rc));
 }
 
 /* --- result --------------------------------------------------------------------------------------------------------------------- */
 
-static void requests_fill(const struct survivor_watch *w, const struct plan *plan, struct report_survivors *r)
+void survivor_requests_fill(const double *ended, const struct plan *plan, struct report_survivors *r)
 {
 	for (unsigned i = 0; i < plan->classes && i < LEAK_CLASSES_MAX; i++) {
 		r->class_name[i] = plan->class_[i].name;
-		r->requests[i] = (uint64_t)w->requests[i];
+		r->requests[i] = (uint64_t)ended[i];
 		r->classes = i + 1;
 	}
 }
@@ -262,14 +235,14 @@ void survivor_watch_result(const struct survivor_watch *w, const struct plan *pl
 
 	if (!why && !w->count)
 		why = "the budget allowed no window: a larger --budget, or a longer soak";
-	if (!why && survivors_rows(w->found, &row, &r.rows))
+	if (!why && survivors_rows(w->code.found, &row, &r.rows))
 		why = "no memory for the sites of blocks";
 	if (why) {
 		json_object_set_new(not_measured, "leak.survivors", json_string(why));
 		return;
 	}
 	r.row = row;
-	requests_fill(w, plan, &r);
+	survivor_requests_fill(w->requests, plan, &r);
 	for (unsigned i = 0; i < SURVIVOR_NOTES_MAX && w->note[i][0]; i++)
 		note[i] = w->note[i];
 	json_object_set_new(parts, "survivors", report_survivors(&r));

@@ -11,20 +11,18 @@
 #include <stdint.h>
 
 #include "bpf/wire.h"
-#include "leak/survivors.h"
 #include "leak/watch.h"
 #include "probe/calibrate.h"
 #include "probe/survivor_probe.h"
 #include "probe/windows.h"
 #include "scenario/plan.h"
-#include "symbol/symbols.h"
+#include "session/kept_code.h"
 
 #define SURVIVOR_NOTES_MAX 8
 
 struct survivor_watch {
 	struct survivor_probe *probe; /* NULL: not begun, or see why */
-	struct symbols *symbols;
-	struct survivors *found;
+	struct kept_code code;
 	struct calibration calibration;
 	struct windows windows;
 	char because[160]; /* why it was begun; "": it was not */
@@ -57,6 +55,9 @@ void survivor_watch_tick(struct survivor_watch *w, const struct survivor_now *no
 /* The last window closes, probes go off, stacks get their names. While the processes are there. */
 void survivor_watch_end(struct survivor_watch *w, const struct survivor_now *now);
 void survivor_watch_fini(struct survivor_watch *w);
+/* Requests that ended in windows, by class. */
+struct report_survivors;
+void survivor_requests_fill(const double *ended, const struct plan *plan, struct report_survivors *r);
 /* Part "survivors", or the reason why not. start_ns: of the load. plan: its classes. */
 void survivor_watch_result(const struct survivor_watch *w, const struct plan *plan, uint64_t start_ns, json_t *parts,
 			   json_t *not_measured);
