@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 ROW = os.path.basename(sys.argv[0])
 TOLL = os.path.abspath(os.path.join(os.environ.get("BUILD", "build"), "toll"))
@@ -120,6 +121,12 @@ def nginx_proxy(port, upstream_port, cpu=None):
                  f"proxy_http_version 1.1; proxy_set_header Connection ''; }} }}", port, cpu)
 
 
+def nginx_requests(port):
+    """How many requests an nginx with stub_status under /status has taken so far."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/status") as answer:
+        return int(answer.read().split()[9])  # of "server accepts handled requests\n 34 34 5210"
+
+
 def nginx_return(port):
     """An nginx that answers everything by itself."""
     answer = 'default_type application/json; return 200 "{}";'
@@ -152,6 +159,20 @@ def probe_links(pid):
     except (FileNotFoundError, PermissionError):
         pass  # a descriptor was closed meanwhile, or the process has ended
     return count
+
+
+def attached(pid, measure, settle_s, *args, cpu=1):
+    """What measure() gives while toll attach watches the process, its probes armed settle_s ago; cpu: toll's. No CPU samples unless asked for."""
+    attach = start(TOLL, "attach", "--pid", str(pid), "--for", "60s", "--capture", "off", "--quiet", "--sample-hz", "0", "--out",
+                   f"{WORK}/attach", *args, cpu=cpu)
+    wait_for(lambda: probe_links(attach.pid), "attach to arm its probes")
+    time.sleep(settle_s)
+    got = measure()
+    if attach.poll() is not None or not probe_links(attach.pid):
+        raise Failed("attach ended before its window did")
+    attach.terminate()
+    attach.wait()
+    return got
 
 
 def wrk(*args, cpu=None):
