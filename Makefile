@@ -67,10 +67,10 @@ $(SKEL): $(BUILD)/toll.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name toll_bpf >$@
 
-# --- set-up: packages, once a checkout (remade when the list changes) --------------------------------------------------------------
+# --- set-up: packages, once a checkout (remade when the list changes); SETUP=build: only what building needs ----------------------
 $(BUILD)/.setup: scripts/setup
 	$(Q)mkdir -p $(BUILD)
-	$(Q)scripts/setup
+	$(Q)scripts/setup $(SETUP)
 	$(Q)touch $@
 setup: $(BUILD)/.setup
 

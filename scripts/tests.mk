@@ -73,7 +73,7 @@ fuzz: $(FUZZ_BINS)
 	$(Q)for f in $(FUZZ_BINS); do echo "$$f"; $$f -max_total_time=$${FUZZ_SECONDS:-60} -max_len=4096 -verbosity=0 -print_final_stats=1 \
 		-artifact_prefix=$(BUILD)/test-logs/ 2>&1 | grep -E 'stat::number_of_executed|ERROR|SUMMARY|Test unit' ; \
 		[ $${PIPESTATUS[0]} -eq 0 ] || exit 1; done
-test-e2e: $(BUILD)/toll
+test-e2e: $(BUILD)/toll $(BENCH_BINS)
 	$(Q)scripts/run-tests $(E2E_TESTS)
 # some four minutes; test_machine.sh wants a machine of its own
 test-failures: $(BUILD)/toll

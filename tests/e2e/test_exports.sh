@@ -52,27 +52,77 @@ check_dashboard() {
 	else fail "grafana: every query of the dashboard is PromQL" "$(head -n 3 "$work/rules.txt")"; fi
 }
 
-# A server of its own, on ports of its own, until the lines are in it.
-check_influx() {
-	local port rpc pid points wanted
-	read -r port rpc < <(python3 -c 'import socket
-s = [socket.socket() for _ in range(2)]
+# Servers of our own, on ports of their own: InfluxDB, Prometheus as a receiver of remote writes, and one that keeps what a collector would get.
+start_servers() {
+	read -r influx_port rpc prom_port otlp_port < <(python3 -c 'import socket
+s = [socket.socket() for _ in range(4)]
 [x.bind(("127.0.0.1", 0)) for x in s]
 print(*[x.getsockname()[1] for x in s])')
-	INFLUXDB_HTTP_BIND_ADDRESS=127.0.0.1:$port INFLUXDB_BIND_ADDRESS=127.0.0.1:$rpc INFLUXDB_META_DIR=$work/meta INFLUXDB_DATA_DIR=$work/data \
+	INFLUXDB_HTTP_BIND_ADDRESS=127.0.0.1:$influx_port INFLUXDB_BIND_ADDRESS=127.0.0.1:$rpc INFLUXDB_META_DIR=$work/meta INFLUXDB_DATA_DIR=$work/data \
 		INFLUXDB_DATA_WAL_DIR=$work/wal INFLUXDB_REPORTING_DISABLED=true influxd -config /dev/null >"$work/influxd.log" 2>&1 &
-	pid=$!
-	if curl -s --retry 100 --retry-delay 0 --retry-connrefused --retry-max-time 20 -o /dev/null "http://127.0.0.1:$port/ping" &&
-		curl -s -o /dev/null "http://127.0.0.1:$port/query" --data-urlencode 'q=CREATE DATABASE toll' &&
-		curl -s -w '%{http_code}' "http://127.0.0.1:$port/write?db=toll" --data-binary "@$work/influx" >"$work/influx.status"; then
-		is "influx: the server takes every line" "$(cat "$work/influx.status")" 204
-		points=$(curl -s "http://127.0.0.1:$port/query?db=toll" --data-urlencode 'q=SELECT count(ended_per_s) FROM toll_series' | jq '.results[0].series[0].values[0][1]')
-		wanted=$(jq '[.series.ended_per_s[] | select(. != null)] | length' "$result")
-		is "influx: the series is in it" "$points" "$wanted"
-	else
-		fail "influx: the server takes every line" "$(tail -n 3 "$work/influxd.log")"
-	fi
-	kill "$pid" && wait "$pid" 2>/dev/null
+	servers=$!
+	echo 'global: {}' >"$work/prometheus.yml"
+	prometheus --config.file="$work/prometheus.yml" --storage.tsdb.path="$work/tsdb" --web.listen-address="127.0.0.1:$prom_port" \
+		--web.enable-remote-write-receiver >"$work/prometheus.log" 2>&1 &
+	servers+=" $!"
+	python3 - "$otlp_port" "$work/otlp.posted" <<'PYTHON' &
+import http.server, sys
+class Keep(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        good = self.path == "/v1/traces" and self.headers["Content-Type"] == "application/json"
+        open(sys.argv[2], "wb").write(body if good else b"")
+        self.send_response(200)
+        self.end_headers()
+    def log_message(self, *args):
+        pass
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Keep).serve_forever()
+PYTHON
+	servers+=" $!"
+	# shellcheck disable=SC2064 # these servers
+	trap "kill $servers 2>/dev/null; wait $servers 2>/dev/null; rm -rf '$work'" EXIT
+	for url in "$influx_port/ping" "$prom_port/-/ready"; do
+		curl -sf --retry 200 --retry-delay 0 --retry-all-errors --retry-max-time 20 -o /dev/null "http://127.0.0.1:$url"
+	done
+	curl -s -o /dev/null "http://127.0.0.1:$influx_port/query" --data-urlencode 'q=CREATE DATABASE toll'
+	curl -s -o /dev/null "http://127.0.0.1:$influx_port/query" --data-urlencode 'q=CREATE DATABASE live'
+}
+
+influx_count() { # DATABASE
+	curl -s "http://127.0.0.1:$influx_port/query?db=$1" --data-urlencode 'q=SELECT count(ended_per_s) FROM toll_series' | jq '.results[0].series[0].values[0][1]'
+}
+
+check_influx() {
+	local wanted
+	wanted=$(jq '[.series.ended_per_s[] | select(. != null)] | length' "$result")
+	curl -s -w '%{http_code}' "http://127.0.0.1:$influx_port/write?db=toll" --data-binary "@$work/influx" >"$work/influx.status"
+	is "influx: the server takes every line" "$(cat "$work/influx.status")" 204
+	is "influx: the series is in it" "$(influx_count toll)" "$wanted"
+	is "influx: so is what the run itself posted" "$(influx_count live)" "$wanted"
+}
+
+# As Prometheus itself tells it after a remote write.
+check_remote_write() {
+	local ends
+	ends=$(jq '(.date | fromdate) + .duration_s' "$result")
+	is "remote-write: Prometheus has every request" \
+		"$(curl -s "http://127.0.0.1:$prom_port/api/v1/query?time=$ends" --data-urlencode 'query=sum(toll_requests_total{outcome="ok",class!=""})' | jq -r '.data.result[0].value[1]')" \
+		"$(jq '[.classes[].requests.ok] | add' "$result")"
+	is "remote-write: and every metric" \
+		"$(curl -s "http://127.0.0.1:$prom_port/api/v1/label/__name__/values" | jq -r '.data[]' | sort | head -c 100000)" \
+		"$(sed -n 's/^\(toll_[a-z0-9_]*\).*/\1/p' "$work/prometheus" | sort -u)"
+}
+
+check_posts() {
+	if cmp -s "$work/otlp.posted" "$work/otlp"; then pass "otlp: a collector gets what report prints"; else fail "otlp: a collector gets what report prints" "$(cat "$work/exports.err")"; fi
+}
+
+# Last: it has a result of its own.
+check_nobody() {
+	run_toll nobody demo --with reference --for 1s --export "otlp=http://127.0.0.1:9/v1/traces"
+	if grep -q 'POST to http://127.0.0.1:9/v1/traces: ' "$work/nobody.err" && [ -f "$work/nobody/result.json" ]; then
+		pass "a server that is not there is told, and costs nothing"
+	else fail "a server that is not there is told, and costs nothing" "$(cat "$work/nobody.err")"; fi
 }
 
 check_csv() {
@@ -135,7 +185,9 @@ check_stacks() {
 		"$(jq '[.stacks.folded[] | select(.cause == "own_user") | .ns] | add' "$stacks")"
 }
 
-run_toll exports demo --with reference --quick --export "prometheus=$work/live.prom" --export "csv=$work/live.csv"
+start_servers
+run_toll exports demo --with reference --quick --export "influx=http://127.0.0.1:$influx_port/write?db=live" \
+	--export "remote-write=http://127.0.0.1:$prom_port/api/v1/write" --export "otlp=http://127.0.0.1:$otlp_port/v1/traces" --export "prometheus=$work/live.prom" --export "csv=$work/live.csv"
 for format in junit prometheus influx csv csv-series hdr otlp; do export_as "$format"; done
 if cmp -s "$work/live.prom" "$work/prometheus" && cmp -s "$work/live.csv" "$work/csv"; then pass "run --export writes what report does"; else
 	fail "run --export writes what report does" "$(diff "$work/live.prom" "$work/prometheus" | head -n 3)"; fi
@@ -143,6 +195,8 @@ check_junit
 check_prometheus
 check_dashboard
 check_influx
+check_remote_write
+check_posts
 check_csv
 check_ids
 check_node
@@ -150,4 +204,5 @@ check_stacks
 if "$toll" report "$work/exports/result.json" --format nothing 2>"$work/nothing.err"; then fail "an unknown format is refused" "it was not"; else
 	if grep -q 'expected text, json, html' "$work/nothing.err"; then pass "an unknown format is refused"; else
 		fail "an unknown format is refused" "$(cat "$work/nothing.err")"; fi; fi
+check_nobody
 finish

@@ -297,6 +297,60 @@ static void test_otlp(void **state)
 	fclose(out);
 }
 
+/* A varint at *at, which steps behind it. */
+static uint64_t varint(const unsigned char **at)
+{
+	uint64_t value = 0;
+
+	for (unsigned shift = 0;; shift += 7) {
+		value |= (uint64_t)(**at & 0x7f) << shift;
+		if (!(*(*at)++ & 0x80))
+			return value;
+	}
+}
+
+static unsigned samples_of(const char *exposition)
+{
+	unsigned n = *exposition && *exposition != '#';
+
+	for (const char *at = exposition; (at = strchr(at, '\n')); at++)
+		n += at[1] && at[1] != '#';
+	return n;
+}
+
+/* Unpacked, it is a series for each sample of the exposition, labels in order, the name first. */
+static void test_remote_write(void **state)
+{
+	struct fixture *x = *state;
+	size_t size, used = 0;
+	char *text = exported(export_prometheus, x->doc, NULL), *packed = exported(export_remote_write, x->doc, &size);
+	const unsigned char *at = (const unsigned char *)packed, *end = at + size;
+	uint64_t length = varint(&at);
+	unsigned char *plain = malloc(length);
+	unsigned series = 0;
+
+	while (at < end) {
+		assert_int_equal(*at, 61 << 2);
+		size_t n = (size_t)(at[1] | at[2] << 8) + 1;
+		memcpy(plain + used, at + 3, n);
+		used += n;
+		at += 3 + n;
+	}
+	assert_int_equal(used, length);
+	for (at = plain; at < plain + length; series++) {
+		assert_int_equal(varint(&at), 1 << 3 | 2);
+		uint64_t n = varint(&at);
+		assert_memory_equal(at + 2, "\x0a\x08__name__\x12", 11);
+		at += n;
+	}
+	assert_int_equal(at - plain, length);
+	assert_int_equal(series, samples_of(text));
+	assert_true(series > 50);
+	free(plain);
+	free(packed);
+	free(text);
+}
+
 static void test_stacks(void **state)
 {
 	struct fixture *x = *state;
@@ -414,6 +468,7 @@ int main(void)
 		TEST(test_csv),
 		TEST(test_hdr),
 		TEST(test_otlp),
+		TEST(test_remote_write),
 		TEST(test_stacks),
 		TEST(test_survivors),
 		TEST(test_pprof),

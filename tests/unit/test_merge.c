@@ -468,7 +468,7 @@ static void test_no_section_tells(void **state)
 		}
 		buf_fini(&text);
 	}
-	assert_int_equal(forms, 13);
+	assert_int_equal(forms, 14);
 	json_decref(doc);
 }
 

@@ -29,19 +29,18 @@ uint64_t sketch_bucket_value(uint32_t index)
 	return ((uint64_t)(LINEAR + index % LINEAR) << shift) + ((UINT64_C(1) << shift) >> 1);
 }
 
-/* Where the bucket is, or belongs. */
+/* Where the bucket is, or belongs. Each step moves or not without a branch: which of the two, nothing could predict. */
 static uint32_t place_of(const struct sketch *s, uint32_t index)
 {
-	uint32_t from = 0, to = s->used;
+	const struct sketch_bucket *at = s->at;
 
-	while (from < to) {
-		uint32_t middle = (from + to) / 2;
-		if (s->at[middle].index < index)
-			from = middle + 1;
-		else
-			to = middle;
+	if (!s->used)
+		return 0;
+	for (uint32_t left = s->used, half; left > 1; left -= half) {
+		half = left / 2;
+		at = at[half - 1].index < index ? at + half : at;
 	}
-	return from;
+	return (uint32_t)(at - s->at) + (at->index < index);
 }
 
 static int grow(struct sketch *s)

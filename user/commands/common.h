@@ -53,7 +53,7 @@ struct common_options {
 		{OPTION_BYTES, "capture-max", 0, "BYTES", "largest sampled capture (default 1GB)", &(common).capture_max_bytes}, \
 		{OPTION_STRING, "out", 'o', "DIR", "where the result goes", &(s)->out_dir},                                      \
 		{OPTION_STRING, "format", 0, "FORMAT", "text (default) or json on the screen", &(common).format},                \
-		{OPTION_LIST, "export", 0, "FORMAT=FILE", "write this form too: prometheus=toll.prom; more than once",           \
+		{OPTION_LIST, "export", 0, "FORMAT=FILE", "write (or POST, to a URL) this form too: influx=toll.influx",         \
 		 &(s)->export},                                                                                                  \
 		{OPTION_FLAG, "color", 0, NULL, "--no-color: plain text (also $NO_COLOR)", &(common).color},                     \
 		{OPTION_FLAG, "top", 0, NULL, "a full screen of it while it goes; q ends it", &(common).top},                    \

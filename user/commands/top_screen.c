@@ -251,12 +251,15 @@ void top_screen_draw(const struct top_model *m)
 	if (w.requests)
 		draw_phases(&left, &w);
 	draw_causes(&left, &w);
-	draw_allocs(&left, m);
-	if (!two)
+	if (two)
+		draw_allocs(&left, m);
+	else
 		right.row = left.row;
 	draw_threads(&right, m);
 	draw_syscalls(&right, m);
 	draw_peers(&right, m);
+	if (!two)
+		draw_allocs(&right, m);
 	attrset(A_DIM);
 	mvaddstr(LINES - 1, 0, "q quit");
 	attrset(A_NORMAL);

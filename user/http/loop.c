@@ -28,6 +28,7 @@ struct loop {
 	size_t timers;
 	size_t heap_size;
 	struct loop_task tasks; /* head of a ring */
+	struct loop_task turn_end; /* in it while they run */
 	struct epoll_event batch[LOOP_BATCH]; /* events being handed out: [batch_at, batch_end) are still to come */
 	int batch_at, batch_end;
 };
@@ -277,14 +278,14 @@ static void tasks_run(struct loop *l)
 {
 	if (l->tasks.next == &l->tasks)
 		return;
-	struct loop_task marker = {0};
-	loop_defer(l, &marker);
-	while (l->tasks.next != &marker) {
+	struct loop_task *marker = &l->turn_end;
+	loop_defer(l, marker);
+	while (l->tasks.next != marker) {
 		struct loop_task *t = l->tasks.next;
 		task_unlink(t);
 		t->run(t);
 	}
-	task_unlink(&marker);
+	task_unlink(marker);
 }
 
 /* --- the loop --------------------------------------------------------------------------------------------------------------- */

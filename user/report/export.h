@@ -11,6 +11,7 @@
 
 int export_junit(const json_t *doc, FILE *out); /* criteria as test cases */
 int export_prometheus(const json_t *doc, FILE *out); /* text exposition, for node_exporter's textfile collector */
+int export_remote_write(const json_t *doc, FILE *out); /* Prometheus remote write 1.0 */
 int export_influx(const json_t *doc, FILE *out); /* line protocol: the figures once, the series point by point */
 int export_csv(const json_t *doc, FILE *out); /* every figure, a row each */
 int export_csv_series(const json_t *doc, FILE *out); /* the series, a row for each point */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * pprof's profile.proto (github.com/google/pprof/proto), gzip'd: a sample for each stack, weighed in ns of CPU or of waiting. Two value
- * types: "cpu" and "wait", both inside the toll; without those, the gateway's whole CPU. Fields are written by hand: there are few.
+ * types: "cpu" and "wait", both inside the toll; without those, the gateway's whole CPU.
  */
 #include "report/export.h"
 
@@ -11,6 +11,7 @@
 #include <zlib.h>
 
 #include "base/buf.h"
+#include "report/protobuf.h"
 #include "report/stacks.h"
 #include "report/text.h"
 
@@ -44,28 +45,17 @@ struct profile {
 
 static void varint(struct profile *p, struct buf *b, uint64_t value)
 {
-	unsigned char byte[10];
-	unsigned n = 0;
-
-	do {
-		byte[n++] = (unsigned char)((value & 0x7f) | (value > 0x7f ? 0x80 : 0));
-		value >>= 7;
-	} while (value);
-	p->rc |= buf_append(b, byte, n);
+	p->rc |= protobuf_varint(b, value);
 }
 
 static void number(struct profile *p, struct buf *b, unsigned field, uint64_t value)
 {
-	varint(p, b, field << 3);
-	varint(p, b, value);
+	p->rc |= protobuf_number(b, field, value);
 }
 
 static void bytes(struct profile *p, struct buf *b, unsigned field, const void *data, size_t n)
 {
-	varint(p, b, field << 3 | 2);
-	varint(p, b, n);
-	if (n)
-		p->rc |= buf_append(b, data, n);
+	p->rc |= protobuf_bytes(b, field, data, n);
 }
 
 static void message(struct profile *p, struct buf *b, unsigned field, struct buf *content)

@@ -18,22 +18,39 @@ static int print_text(const json_t *doc, FILE *out)
 	return report_print_text(doc, out, false);
 }
 
+#define TEXT                                                                                                                     \
+	{                                                                                                                        \
+		"Content-Type: text/plain; charset=utf-8"                                                                        \
+	}
+#define JSON                                                                                                                     \
+	{                                                                                                                        \
+		"Content-Type: application/json"                                                                                 \
+	}
+#define BYTES                                                                                                                    \
+	{                                                                                                                        \
+		"Content-Type: application/octet-stream"                                                                         \
+	}
+#define SNAPPY                                                                                                                   \
+	{                                                                                                                        \
+		"Content-Type: application/x-protobuf", "Content-Encoding: snappy"                                               \
+	}
+
 const struct report_format report_formats[] = {
-	{"text", "the report that the run printed (default)", false, print_text},
-	{"json", "the result document, checked", false, report_print_json},
-	{"html", "one page with charts, needs no network", false, report_print_html},
-	{"junit", "criteria as JUnit XML test cases", false, export_junit},
-	{"prometheus", "metrics for node_exporter's textfile collector", false, export_prometheus},
-	{"influx", "InfluxDB line protocol: figures and time series", false, export_influx},
-	{"csv", "every figure, a row each", false, export_csv},
-	{"csv-series", "the time series, a row for each point", false, export_csv_series},
-	{"hdr", "HdrHistogram log (V2 compressed), a tag for each distribution", false, export_hdr},
-	{"otlp", "OpenTelemetry traces of a sample of requests, for a collector's /v1/traces", false, export_otlp},
-	{"pprof", "stacks, for `go tool pprof` and others", true, export_pprof},
-	{"folded", "stacks, for flamegraph.pl and others", false, export_folded},
-	{"survivors", "a soak's stacks by the bytes that they keep, for flamegraph.pl and others", false, export_survivors},
-	{"speedscope", "stacks, for speedscope.app", false, export_speedscope},
-	{NULL, NULL, false, NULL},
+	{"text", "the report that the run printed (default)", false, TEXT, print_text},
+	{"json", "the result document, checked", false, JSON, report_print_json},
+	{"html", "one page with charts, needs no network", false, {"Content-Type: text/html; charset=utf-8"}, report_print_html},
+	{"junit", "criteria as JUnit XML test cases", false, {"Content-Type: application/xml"}, export_junit},
+	{"prometheus", "metrics for node_exporter's textfile collector", false, TEXT, export_prometheus},
+	{"remote-write", "the same for a POST: Prometheus remote write (snappy)", true, SNAPPY, export_remote_write},
+	{"influx", "InfluxDB line protocol: figures and time series", false, TEXT, export_influx},
+	{"csv", "every figure, a row each", false, TEXT, export_csv},
+	{"csv-series", "the time series, a row for each point", false, TEXT, export_csv_series},
+	{"hdr", "HdrHistogram log (V2 compressed), a tag for each distribution", false, TEXT, export_hdr},
+	{"otlp", "OpenTelemetry traces of a sample of requests, for a collector's /v1/traces", false, JSON, export_otlp},
+	{"pprof", "stacks, for `go tool pprof` and others", true, BYTES, export_pprof},
+	{"folded", "stacks, for flamegraph.pl and others", false, TEXT, export_folded},
+	{"speedscope", "stacks, for speedscope.app", false, JSON, export_speedscope},
+	{NULL, NULL, false, {NULL}, NULL},
 };
 
 int report_format_find(const char *name, const struct report_format **out, struct err *err)
@@ -51,34 +68,39 @@ int report_format_find(const char *name, const struct report_format **out, struc
 	return err_set(err, -EINVAL, "\"%.40s\" is no format: expected %s", name, names);
 }
 
-/* Made in memory first: a write that fails then has its errno, however many pieces there were. */
-static int print_whole(const struct report_format *format, const json_t *doc, FILE *out)
+int report_format_make(const struct report_format *format, const json_t *doc, char **text, size_t *bytes, struct err *err)
 {
-	char *text = NULL;
-	size_t size = 0;
-	FILE *memory = open_memstream(&text, &size);
+	FILE *memory = open_memstream(text, bytes);
+	int r = memory ? format->print(doc, memory) : -ENOMEM;
 
-	if (!memory)
-		return -ENOMEM;
-	int r = format->print(doc, memory);
-	if (fclose(memory) && !r)
+	if (memory && fclose(memory) && !r)
 		r = -ENOMEM;
-	errno = 0;
-	if (!r && (fwrite(text, 1, size, out) != size || fflush(out)))
-		r = errno ? -errno : -EIO;
-	free(text);
-	return r;
-}
-
-int report_format_print(const struct report_format *format, const json_t *doc, FILE *out, struct err *err)
-{
-	int r = print_whole(format, doc, out);
-
+	if (!r)
+		return 0;
+	if (memory)
+		free(*text);
+	*text = NULL;
 	if (r == -ENODATA)
 		return err_set(err, r,
 			       "print as %s: this result does not hold what it is made of; its \"not_measured\" tells why",
 			       format->name);
-	return r ? err_set(err, r, "print as %s: %s", format->name, strerror(-r)) : 0;
+	return err_set(err, r, "print as %s: %s", format->name, strerror(-r));
+}
+
+/* Made in memory first: a write that fails then has its errno, however many pieces there were. */
+int report_format_print(const struct report_format *format, const json_t *doc, FILE *out, struct err *err)
+{
+	char *text = NULL;
+	size_t size = 0;
+	int r = report_format_make(format, doc, &text, &size, err);
+
+	errno = 0;
+	if (!r && (fwrite(text, 1, size, out) != size || fflush(out))) {
+		r = errno ? -errno : -EIO;
+		err_set(err, r, "print as %s: %s", format->name, strerror(-r));
+	}
+	free(text);
+	return r;
 }
 
 static int write_temporary(const struct report_format *format, const json_t *doc, char *temporary, struct err *err)
@@ -121,7 +143,8 @@ int report_export_parse(const char *text, const struct report_format **out, cons
 	char name[32];
 
 	if (!equals || equals == text || !equals[1] || (size_t)(equals - text) >= sizeof(name))
-		return err_set(err, -EINVAL, "--export %.60s: expected FORMAT=FILE, such as html=report.html", text);
+		return err_set(err, -EINVAL, "--export %.60s: expected FORMAT=FILE or FORMAT=URL, such as html=report.html",
+			       text);
 	snprintf(name, sizeof(name), "%.*s", (int)(equals - text), text);
 	*path = equals + 1;
 	return report_format_find(name, out, err);

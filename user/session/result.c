@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "base/url.h"
+#include "driver/post.h"
 #include "report/formats.h"
 #include "session/parts.h"
 
@@ -215,7 +217,27 @@ static void capture_end(struct session *s, struct report_input *in)
 	in->capture = &s->captured;
 }
 
-/* What --export asked for; a form that this run cannot have is told and left out. */
+static int export_send(const struct report_format *format, const json_t *doc, const char *url, struct err *err)
+{
+	struct post post = {.url = url, .header = format->header};
+	char *text = NULL;
+	int rc = report_format_make(format, doc, &text, &post.bytes, err);
+
+	while (post.headers < sizeof(format->header) / sizeof(format->header[0]) && format->header[post.headers])
+		post.headers++;
+	post.body = text;
+	if (!rc)
+		rc = post_send(&post, err);
+	free(text);
+	return rc;
+}
+
+static bool is_url(const char *path)
+{
+	return !strncmp(path, "http://", 7) || !strncmp(path, "https://", 8);
+}
+
+/* What --export asked for; a form that this run cannot have, and one that nobody takes, is told and left out. */
 static int exports_write(struct session *s, const json_t *doc)
 {
 	const struct option_list *exports = &s->config->export;
@@ -226,7 +248,7 @@ static int exports_write(struct session *s, const json_t *doc)
 	for (unsigned i = 0; i < exports->count && !rc; i++) {
 		struct err err = {0};
 		rc = report_export_parse(exports->value[i], &format, &path, &s->err);
-		if (!rc && report_format_write(format, doc, path, &err))
+		if (!rc && (is_url(path) ? export_send(format, doc, path, &err) : report_format_write(format, doc, path, &err)))
 			log_line(LOG_WARN, "%s", err.text);
 	}
 	return rc;
