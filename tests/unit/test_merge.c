@@ -283,12 +283,20 @@ static void test_what_is_left_out_says_why(void **state)
 		json_object_set_new(part[i], "leak",
 				    json_pack("{s:s,s:s,s:{},s:{},s:f}", "verdict", i ? "leak" : "no_leak", "gauge", "heap",
 					      "gauges", "classes", "bytes_per_request", i ? 64.0 : 0.0));
+	for (unsigned i = 0; i < 2; i++) {
+		json_object_set_new(part[i], "disconnects",
+				    json_pack("{s:i,s:i,s:o}", "clients", 3, "calls", 2, "kept", connects(1000 + 1000 * i)));
+		json_object_set_new(part[i], "queue", json_pack("{s:i}", "requests_max", 9));
+	}
 	json_t *joined = merge_ok(part, 2, false), *value;
 	const char *key;
 	assert_null(at(joined, "leak"));
 	assert_non_null(strstr(json_string_value(at(joined, "not_measured.leak")), "verdict stands in hosts"));
 	assert_string_equal(json_string_value(at(joined, "hosts.1.leak.verdict")), "leak");
 	assert_float_equal(json_number_value(at(joined, "hosts.1.leak.bytes_per_request")), 64, 1e-9);
+	assert_int_equal(json_integer_value(at(joined, "disconnects.clients")), 6);
+	assert_int_equal(json_integer_value(at(joined, "disconnects.kept.count")), 190);
+	assert_null(at(joined, "queue"));
 	/* the worst of both */
 	int64_t a = json_integer_value(at(part[0], "exemplars.worst.toll_ns")),
 		b = json_integer_value(at(part[1], "exemplars.worst.toll_ns"));

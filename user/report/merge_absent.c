@@ -21,6 +21,7 @@ static const struct {
 	{"growth", "slopes are medians of pairs of one run's requests: see each result"},
 	{"planted", "truth and measurement are compared request by request, in the run that has both: see each result"},
 	{"planted_causes", "truth and measurement are compared request by request, in the run that has both: see each result"},
+	{"queue", "each gateway's is full at its own times: see each result"},
 	{"exemplars.median", "which request is the median of all, no single run knows"},
 	{"exemplars.p99", "which request is at the p99 of all, no single run knows"},
 	{"traces", "each run kept a sample of its own, in which a request of a small one had a greater chance: see each result"},

@@ -216,6 +216,15 @@ static void resilience_join(struct merge *m, const json_t *const *doc, unsigned 
 	build_absent(&m->b, "", "resilience.upstreams.breaker", "each gateway has breakers of its own: see each result");
 }
 
+/* Sections of counts and distributions alone. */
+static void counts_join(struct merge *m, const json_t *const *doc, unsigned n, const char *key)
+{
+	json_t *joined = merge_key(m, doc, n, key);
+
+	if (joined)
+		build_put(&m->b, m->b.doc, key, joined);
+}
+
 /* The worst of all is the worst of the worst; which request is the median of all, none of them knows. */
 static void worst_join(struct merge *m)
 {
@@ -237,5 +246,7 @@ void merge_kernel(struct merge *m, const json_t *const *gateway, unsigned gatewa
 	calls_join(m, gateway, gateways);
 	threads_join(m, gateway, gateways);
 	resilience_join(m, m->doc, m->docs);
+	counts_join(m, gateway, gateways, "workers");
+	counts_join(m, m->doc, m->docs, "disconnects"); /* each driver's clients are its own */
 	worst_join(m);
 }
