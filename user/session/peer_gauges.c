@@ -30,7 +30,7 @@ static uint64_t cpu_since(const struct peer_gauges *g, uint32_t pid, uint64_t cp
 
 static void cpu_sample(struct peer_gauges *g, const struct discovered *found)
 {
-	uint64_t cpu_ns[DISCOVER_PIDS_MAX], since_ns = 0;
+	uint64_t cpu_ns[DISCOVER_PIDS_MAX] = {0}, since_ns = 0;
 
 	for (unsigned i = 0; i < found->pids; i++) {
 		cpu_ns[i] = discover_cpu_ns(&found->pid[i], 1);
