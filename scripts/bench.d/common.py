@@ -15,6 +15,7 @@ import shutil
 import signal
 import socket
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ WORK = tempfile.mkdtemp(prefix="toll-bench.")
 LINE = "{:<18} {:<68} {:>11}  {:<24} {:>11}  {}"
 TOLL_PHASES = ("accept_queue", "pick_up_request", "process_request", "pick_up_response", "process_response", "between_attempts",
                "local_answer")
+CAPTURE_EVENTS = 5  # user/record/capture.h
 started = []  # processes to end with the row
 verdicts = []
 
@@ -105,7 +107,7 @@ def nginx(http, port, cpu=None):
     conf = f"{WORK}/nginx-{port}.conf"
     with open(conf, "w") as f:
         f.write(f"user root; daemon off; worker_processes 1; pid {conf}.pid; error_log {conf}.log;\n"
-                f"events {{ worker_connections 1024; }}\n"
+                f"events {{ worker_connections 16384; }}\n"
                 f"http {{ access_log off; client_body_temp_path {WORK}/body; proxy_temp_path {WORK}/proxy;\n"
                 f"fastcgi_temp_path {WORK}/f; uwsgi_temp_path {WORK}/u; scgi_temp_path {WORK}/s;\n"
                 f"keepalive_requests 100000000; {http} }}\n")
@@ -175,17 +177,62 @@ def attached(pid, measure, settle_s, *args, cpu=1):
     return got
 
 
-def wrk(*args, cpu=None):
-    """Runs wrk; returns its requests and the CPU ns that it took for each."""
-    process = start("wrk", *args, cpu=cpu, stdout=subprocess.PIPE, text=True)
-    out = process.stdout.read()
+def move(pid, cpu):
+    """All threads of a process to this CPU, and those that it starts later."""
+    for task in os.listdir(f"/proc/{pid}/task"):
+        os.sched_setaffinity(int(task), {cpu})
+
+
+def wait_usage(process):
+    """Waits for its end; CPU ns of it and its children, and the most memory that it had, in bytes."""
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
+    return (used.ru_utime + used.ru_stime) * 1e9, used.ru_maxrss * 1024
+
+
+def wait_cpu_ns(process):
+    return wait_usage(process)[0]
+
+
+def output_and_cpu(*command, cpu=None):
+    """What a program prints, and the CPU ns that it took."""
+    process = start(*command, cpu=cpu, stdout=subprocess.PIPE, text=True)
+    out = process.stdout.read()
+    return out, wait_cpu_ns(process)
+
+
+def frames(path):
+    """(kind, payload) of an arrival log or a capture file (user/record/capture.h)."""
+    with open(path, "rb") as f:
+        data = f.read()
+    at = 16 if data.startswith(b"toll.capture") else 0
+    while at + 8 <= len(data):
+        kind, size = struct.unpack_from("=II", data, at)
+        yield kind, data[at + 8:at + 8 + size]
+        at += 8 + size
+
+
+def events(path):
+    """{request: {event: ns}} of a log or a capture."""
+    by_request = {}
+    for kind, payload in frames(path):
+        if kind != CAPTURE_EVENTS:
+            continue
+        request, _, first, count = struct.unpack_from("=QQII", payload)
+        times = by_request.setdefault(request, {})
+        for i in range(count):
+            times[first + i] = struct.unpack_from("=QQ", payload, 32 + 16 * i)[1]
+    return by_request
+
+
+def wrk(*args, cpu=None):
+    """Runs wrk; returns its requests and the CPU ns that it took for each."""
+    out, cpu_ns = output_and_cpu("wrk", *args, cpu=cpu)
     found = re.search(r"(\d+) requests in", out)
     if not found or "Non-2xx" in out:
         raise Failed(f"wrk {' '.join(args)}: {out.strip() or 'no output'}")
     requests = int(found.group(1))
-    return requests, (used.ru_utime + used.ru_stime) * 1e9 / requests
+    return requests, cpu_ns / requests
 
 
 def toll_start(scenario, *args):
@@ -221,6 +268,10 @@ def toll_run(scenario, *args):
 
 
 # --- figures -------------------------------------------------------------------------------------------------------------------
+
+def percentile(values, share):
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
 
 def interval(values):
     """95 % bootstrap of the median of the rounds; None with fewer than three."""

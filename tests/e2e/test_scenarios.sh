@@ -120,6 +120,29 @@ check "data: streams of conversations are whole" '.requests.streams_heard == 16 
 check "data: a restart leaves the second level of the cache, a clearing does not" \
 	'[.stages[] | select(.name == "cached" or .name == "kept" or .name == "gone") | .upstream_turns_per_request] == [0.05, 0, 0.05]' "$result"
 
+# an upstream that answers before the driver's send has returned: libcurl then gives connections on before it tells that a request is done
+scenario fast <<'END'
+name: e2e/fast
+classes:
+  chat: {endpoint: chat, max_tokens: 1}
+stages:
+  - {name: all, vus: 8, requests: 4000}
+END
+run_toll fast "$work/fast.yaml" --gateway "http://127.0.0.1:$port" --provider "127.0.0.1:$port" --no-probes --capture full
+python3 - "$work/fast/capture.toll" >"$work/fast.positions" <<'END_PY'
+import struct, sys
+data, at, ours, theirs = open(sys.argv[1], "rb").read(), 16, {}, {}
+while at + 8 <= len(data): # frames, struct record_request, struct record_provider of user/record/
+    kind, size = struct.unpack_from("=II", data, at)
+    if kind == 3: ours[struct.unpack_from("=Q", data, at + 8)[0]] = struct.unpack_from("=4Q", data, at + 8 + 96)
+    if kind == 4: p = struct.unpack_from("=6Q", data, at + 8); theirs[p[0]] = p[2:6]
+    at += 8 + size
+print(len(ours), sum(ours[i] != theirs.get(i) for i in ours))
+END_PY
+if [ "$(cat "$work/fast.positions")" = "4000 0" ]; then pass "positions of both ends agree, byte for byte, at full speed"; else
+	fail "positions of both ends agree, byte for byte, at full speed" "requests, not the same: $(cat "$work/fast.positions")"
+fi
+
 # no instant is lost or counted twice
 scenario one <<'END'
 name: e2e/one

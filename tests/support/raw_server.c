@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tests/support/raw_server.h"
 
+#include <errno.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,9 +28,19 @@ struct raw_conn {
 
 /* --- bytes --------------------------------------------------------------------------------------------------------------- */
 
+static long conn_recv(struct raw_conn *c, char *data, size_t bytes)
+{
+	ssize_t n;
+
+	do
+		n = recv(c->fd, data, bytes, c->server->spins ? MSG_DONTWAIT : 0);
+	while (n < 0 && errno == EAGAIN && !c->server->stop && !sched_yield());
+	return n;
+}
+
 static long conn_read(struct raw_conn *c, char *data, size_t bytes)
 {
-	long n = c->ssl ? SSL_read(c->ssl, data, (int)bytes) : recv(c->fd, data, bytes, 0);
+	long n = c->ssl ? SSL_read(c->ssl, data, (int)bytes) : conn_recv(c, data, bytes);
 
 	if (n > 0)
 		c->read += (uint64_t)n;
@@ -306,6 +318,7 @@ static void *accept_main(void *arg)
 
 		c->server = s;
 		c->fd = fd;
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)); /* its answers come in pieces */
 		pthread_mutex_lock(&s->lock);
 		assert_true(s->connections < RAW_CONNS_MAX);
 		s->fd[s->connections] = fd;

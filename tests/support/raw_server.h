@@ -47,6 +47,7 @@ struct raw_server {
 	struct ssl_ctx_st *tls;
 	pthread_t acceptor;
 	_Atomic bool stop;
+	_Atomic bool spins; /* never sleeps for a request: answers before the client's send has returned to it */
 	pthread_mutex_t lock;
 	struct raw_turn turn[RAW_TURNS_MAX];
 	unsigned turns, connections;

@@ -209,6 +209,22 @@ static void keep_alive(void **state)
 	run_free(run);
 }
 
+/* Most ends are counted, some looked up: the same. */
+static void positions_of_a_busy_driver(void **state)
+{
+	struct run *run = run_new(RAW_PLAIN, false, 2, 1000);
+
+	(void)state;
+	run->server->spins = true;
+	run->plan.classes = 2;
+	run->plan.class_[1] = run->plan.class_[0];
+	run->plan.class_[1].prompt_bytes = 3000; /* its head is longer by a digit */
+	run_all(run);
+	all_have(run, RECORD_OK, 1000);
+	positions_agree(run);
+	run_free(run);
+}
+
 static void connection_close(void **state)
 {
 	struct run *run = run_new(RAW_CLOSE, false, 2, 20);
@@ -710,6 +726,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keep_alive),
 		cmocka_unit_test(a_trace_for_each_request),
+		cmocka_unit_test(positions_of_a_busy_driver),
 		cmocka_unit_test(connection_close),
 		cmocka_unit_test(early_hints),
 		cmocka_unit_test(several_threads_share_the_load),

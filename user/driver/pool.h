@@ -36,6 +36,8 @@ struct conn {
 	uint64_t seen_in_pos; /* bytes read from it before the last event */
 	struct conn_positions end; /* of its last request */
 	bool end_known;
+	bool counts; /* the bytes that were counted came out as the kernel's, when both were last looked at */
+	unsigned counted; /* ends since then that were counted only */
 	struct group *group;
 	struct conn *next; /* in the group */
 	struct transfer *transfer; /* whose request is on it, NULL: idle */

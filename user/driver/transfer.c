@@ -11,8 +11,6 @@
 #include "driver/checks.h"
 #include "driver/question.h"
 
-#define SMALL_BODY_BYTES (64 * 1024) /* up to here libcurl sends head and body in one send, and from a buffer of ours */
-
 /* --- callbacks --------------------------------------------------------------------------------------------------------------- */
 
 static uint64_t read_pos(const struct conn *c)
@@ -40,6 +38,8 @@ static int on_prereq(void *ctx, char *remote, char *local, int remote_port, int 
 
 	(void)remote;
 	(void)remote_port;
+	if (c && c->transfer && c->transfer != t && !t->env->config.http2)
+		transfer_left(c->transfer);
 	t->conn = c;
 	t->start_known = c && start_positions(t, c, &start);
 	t->end_known = false;
@@ -67,7 +67,7 @@ static size_t on_header(char *line, size_t size, size_t n, void *ctx)
 			t->r.in_start_pos = t->conn->seen_in_pos;
 		t->conn->watch = false;
 	}
-	answer_head(&t->answer, line, size * n, clock_now_ns());
+	answer_head(&t->answer, line, size * n, t->r.first_byte_ns ? t->r.first_byte_ns : clock_now_ns());
 	return size * n;
 }
 
@@ -170,11 +170,6 @@ void transfer_free(struct transfer *t)
 	free(t);
 }
 
-static bool body_fits_buffer(const struct transfer *t, const struct env_class *c)
-{
-	return t->body->bytes <= SMALL_BODY_BYTES && !c->plan->body_pause_ns;
-}
-
 static int buffer_reserve(struct transfer *t, size_t bytes)
 {
 	char *buffer;
@@ -197,6 +192,7 @@ static int set_class(struct transfer *t, const struct env_class *c, uint32_t ten
 
 	t->traceparent = (struct curl_slist){.data = t->traceparent_line, .next = c->headers[tenant]};
 	t->class_ = NULL;
+	t->head_out_bytes = 0;
 	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_URL, c->url);
 	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, traced ? &t->traceparent : c->headers[tenant]);
 	bad |= (int)curl_easy_setopt(t->easy, t->body->data ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
@@ -209,7 +205,7 @@ static int set_class(struct transfer *t, const struct env_class *c, uint32_t ten
 
 static int set_body(struct transfer *t, const struct env_class *c)
 {
-	bool buffered = body_fits_buffer(t, c);
+	bool buffered = transfer_body_is_buffered(t, c->plan);
 	int bad = 0;
 
 	if (!t->body->data)
@@ -258,7 +254,7 @@ static int begin_transfer(struct transfer *t, const struct env_class *c, uint64_
 		r = set_body(t, c);
 	if (t->env->config.traceparent)
 		tag_traceparent(t->traceparent_line, id);
-	if (!r && t->body->data && body_fits_buffer(t, c))
+	if (!r && t->body->data && transfer_body_is_buffered(t, c->plan))
 		body_copy(t->body, id, 0, t->buffer, t->body->bytes);
 	return r ? r : pool_start(t->seat.group, t->easy);
 }
@@ -302,72 +298,12 @@ void transfer_resume(struct transfer *t)
 
 /* --- end --------------------------------------------------------------------------------------------------------------------- */
 
-void transfer_conn_closing(struct transfer *t)
-{
-	t->end_known = conn_positions(t->conn, &t->end);
-	t->conn->end = t->end;
-	t->conn->end_known = t->end_known;
-	t->conn->transfer = NULL;
-	t->conn = NULL;
-}
-
-static void end_positions(struct transfer *t)
-{
-	struct record_request *r = &t->r;
-	long version = 0;
-
-	curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
-	if (version == CURL_HTTP_VERSION_2_0)
-		r->flags |= RECORD_HTTP2;
-	if (t->conn)
-		transfer_conn_closing(t);
-	if (!t->start_known || !t->end_known || (r->flags & RECORD_HTTP2)) {
-		r->in_start_pos = r->out_start_pos = 0;
-		return;
-	}
-	r->flags |= RECORD_POSITIONS;
-	r->in_end_pos = t->end.in;
-	r->out_end_pos = t->end.out;
-	if (!t->env->tls && t->answer.body_bytes)
-		r->in_body_pos = r->in_start_pos + t->answer.head_bytes;
-}
-
-static uint64_t info_time_ns(const struct transfer *t, CURLINFO what)
-{
-	curl_off_t us = 0;
-
-	curl_easy_getinfo(t->easy, what, &us);
-	return us > 0 ? t->started_ns + (uint64_t)us * NS_PER_US : 0;
-}
-
-static uint64_t clamp_ns(uint64_t value, uint64_t low, uint64_t high)
-{
-	return value < low ? low : value > high ? high : value;
-}
-
-/* libcurl tells times in µs from its own start of the request: never outside of what we saw ourselves. */
-static void connect_times(struct transfer *t, uint64_t end_ns)
-{
-	struct record_request *r = &t->r;
-	uint64_t latest_ns = r->sent_ns ? r->sent_ns : end_ns;
-	uint64_t connected_ns = info_time_ns(t, CURLINFO_CONNECT_TIME_T);
-	uint64_t tls_ns = info_time_ns(t, CURLINFO_APPCONNECT_TIME_T);
-
-	if (!t->seat.opened_ns)
-		return;
-	r->connect_start_ns = t->seat.opened_ns;
-	if (connected_ns)
-		r->connect_end_ns = clamp_ns(connected_ns, r->connect_start_ns, latest_ns);
-	if (tls_ns && r->connect_end_ns && t->env->tls)
-		r->tls_end_ns = clamp_ns(tls_ns, r->connect_end_ns, latest_ns);
-}
-
 static void close_request(struct transfer *t, bool whole, uint64_t end_ns)
 {
 	deadline_remove(&t->timeout);
 	deadline_remove(&t->pause);
-	end_positions(t);
-	connect_times(t, end_ns);
+	transfer_positions(t, whole);
+	transfer_connect_times(t, end_ns);
 	answer_end(&t->answer, whole);
 	t->r.end_ns = end_ns;
 	t->active = false;

@@ -35,6 +35,7 @@ struct transfer {
 	uint64_t started_ns;
 	struct conn *conn;
 	bool start_known, end_known;
+	uint64_t head_out_bytes; /* of a request of class_, as the kernel counted it; 0: not known yet */
 	struct conn_positions end; /* taken when libcurl closed the connection before it told that it is done */
 	struct deadline timeout;
 	struct deadline pause;
@@ -57,6 +58,16 @@ void transfer_abort(struct transfer *t, enum record_outcome outcome, uint64_t en
 void transfer_resume(struct transfer *t);
 /* Its connection is being closed. */
 void transfer_conn_closing(struct transfer *t);
+/* transfer_end.c: is the body sent from t->buffer, head and body in one send? */
+bool transfer_body_is_buffered(const struct transfer *t, const struct plan_class *class_);
+/*
+ * libcurl has given its connection to another request, of which nothing is sent yet: its answer has come to its end, though libcurl has not
+ * said so.
+ */
+void transfer_left(struct transfer *t);
+/* The request is over: its positions into the record, its connection is left. whole: the answer's end was seen. */
+void transfer_positions(struct transfer *t, bool whole);
+void transfer_connect_times(struct transfer *t, uint64_t end_ns);
 /* A sentence on why t->r failed. */
 void transfer_describe(const struct transfer *t, char *text, size_t size);
 
