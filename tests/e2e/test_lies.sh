@@ -5,7 +5,8 @@
 . "$(dirname "$0")/lib.sh"
 
 cat >"$work/liar.py" <<'END_PY'
-import http.server, itertools, json
+import gzip, http.server, itertools, json
+bomb = gzip.compress(bytes(200000000), 9)
 count = itertools.count()
 class H(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -14,7 +15,7 @@ class H(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
         try:
-            self.lie_stream() if body.get("stream") else self.lie_plain(next(count) % 6)
+            self.lie_stream() if body.get("stream") else self.lie_plain(next(count) % 7)
         except OSError:
             pass
     def head(self, *fields):
@@ -31,6 +32,8 @@ class H(http.server.BaseHTTPRequestHandler):
             for _ in range(1000): self.wfile.write(b"z" * 1000000)
         elif kind == 3:
             self.head(b"Content-Length: -5"); self.wfile.write(b"{}")
+        elif kind == 5:
+            self.head(b"Content-Encoding: gzip", b"Content-Length: %d" % len(bomb)); self.wfile.write(bomb)
         elif kind == 4:
             self.wfile.write(b"\0\1\2\3 no HTTP at all\r\n\r\n")
         else:
@@ -56,7 +59,7 @@ classes:
   plain: {endpoint: chat, max_tokens: 5, timeout: 20s}
   events: {endpoint: chat, stream: true, max_tokens: 5, timeout: 20s}
 stages:
-  - {name: plain, vus: 2, requests: 24, classes: [plain]}
+  - {name: plain, vus: 2, requests: 28, classes: [plain]}
   - {name: events, vus: 2, requests: 10, classes: [events]}
 END_YAML
 # the largest that the program was, in kB, of its own and its children's processes
@@ -68,8 +71,8 @@ END_PY
 most=$(timeout 100 python3 "$work/most.py" "$toll" run "$work/lies.yaml" --gateway "http://127.0.0.1:$(cat "$work/liar.port")" --no-probes --quiet \
 	--capture off --out "$work/lies" 2>"$work/lies.err")
 result=$work/lies/result.json
-check "every lie is one counted error" '.complete and .requests.ok + .requests.failed == 34' "$result"
-check "an answer of a gigabyte is counted, not kept" '.requests.bytes_in > 4000000000 and .classes.plain.requests.ok == 4' "$result"
+check "every lie is one counted error" '.complete and .requests.ok + .requests.failed == 38' "$result"
+check "an answer of a gigabyte is counted, not kept; a bomb is not set off" '.requests.bytes_in > 4000000000 and .classes.plain.requests.ok == 8' "$result"
 check "streams of NULs and endless lines fail" '.classes.events.requests.ok == 0' "$result"
 if [ "${most:-999999}" -lt 150000 ]; then pass "memory stays bounded"; else
 	fail "memory stays bounded" "$most kB: $(cat "$work/lies.err")"

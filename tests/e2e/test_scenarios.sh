@@ -94,8 +94,8 @@ scenario data <<'END'
 name: e2e/data
 classes:
   asked: {endpoint: chat, prompts: prompts.jsonl, max_tokens: 3}
-  talked: {endpoint: chat, stream: true, turns: 4, max_tokens: 5}
-  traced: {endpoint: chat}
+  talked: {endpoint: chat, stream: true, turns: 4, max_tokens: 5, slo: {ttft: 10s, inter_token: 1ns}}
+  traced: {endpoint: chat, slo: {latency: 10s}}
   same: {endpoint: chat, fixed_prompt: true, max_tokens: 5}
 provider: {service_time: 1ms, inter_token_time: 100us}
 peers: {cache: redis}
@@ -108,9 +108,12 @@ stages:
   - {name: kept, vus: 1, requests: 20, classes: [same], before: [restart]}
   - {name: mooncake, trace: mooncake.jsonl, speed: 2, classes: [traced]}
   - {name: gone, vus: 1, requests: 20, classes: [same], before: [restart, clear, wait=50ms]}
+criteria: [traced.slo_rate == 100%, talked.goodput < 0.001/s, slo_rate > 19%]
 END
 run_toll data "$work/data.yaml" --with reference
 trusted "data"
+check "data: goodput is what keeps its class's objective" \
+	'.verdict == "met" and .requests.slo_judged == 20 and .requests.slo_met == 4' "$result"
 check "data: prompts carry their own max_tokens" '.classes.asked.requests.ok == 6 and .classes.asked.requests.tokens == 30' "$result"
 check "data: traces are replayed row by row" '.classes.traced.requests.ok == 4 and .classes.traced.requests.tokens == 68' "$result"
 check "data: prompts are as long as the trace says" '.classes.traced.requests.prompt_tokens | . >= 2970 and . < 3300' "$result"

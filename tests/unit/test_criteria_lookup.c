@@ -55,6 +55,21 @@ static void test_counts_and_rates(void **state)
 	report_fixture_fini(&f);
 }
 
+static void test_goodput(void **state)
+{
+	struct report_fixture f;
+
+	(void)state;
+	report_fixture_init(&f, 3000);
+	assert_non_null(strstr(reason_of(&f.in, "goodput"), "an slo"));
+	assert_non_null(strstr(reason_of(&f.in, "slo_rate"), "an slo"));
+	f.total.slo = 2000;
+	f.total.good = 1500;
+	assert_float_equal(value_of(&f.in, "goodput"), 50, 1e-9);
+	assert_float_equal(value_of(&f.in, "slo_rate"), 0.75, 1e-9);
+	report_fixture_fini(&f);
+}
+
 static void test_gateway_and_trust(void **state)
 {
 	struct report_fixture f;
@@ -244,6 +259,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_counts_and_rates),
+		cmocka_unit_test(test_goodput),
 		cmocka_unit_test(test_gateway_and_trust),
 		cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_names_with_dots),

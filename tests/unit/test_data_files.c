@@ -209,6 +209,9 @@ static void plans_with_files(void **state)
 	plan_text_error(text, NULL, "6: stages[1]", "No such file");
 	plan_text_error("classes:\n  c: {prompts: /nowhere.jsonl}\n" GOOD_STAGES, NULL, "2: classes.c", "No such file");
 	plan_text_error("classes:\n  c: {turns: 3}\nstages:\n  - {rate: 3, for: 1s}\n", NULL, "4: stages[0]", "virtual users'");
+	plan_text_error("classes:\n  c: {slo: {ttft: 1s}}\n" GOOD_STAGES, NULL, "2: classes.c", "are of streams");
+	plan_text_error("classes:\n  c: {slo: {}}\n" GOOD_STAGES, NULL, "2: classes.c.slo", "a mapping such as");
+	plan_text_error("classes:\n  c: {slo: {latency: -1s}}\n" GOOD_STAGES, NULL, "2: classes.c.slo.latency", "above 0");
 	plan_text_error("classes:\n  c: {turns: 0}\n" GOOD_STAGES, NULL, "2: classes.c.turns", "from 1 to 1000");
 	plan_text_error(GOOD_CLASSES "stages:\n  - {vus: 3, for: 1s, before: [restart]}\n", NULL, "4: stages[0]", "later one");
 	plan_text_error(GOOD_CLASSES GOOD_STAGES "  - {vus: 3, for: 1s, before: [reboot]}\n", NULL, "5: stages[1].before[0]",

@@ -642,6 +642,35 @@ static void a_stage_waits_for_what_is_done_before_it(void **state)
 	run_free(run);
 }
 
+/* Counted are those that ended well within every limit of their class; a class without one is not judged. */
+static void goodput_is_what_keeps_its_objective(void **state)
+{
+	static const struct {
+		struct plan_slo slo;
+		uint64_t judged, good;
+		enum raw_mode mode;
+	} cases[] = {
+		{{0}, 0, 0, RAW_STREAM},
+		{{.latency_ns = 20 * NS_PER_S}, 6, 6, RAW_STREAM},
+		{{.latency_ns = 1}, 6, 0, RAW_STREAM},
+		{{.latency_ns = 20 * NS_PER_S}, 6, 0, RAW_ERROR},
+		{{.ttft_ns = 20 * NS_PER_S, .inter_token_ns = 20 * NS_PER_S}, 6, 6, RAW_STREAM},
+		{{.ttft_ns = 1}, 6, 0, RAW_STREAM},
+		{{.inter_token_ns = 1}, 6, 0, RAW_STREAM},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct run *run = run_new(cases[i].mode, false, 2, 6);
+
+		run->plan.class_[0].slo = cases[i].slo;
+		run_all(run);
+		assert_int_equal(run->stats->total.slo, cases[i].judged);
+		assert_int_equal(run->stats->class_[0].good, cases[i].good);
+		run_free(run);
+	}
+}
+
 /* A user asks on: each question of a conversation is longer by what was said before, three times, then a new one begins. */
 static void users_talk(void **state)
 {
@@ -751,6 +780,7 @@ int main(void)
 		cmocka_unit_test(users_ramp_and_think),
 		cmocka_unit_test(a_stage_waits_for_what_is_done_before_it),
 		cmocka_unit_test(users_talk),
+		cmocka_unit_test(goodput_is_what_keeps_its_objective),
 		cmocka_unit_test(preflight_says_what_is_wrong),
 		cmocka_unit_test(a_certificate_that_nobody_knows),
 	};

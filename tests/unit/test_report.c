@@ -109,6 +109,30 @@ static void test_full_run(void **state)
 	assert_whole(&f, doc);
 }
 
+static void test_goodput(void **state)
+{
+	struct report_fixture f;
+	char *text;
+
+	(void)state;
+	report_fixture_init(&f, 3000);
+	f.total.slo = 3000;
+	f.total.good = 1500;
+	f.class_[1].slo = f.class_[1].good = 1000;
+	f.stage[0].slo = f.stage[1].slo = 1500;
+	f.stage[0].good = 300;
+	f.stage[1].good = 1200;
+	json_t *doc = build(&f);
+	assert_int_equal(integer_at(doc, "requests", "slo_judged"), 3000);
+	assert_int_equal(integer_at(doc, "requests", "slo_met"), 1500);
+	assert_float_equal(json_number_value(json_object_get(json_object_get(doc, "requests"), "goodput_per_s")), 50, 1e-9);
+	text = text_of(doc, false);
+	assert_non_null(strstr(text, ": 1,000 of 1,000 within their SLO"));
+	assert_non_null(strstr(text, "most goodput: "));
+	free(text);
+	assert_whole(&f, doc);
+}
+
 static void test_phase_shares_add_up(void **state)
 {
 	struct report_fixture f;
@@ -492,6 +516,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_full_run),
+		cmocka_unit_test(test_goodput),
 		cmocka_unit_test(test_phase_shares_add_up),
 		cmocka_unit_test(test_histogram_comes_back),
 		cmocka_unit_test(test_no_probes),

@@ -108,6 +108,25 @@ uint16_t checks_run(const struct plan_class *class_, const struct checks_answer 
 	return (uint16_t)passed;
 }
 
+static bool within(uint64_t limit_ns, uint64_t from_ns, uint64_t to_ns)
+{
+	return !limit_ns || (to_ns >= from_ns && to_ns - from_ns <= limit_ns);
+}
+
+uint32_t checks_slo(const struct plan_class *class_, const struct record_request *r)
+{
+	const struct plan_slo *slo = &class_->slo;
+	bool good = r->outcome == RECORD_OK && within(slo->latency_ns, r->due_ns, r->end_ns);
+
+	if (!slo->latency_ns && !slo->ttft_ns && !slo->inter_token_ns)
+		return 0;
+	if (slo->ttft_ns)
+		good = good && r->first_token_ns && within(slo->ttft_ns, r->due_ns, r->first_token_ns);
+	if (slo->inter_token_ns && r->chunks > 1)
+		good = good && r->end_ns - r->first_token_ns <= slo->inter_token_ns * (r->chunks - 1);
+	return (uint32_t)RECORD_SLO | (good ? (uint32_t)RECORD_GOOD : 0);
+}
+
 bool checks_status_expected(const struct plan_class *class_, unsigned status)
 {
 	if (!class_->expect_status[0])

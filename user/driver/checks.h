@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "record/request.h"
 #include "scenario/plan.h"
 
 struct checks_answer {
@@ -22,5 +23,8 @@ bool checks_want_json(const struct plan_class *class_);
 uint16_t checks_run(const struct plan_class *class_, const struct checks_answer *answer);
 /* Is the status one that the class expects? */
 bool checks_status_expected(const struct plan_class *class_, unsigned status);
+
+/* Has its class an objective, and does this request, which ended well, keep it? Flags of the record. */
+uint32_t checks_slo(const struct plan_class *class_, const struct record_request *r);
 
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "driver/checks.h"
 
 #define EVENTS_MAX 64
 
@@ -37,6 +38,7 @@ static void finish_record(struct thread *t, struct record_request *r)
 	const struct record_sink *sink = &t->env->config.sink;
 
 	r->driver_thread = t->index;
+	r->flags |= checks_slo(&t->env->plan->class_[r->class_index], r);
 	if (r->end_ns > t->end_ns)
 		t->end_ns = r->end_ns;
 	if (tally_add(&t->tally, r))

@@ -32,6 +32,8 @@ enum record_request_flag {
 	RECORD_FOREIGN = 128, /* a stream with a piece of another request's answer */
 	RECORD_DISORDERED = 256, /* a stream that lacks a piece of its own, has it twice, or in another place */
 	RECORD_HEARD = 512, /* its text was compared with what the provider said */
+	RECORD_SLO = 1024, /* its class has a service level objective ... */
+	RECORD_GOOD = 2048, /* ... which it met, and it ended well */
 };
 
 /* One request. Times: CLOCK_MONOTONIC ns, 0 = did not happen. */

@@ -118,6 +118,8 @@ int request_stats_add(struct request_stats *s, const struct record_request *r)
 	s->tokens += r->tokens;
 	s->prompt_tokens += r->prompt_tokens;
 	s->chunks += r->chunks;
+	s->slo += (r->flags & RECORD_SLO) != 0;
+	s->good += (r->flags & RECORD_GOOD) != 0;
 	s->heard += (r->flags & RECORD_HEARD) != 0;
 	s->foreign += (r->flags & RECORD_FOREIGN) != 0;
 	s->disordered += (r->flags & RECORD_DISORDERED) != 0;
@@ -163,6 +165,8 @@ int request_stats_merge(struct request_stats *into, const struct request_stats *
 	into->tokens += from->tokens;
 	into->prompt_tokens += from->prompt_tokens;
 	into->chunks += from->chunks;
+	into->slo += from->slo;
+	into->good += from->good;
 	into->heard += from->heard;
 	into->foreign += from->foreign;
 	into->disordered += from->disordered;

@@ -21,6 +21,7 @@ struct request_stats {
 	uint64_t outcome[RECORD_OUTCOMES];
 	uint64_t status[REQUEST_STATS_STATUSES];
 	uint64_t tokens, prompt_tokens, chunks;
+	uint64_t slo, good; /* of classes with a service level objective; that met it */
 	uint64_t heard, foreign, disordered; /* streams whose text was compared; with pieces of others; not whole or in order */
 	uint64_t bytes_in, bytes_out;
 	struct hist *latency; /* due -> end, ns: the headline; unfinished requests as lower bounds */

@@ -40,6 +40,10 @@ static void set_requests(struct build *b, json_t *object, const char *prefix, co
 	build_put(b, requests, "tokens", build_u64(s->tokens));
 	build_put(b, requests, "prompt_tokens", build_u64(s->prompt_tokens));
 	build_put(b, requests, "chunks", build_u64(s->chunks));
+	if (s->slo) {
+		build_put(b, requests, "slo_judged", build_u64(s->slo));
+		build_put(b, requests, "slo_met", build_u64(s->good));
+	}
 	if (s->heard) {
 		build_put(b, requests, "streams_heard", build_u64(s->heard));
 		build_put(b, requests, "streams_foreign", build_u64(s->foreign));
@@ -50,6 +54,8 @@ static void set_requests(struct build *b, json_t *object, const char *prefix, co
 	if (set->duration_s > 0) {
 		build_put(b, requests, "rate_per_s", build_number((double)s->outcome[RECORD_OK] / set->duration_s));
 		build_put(b, requests, "tokens_per_s", build_number((double)s->tokens / set->duration_s));
+		if (s->slo)
+			build_put(b, requests, "goodput_per_s", build_number((double)s->good / set->duration_s));
 	} else {
 		build_absent(b, prefix, "requests.rate_per_s", "the duration is not known");
 	}

@@ -142,8 +142,14 @@ static int lookup_count(const struct scope *s, const char *metric, struct criter
 	const struct {
 		const char *name;
 		uint64_t n;
-	} rates[] = {{"throughput", r->outcome[RECORD_OK]}, {"tokens_per_s", r->tokens}};
+	} rates[] = {{"throughput", r->outcome[RECORD_OK]}, {"tokens_per_s", r->tokens}, {"goodput", r->good}};
 
+	if (!strcmp(metric, "slo_rate") || !strcmp(metric, "goodput")) {
+		if (!r->slo)
+			return lookup_no_data(out, "no request of a class with an slo ended");
+		if (metric[0] == 's')
+			return lookup_is(out, (double)r->good / (double)r->slo);
+	}
 	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
 		if (!strcmp(metric, counts[i].name))
 			return lookup_is(out, (double)counts[i].value);

@@ -21,6 +21,9 @@ static void rates_make(struct merge *m, json_t *requests, double duration_s)
 	build_put(&m->b, requests, "rate_per_s", build_number(json_number_value(json_object_get(requests, "ok")) / duration_s));
 	build_put(&m->b, requests, "tokens_per_s",
 		  build_number(json_number_value(json_object_get(requests, "tokens")) / duration_s));
+	if (json_object_get(requests, "slo_met"))
+		build_put(&m->b, requests, "goodput_per_s",
+			  build_number(json_number_value(json_object_get(requests, "slo_met")) / duration_s));
 }
 
 /* A phase's (or a cause's) shares: over all joined requests, also those without it. */

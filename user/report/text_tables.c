@@ -91,6 +91,42 @@ static void set_row(struct text *t, const char *name, const json_t *set)
 	text_end(t);
 }
 
+static void set_goodput(struct text *t, const json_t *set)
+{
+	const json_t *r = json_object_get(set, "requests");
+	char met[TEXT_CELL], of[TEXT_CELL], rate[TEXT_CELL], line[160];
+
+	if (!json_object_get(r, "slo_judged"))
+		return;
+	snprintf(line, sizeof(line), "goodput %s/s: %s of %s within their SLO", text_rate(rate, text_number(r, "goodput_per_s")),
+		 text_count(met, r, "slo_met"), text_count(of, r, "slo_judged"));
+	text_wrap(t, TEXT_DIM, "", 4, line);
+}
+
+/* The stage at which most requests a second met their SLO: what more load would not add to. */
+static void stages_best(struct text *t, const json_t *stages)
+{
+	const json_t *stage, *best = NULL;
+	double most = 0;
+	char rate[TEXT_CELL], line[200];
+	unsigned judged = 0;
+	size_t i;
+
+	json_array_foreach (stages, i, stage) {
+		const json_t *r = json_object_get(stage, "requests");
+
+		judged += json_object_get(r, "slo_judged") != NULL;
+		if (text_number(r, "goodput_per_s") <= most)
+			continue;
+		most = text_number(r, "goodput_per_s");
+		best = stage;
+	}
+	if (!best || judged < 2)
+		return;
+	snprintf(line, sizeof(line), "most goodput: %s/s, in stage %s", text_rate(rate, most), text_string(best, "name"));
+	text_wrap(t, TEXT_PLAIN, "", 2, line);
+}
+
 static void set_checks(struct text *t, const json_t *set)
 {
 	const json_t *checks = json_object_get(set, "checks");
@@ -118,6 +154,7 @@ void text_sets(struct text *t, const json_t *doc)
 		set_header(t, "CLASSES");
 		for (void *it = json_object_iter((json_t *)classes); it; it = json_object_iter_next((json_t *)classes, it)) {
 			set_row(t, json_object_iter_key(it), json_object_iter_value(it));
+			set_goodput(t, json_object_iter_value(it));
 			set_checks(t, json_object_iter_value(it));
 		}
 		text_blank(t);
@@ -134,7 +171,9 @@ void text_sets(struct text *t, const json_t *doc)
 	set_header(t, "STAGES");
 	json_array_foreach (stages, i, stage) {
 		set_row(t, text_string(stage, "name"), stage);
+		set_goodput(t, stage);
 	}
+	stages_best(t, stages);
 	text_blank(t);
 }
 

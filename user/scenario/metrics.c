@@ -15,6 +15,8 @@ const struct metric metric_rows[] = {
 	{"failed", CRITERION_COUNT, METRIC_PLAIN, false, "requests that did not end well"},
 	{"throughput", CRITERION_PER_S, METRIC_PLAIN, false, "requests that ended well, per second"},
 	{"tokens_per_s", CRITERION_PER_S, METRIC_PLAIN, false, "completion tokens received, per second"},
+	{"goodput", CRITERION_PER_S, METRIC_PLAIN, false, "requests that ended well and met their class's slo, per second"},
+	{"slo_rate", CRITERION_RATIO, METRIC_PLAIN, false, "those, of the requests of classes with an slo"},
 	{"streaming_success_rate", CRITERION_RATIO, METRIC_PLAIN, false, "streams that ended well, of those sent"},
 	{"stream.heard", CRITERION_COUNT, METRIC_PLAIN, false, "streams whose text was compared with what the provider said"},
 	{"stream.foreign", CRITERION_COUNT, METRIC_PLAIN, false, "streams with a piece of another request's answer"},

@@ -53,6 +53,13 @@ struct plan_check {
 	uint64_t number;
 };
 
+/* What a request must keep to be counted as goodput; 0: no limit. From when it was due. */
+struct plan_slo {
+	uint64_t latency_ns;
+	uint64_t ttft_ns; /* streams */
+	uint64_t inter_token_ns; /* streams: the mean of a request */
+};
+
 /* A request class: what is sent, how often, and what answer is good. */
 struct plan_class {
 	char name[PLAN_NAME_MAX];
@@ -72,6 +79,7 @@ struct plan_class {
 	uint32_t expect_status[8]; /* 0-terminated; empty: 200..299 */
 	struct plan_check check[PLAN_CHECKS_MAX];
 	uint32_t checks;
+	struct plan_slo slo;
 };
 
 enum plan_loop { PLAN_CLOSED = 0, PLAN_OPEN = 1 };

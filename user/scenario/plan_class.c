@@ -122,6 +122,23 @@ static int read_statuses(const struct place *at, const struct field *f, void *ou
 	return 0;
 }
 
+#define SLO_OF(member) offsetof(struct plan_slo, member), sizeof(((struct plan_slo *)0)->member)
+#define SLO_LIMIT "a duration with a unit, above 0, such as 500ms"
+
+static int read_slo(const struct place *at, const struct field *f, void *out)
+{
+	static const struct field rows[] = {
+		{"latency", field_duration, SLO_OF(latency_ns), 1, (double)FIELD_DURATION_MAX_NS, SLO_LIMIT, NULL},
+		{"ttft", field_duration, SLO_OF(ttft_ns), 1, (double)FIELD_DURATION_MAX_NS, SLO_LIMIT, NULL},
+		{"inter_token", field_duration, SLO_OF(inter_token_ns), 1, (double)FIELD_DURATION_MAX_NS, SLO_LIMIT, NULL},
+		{0},
+	};
+	uint64_t seen = 0;
+	int ret = fields_read(at, NULL, rows, out, &seen);
+
+	return ret || seen ? ret : field_error(at, f->expected);
+}
+
 enum {
 	CLASS_ENDPOINT,
 	CLASS_WEIGHT,
@@ -137,6 +154,7 @@ enum {
 	CLASS_BATCH,
 	CLASS_EXPECT_STATUS,
 	CLASS_CHECKS,
+	CLASS_SLO,
 	CLASS_ROWS,
 };
 #define OF(member) offsetof(struct plan_class, member), sizeof(((struct plan_class *)0)->member)
@@ -166,6 +184,7 @@ static const struct field class_rows[] = {
 	[CLASS_EXPECT_STATUS] = {"expect_status", read_statuses, OF(expect_status), 0, 0,
 				 "a list of HTTP statuses such as [200, 404]", NULL},
 	[CLASS_CHECKS] = {"checks", read_checks, 0, 0, 0, 0, "a list of checks such as [{name: answers, status: 200}]", NULL},
+	[CLASS_SLO] = {"slo", read_slo, OF(slo), 0, 0, "a mapping such as {ttft: 500ms, inter_token: 50ms}", NULL},
 	{0},
 };
 
@@ -196,5 +215,7 @@ int plan_class_read(const struct place *at, struct plan *plan, struct plan_class
 		return place_error(at, "has prompts beside prompt or fixed_prompt; expected one of them");
 	if (out->fixed_prompt && out->turns > 1)
 		return place_error(at, "has turns and fixed_prompt; expected one of them");
+	if (!out->stream && (out->slo.ttft_ns || out->slo.inter_token_ns))
+		return place_error(at, "slo: ttft and inter_token are of streams; expected stream: true, or latency");
 	return out->prompts_path[0] ? plan_prompts_load(at, plan, out->prompts_path, &out->prompts) : 0;
 }

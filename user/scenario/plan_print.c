@@ -84,6 +84,12 @@ static void print_class(const struct plan_class *c, FILE *out)
 		print_duration(out, ", pauses mid-body ", c->body_pause_ns);
 	for (unsigned i = 0; c->expect_status[i]; i++)
 		fprintf(out, "%s%u", i ? ", " : ", expects ", c->expect_status[i]);
+	if (c->slo.latency_ns)
+		print_duration(out, ", SLO: latency ", c->slo.latency_ns);
+	if (c->slo.ttft_ns)
+		print_duration(out, ", SLO: first token ", c->slo.ttft_ns);
+	if (c->slo.inter_token_ns)
+		print_duration(out, ", SLO: between tokens ", c->slo.inter_token_ns);
 	for (uint32_t i = 0; i < c->checks; i++)
 		fprintf(out, "%s%s", i ? ", " : ", checks ", c->check[i].name);
 	fputc('\n', out);
