@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* CPU and memory of who listens at a labelled peer's address on this host, sampled each second; its processes are looked up anew each time. */
+/* CPU and memory of who listens at a labelled peer's address on this host, sampled each second, with the processes that it has then. */
 #ifndef TOLL_SESSION_PEER_GAUGES_H
 #define TOLL_SESSION_PEER_GAUGES_H
 
@@ -12,6 +12,7 @@ struct peer_gauges {
 	char host[64];
 	unsigned port;
 	struct report_peer_process seen;
+	uint32_t root; /* who listens; 0: not known */
 	uint64_t start_ns;
 	/* of the last sample */
 	uint32_t pid[DISCOVER_PIDS_MAX];
