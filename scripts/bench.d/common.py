@@ -164,11 +164,22 @@ def probe_links(pid):
 
 
 def attached(pid, measure, settle_s, *args, cpu=1):
-    """What measure() gives while toll attach watches the process, its probes armed settle_s ago; cpu: toll's. No CPU samples unless asked for."""
+    """
+    What measure() gives while toll attach watches the process, its probes armed and unchanged since settle_s (those on the allocator come
+    last, after their calibration); cpu: toll's. No CPU samples unless asked for.
+    """
     attach = start(TOLL, "attach", "--pid", str(pid), "--for", "60s", "--capture", "off", "--quiet", "--sample-hz", "0", "--out",
                    f"{WORK}/attach", *args, cpu=cpu)
-    wait_for(lambda: probe_links(attach.pid), "attach to arm its probes")
-    time.sleep(settle_s)
+    links, since = 0, time.monotonic()
+
+    def is_settled():
+        nonlocal links, since
+        now = probe_links(attach.pid)
+        if now != links:
+            links, since = now, time.monotonic()
+        return links and time.monotonic() - since >= settle_s
+
+    wait_for(is_settled, "attach to arm its probes")
     got = measure()
     if attach.poll() is not None or not probe_links(attach.pid):
         raise Failed("attach ended before its window did")
