@@ -12,6 +12,9 @@ enum kernel_send_call {
 };
 #define IOVECS_MAX 16 /* of one send; more: not known whether it went short */
 
+/* When the programs were last put on: a call that was entered before may have ended unseen. */
+__u64 calls_since_ns = 0;
+
 struct user_iovec {
 	__u64 base, bytes;
 };
@@ -83,7 +86,7 @@ int BPF_PROG(toll_sys_exit, struct pt_regs___kernel *regs, long ret)
 	__u32 at;
 	long nr;
 
-	if (!t || !t->call_enter_ns)
+	if (!t || t->call_enter_ns <= calls_since_ns)
 		return 0;
 	now_ns = bpf_ktime_get_ns();
 	enter_ns = t->call_enter_ns;

@@ -5,7 +5,10 @@
 
 const volatile __u32 threads_max = 65536;
 const volatile bool stack_blocks = false; /* take the stacks of waits */
+bool stack_blocks_held; /* ... but not just now */
 __u32 threads_live = 0;
+/* When the programs of this file were last put on: what a thread was seen to begin before may have ended unseen. */
+__u64 threads_since_ns = 0;
 
 struct cpu_state {
 	__u64 since_ns; /* the thread that runs now came on */
@@ -179,7 +182,7 @@ static __always_inline void thread_leaves(void *ctx, struct thread_state *t, str
 	t->off.runnable_ns = 0;
 	t->off.flags = runnable ? WIRE_OFF_PREEMPTED : blocked_flags(task, state);
 	entry_note(t, task, runnable);
-	if (stack_blocks && !runnable)
+	if (stack_blocks && !runnable && !stack_blocks_held)
 		t->off.stack = stack_of_block(ctx, t->off.syscall, now_ns);
 	if (runnable)
 		wait_begins(t, task, cpu, now_ns);
@@ -189,7 +192,7 @@ static __always_inline void thread_leaves(void *ctx, struct thread_state *t, str
 
 static __always_inline void thread_returns(struct thread_state *t, const struct task_struct *task, __u32 cpu, __u64 now_ns)
 {
-	if (!t->off.out_ns)
+	if (t->off.out_ns <= threads_since_ns)
 		return;
 	if (!t->off.runnable_ns) {
 		/* A signal, or a wake-up while it was leaving: it could have gone on at once. */
@@ -257,7 +260,7 @@ int BPF_PROG(toll_waking, struct task_struct *task)
 {
 	struct thread_state *t = thread_state_get(task);
 
-	if (!t || t->role != WIRE_ROLE_GATEWAY || !*(volatile __u64 *)&t->off.out_ns || t->off.runnable_ns)
+	if (!t || t->role != WIRE_ROLE_GATEWAY || *(volatile __u64 *)&t->off.out_ns <= threads_since_ns || t->off.runnable_ns)
 		return 0;
 	t->off.waker_tid = waker_tid();
 	wait_begins(t, task, task_cpu(task), bpf_ktime_get_ns());
@@ -428,6 +431,23 @@ static __always_inline void found_off(struct thread_state *t, struct task_struct
 	*(volatile __u64 *)&t->off.out_ns = now_ns;
 }
 
+/* The programs were off for a while: a thread that has been off its CPU since then is so since now. */
+static __always_inline void found_again(struct task_struct *task)
+{
+	struct thread_state *t = thread_state_get(task);
+
+	if (!t || t->role != WIRE_ROLE_GATEWAY || !threads_since_ns || t->off.out_ns > threads_since_ns)
+		return;
+	t->off.flags = 0;
+	t->off.stack = 0;
+	t->off.waker_tid = 0;
+	t->off.runnable_ns = 0;
+	t->off.exec_ns = task->se.sum_exec_runtime;
+	found_off(t, task);
+}
+
+bool find_targets_only; /* not yet our own threads: whose they are is not said before the targets are named */
+
 SEC("?iter/task")
 int toll_find_threads(struct bpf_iter__task *ctx)
 {
@@ -438,11 +458,13 @@ int toll_find_threads(struct bpf_iter__task *ctx)
 	if (!task)
 		return 0;
 	role = target_role((__u32)task->tgid);
-	if (role == WIRE_ROLE_NONE && (__u32)task->tgid != (__u32)(bpf_get_current_pid_tgid() >> 32))
+	if (role == WIRE_ROLE_NONE && (find_targets_only || (__u32)task->tgid != (__u32)(bpf_get_current_pid_tgid() >> 32)))
 		return 0;
 	t = thread_make(task, role);
-	if (!t)
+	if (!t) {
+		found_again(task);
 		return 0;
+	}
 	found_off(t, task);
 	if (role != WIRE_ROLE_NONE)
 		life_send(t, task, WIRE_THREAD_FOUND, task->comm);

@@ -57,6 +57,7 @@ enum wire_kind {
 	WIRE_KIND_STACK = 12,
 	WIRE_KIND_LOOKUP = 13,
 	WIRE_KIND_TURNS = 14,
+	WIRE_KIND_GROUPS = 15,
 };
 
 struct wire_header {
@@ -379,6 +380,25 @@ struct wire_lookup {
 	wire_u64 end_ns; /* 0: no answer was seen */
 };
 
+/* Groups of probes that can be switched while they run; the marks of sockets are always on. */
+enum wire_group {
+	WIRE_GROUP_THREADS = 1, /* off-CPU periods */
+	WIRE_GROUP_SYSCALLS = 2,
+	WIRE_GROUP_ALLOC = 4,
+	WIRE_GROUP_STACKS = 8,
+};
+
+/*
+ * Made by user space when it has switched groups off or on. h.time_ns: up to here what went off has told everything, and before it nothing
+ * that went on tells anything; whole_ns: from here on what is on tells everything.
+ */
+struct wire_groups {
+	struct wire_header h;
+	wire_u64 whole_ns;
+	wire_u32 off; /* of those that were asked for, enum wire_group: which tell nothing from here on */
+	wire_u32 reserved0;
+};
+
 /* What an allocator function does with its arguments. */
 enum wire_alloc_kind {
 	WIRE_ALLOC_MALLOC = 0, /* (size) */
@@ -463,6 +483,7 @@ WIRE_SIZE(wire_sample, 40);
 WIRE_SIZE(wire_stack, 64);
 WIRE_SIZE(wire_text, 24 + 16 * WIRE_TEXT_RANGES_MAX);
 WIRE_SIZE(wire_lookup, 40);
+WIRE_SIZE(wire_groups, 32);
 WIRE_SIZE(wire_alloc_stats, 56 + 8 * WIRE_ALLOC_BUCKETS);
 
 #endif

@@ -29,6 +29,7 @@
 #include "tests/support/test.h"
 
 #define CHURN 300
+#define NAP_NS (5 * NS_PER_MS)
 
 static void test_sleep(void **state)
 {
@@ -389,6 +390,75 @@ static void run_named(struct rig_thread *self)
 	pthread_setname_np(pthread_self(), self->arg);
 }
 
+static uint64_t nap(void)
+{
+	uint64_t begun_ns = clock_now_ns();
+
+	clock_sleep_until(begun_ns + NAP_NS, NULL);
+	return begun_ns;
+}
+
+/* Of this thread, begun in [from_ns, to_ns). */
+static unsigned naps(const struct thread_rig *r, uint64_t from_ns, uint64_t to_ns)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < r->records; i++) {
+		const struct wire_off_cpu *o = &r->record[i].off;
+
+		n += o->h.kind == WIRE_KIND_OFF_CPU && o->tid == (uint32_t)gettid() && o->syscall == SYS_clock_nanosleep &&
+		     o->out_ns >= from_ns && o->out_ns < to_ns;
+	}
+	return n;
+}
+
+/* What goes on while the programs are off is not told, and nothing is told to have gone on since before. */
+static void test_off_for_a_while(void **state)
+{
+	int word = 0;
+	struct rig_thread waits = {.run = run_futex, .arg = &word};
+	uint64_t told_ns, untold_ns, again_ns, on_ns, calls = 0;
+	struct thread_rig r;
+	struct err err = {0};
+
+	(void)state;
+	if (!rig_open(&r, __func__, (struct thread_rig_config){.groups = PROBE_SYSCALLS}))
+		skip();
+	assert_non_null(probe_group_costs(r.probe));
+	assert_true(probe_group_costs(r.probe)->call_ns > 0);
+	rig_thread_start(&waits);
+	rig_wait_asleep(waits.tid);
+	told_ns = nap();
+	assert_int_equal(probe_switch(r.probe, PROBE_SYSCALLS, false, &err), 0);
+	assert_int_equal(probe_switch(r.probe, PROBE_THREADS, false, &err), 0);
+	untold_ns = nap();
+	on_ns = clock_now_ns();
+	assert_int_equal(probe_switch(r.probe, PROBE_THREADS, true, &err), 0);
+	assert_int_equal(probe_switch(r.probe, PROBE_SYSCALLS, true, &err), 0);
+	again_ns = nap();
+	word = 1;
+	syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	rig_thread_join(&waits);
+	rig_collect(&r);
+	assert_int_equal(naps(&r, told_ns, untold_ns), 1);
+	assert_int_equal(naps(&r, untold_ns, again_ns), 0);
+	assert_int_equal(naps(&r, again_ns, UINT64_MAX), 1);
+	/* it has slept since long before */
+	assert_true(rig_off(&r, waits.tid, SYS_futex, 0)->out_ns >= on_ns);
+	for (unsigned i = 0; i < r.records; i++) {
+		const struct wire_syscalls *c = &r.record[i].calls;
+
+		for (uint32_t k = 0; c->h.kind == WIRE_KIND_SYSCALLS && k < c->count; k++) {
+			calls++;
+			if (c->call[k].exit_ns >= on_ns)
+				assert_true(c->call[k].enter_ns >= on_ns);
+		}
+	}
+	assert_true(calls > 0);
+	assert_true(probe_hits(r.probe)->calls == calls && probe_hits(r.probe)->periods > 0);
+	rig_close(&r);
+}
+
 static void test_thread_churn(void **state)
 {
 	struct rig_thread t = {.run = run_named, .arg = "churning"};
@@ -442,6 +512,7 @@ int main(void)
 		cmocka_unit_test(test_page_fault),
 		cmocka_unit_test(test_system_calls),
 		cmocka_unit_test(test_short_sends),
+		cmocka_unit_test(test_off_for_a_while),
 		cmocka_unit_test(test_thread_churn),
 		cmocka_unit_test(test_threads_past_the_bound_are_counted),
 	};

@@ -36,7 +36,7 @@ added_up='. as $d | [.causes_by_phase | to_entries[] | select($d.phases[.key].co
 # run NAME: through the gateway that runs; whole and in order, causes known and adding up
 odd() { # NAME
 	if [ -z "$port" ]; then fail "$1: starts" "$(head -c 300 "$work/gateway.err")" && return; fi
-	run_toll "$1" "$work/odd.yaml" --gateway "http://127.0.0.1:$port" --provider "127.0.0.1:$provider" --probes sockets,threads,syscalls
+	run_toll "$1" "$work/odd.yaml" --gateway "http://127.0.0.1:$port" --provider "127.0.0.1:$provider" --probes sockets,threads,syscalls --budget off
 	check "$1: all answered" '.requests.ok == .requests.sent and .requests.sent >= 200' "$result"
 	trusted "$1"
 	check "$1: causes of a phase add up to it" "$added_up" "$result"

@@ -14,6 +14,7 @@ struct gateway {
 	double cores; /* that its own work keeps busy */
 	double full, sampled; /* cost of the probes per ns of own CPU */
 	double base;
+	uint64_t idle_ns; /* it begins to work then */
 };
 
 struct end {
@@ -23,13 +24,16 @@ struct end {
 
 static struct end run(const struct gateway *g, double share, unsigned ticks)
 {
+	const struct budget_limit limit = {.share = share};
 	struct budget_seen s = {.now_ns = 1000};
 	struct budget b;
 	struct end end = {.spent = 0};
 
-	budget_init(&b, share, &s);
+	budget_init(&b, &limit, BUDGET_WINDOW_NS);
+	budget_begin(&b, &s);
 	for (unsigned i = 0; i < ticks; i++) {
-		double own = g->cores * (double)TICK_NS, spent = b.on ? own * (b.sampled ? g->sampled : g->full) : 0;
+		double own = (uint64_t)i * TICK_NS < g->idle_ns ? 0 : g->cores * (double)TICK_NS,
+		       spent = b.on ? own * (b.sampled ? g->sampled : g->full) : 0;
 
 		s.now_ns += TICK_NS;
 		s.base_ns += own * g->base;
@@ -130,8 +134,112 @@ static void an_empty_budget_leaves_a_look(void **state)
 	struct end end = run(&g, 0.03, 6000);
 
 	(void)state;
-	assert_int_equal(end.mode, BUDGET_WINDOWS);
+	assert_int_equal(end.mode, BUDGET_LEFT_OUT);
 	assert_true(end.on_share > 0 && end.on_share < 0.02);
+}
+
+/* A debt of its first moments does not keep a group off through an idle time, and comes due when there is work again. */
+static void an_idle_gateway_is_watched(void **state)
+{
+	const struct budget_limit limit = {.share = 0.03};
+	struct budget_seen s = {.now_ns = 1000};
+	struct budget b;
+	unsigned on = 0;
+
+	(void)state;
+	budget_init(&b, &limit, BUDGET_WINDOW_NS);
+	budget_begin(&b, &s);
+	for (unsigned i = 0; i < 1000; i++) {
+		bool works = i < 10 || i >= 600;
+
+		s.now_ns += TICK_NS;
+		if (works) {
+			double spent = b.on ? 0.2 * (double)TICK_NS : 0;
+
+			s.spent_ns += spent;
+			s.full_ns = s.sampled_ns = s.spent_ns;
+			s.gateway_cpu_ns += (double)TICK_NS + spent;
+		}
+		budget_tick(&b, &s);
+		on += !works && b.on;
+	}
+	assert_true(on > 500); /* of 590 */
+	assert_true(s.spent_ns <= 0.03 * (s.gateway_cpu_ns - s.spent_ns) + 3 * 1.5 * 0.2 * (double)BUDGET_WINDOW_NS);
+}
+
+#define GROUPS 3
+
+/* Random groups under one budget: together they keep it, and the first has more of it than the last. */
+static void those_after_have_what_those_before_leave(void **state)
+{
+	struct rng r;
+
+	(void)state;
+	rng_init(&r, test_seed(), 0);
+	for (int n = 0; n < 100; n++) {
+		const struct budget_limit limit = {.share = uniform(&r, 0.01, 0.05)};
+		double cores = uniform(&r, 0.2, 4), own_all = 0, spent[GROUPS] = {0}, cost[GROUPS];
+		struct budget b[GROUPS];
+
+		for (unsigned i = 0; i < GROUPS; i++) {
+			const struct budget_seen start = {.now_ns = 1000};
+
+			cost[i] = limit.share * uniform(&r, 0.1, 2);
+			budget_init(&b[i], &limit, 10 * BUDGET_WINDOW_NS);
+			budget_begin(&b[i], &start);
+		}
+		for (unsigned tick = 1; tick < 6000; tick++) {
+			double own = cores * (double)TICK_NS, sum = 0, base = 0;
+
+			own_all += own;
+			for (unsigned i = 0; i < GROUPS; i++)
+				sum += spent[i] += b[i].on ? own * cost[i] : 0;
+			for (unsigned i = 0; i < GROUPS; i++) {
+				struct budget_seen s = {.now_ns = 1000 + tick * TICK_NS,
+							.gateway_cpu_ns = own_all + sum,
+							.base_ns = base,
+							.spent_ns = spent[i],
+							.full_ns = spent[i],
+							.sampled_ns = spent[i],
+							.after_ns = sum - base - spent[i]};
+
+				budget_tick(&b[i], &s);
+				base += spent[i];
+			}
+		}
+		/* beyond it: the first looks, and each group's window more */
+		double slack = cores * 10 * (double)BUDGET_WINDOW_NS * 4 * (cost[0] + cost[1] + cost[2]);
+		double looks = cores * 6 * (double)BUDGET_WINDOW_NS * (cost[0] + cost[1] + cost[2]);
+		assert_true(spent[0] + spent[1] + spent[2] <= limit.share * own_all + slack + looks);
+		if (cost[0] < 0.7 * limit.share)
+			assert_int_equal(budget_mode(&b[0]), BUDGET_FULL);
+		if (cost[0] + cost[1] + cost[2] < 0.8 * limit.share)
+			assert_int_equal(budget_mode(&b[2]), BUDGET_FULL);
+		if (cost[0] > 1.1 * limit.share)
+			assert_true(spent[0] > 0.8 * limit.share * own_all - slack && spent[0] > spent[1]);
+	}
+}
+
+/* 2 % of a CPU, and probes that take a tenth of that: more than the share, less than is worth a thought. */
+static void a_small_gateway_is_not_lost_sight_of(void **state)
+{
+	const struct budget_limit limit = {.share = 0.03, .least = 0.004};
+	struct budget_seen s = {.now_ns = 1000};
+	struct budget b;
+
+	(void)state;
+	budget_init(&b, &limit, BUDGET_WINDOW_NS);
+	budget_begin(&b, &s);
+	for (unsigned i = 0; i < 3000; i++) {
+		double own = 0.02 * (double)TICK_NS;
+
+		s.now_ns += TICK_NS;
+		s.spent_ns += b.on ? 0.1 * own : 0;
+		s.full_ns = s.sampled_ns = s.spent_ns;
+		s.gateway_cpu_ns += own + (b.on ? 0.1 * own : 0);
+		budget_tick(&b, &s);
+	}
+	assert_int_equal(budget_mode(&b), BUDGET_FULL);
 }
 
 int main(void)
@@ -143,6 +251,9 @@ int main(void)
 		cmocka_unit_test(windows_use_the_budget),
 		cmocka_unit_test(without_a_limit_everything_is_seen),
 		cmocka_unit_test(an_empty_budget_leaves_a_look),
+		cmocka_unit_test(an_idle_gateway_is_watched),
+		cmocka_unit_test(those_after_have_what_those_before_leave),
+		cmocka_unit_test(a_small_gateway_is_not_lost_sight_of),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-// rooms: base record/request_stats timeline/names timeline/ring timeline/threads timeline/thread_groups timeline/wait attribution tests/support/thread_rig
+// rooms: base record/request_stats timeline/names timeline/ring timeline/threads timeline/thread_groups timeline/thread_windows timeline/wait attribution tests/support/thread_rig
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The split into causes against one that asks for every instant what the thread did, and whose work that was. Random threads: parked,
@@ -216,7 +216,7 @@ static void ask(const struct model *m, const struct custody *c, struct cause_cut
 {
 	const struct phase_segment s = {c->from_ns, c->to_ns, c->picks_up ? PHASE_PICK_UP_REQUEST : PHASE_PROCESS_REQUEST, 0};
 	const struct cause_own own = {OWN_CONN, 0, UINT64_MAX};
-	const struct cause_question q = {&s, 1, c, &own, 1};
+	const struct cause_question q = {&s, 1, c, &own, 1, 0};
 
 	cause_split(&m->threads, &q, NULL, out);
 }

@@ -1,4 +1,4 @@
-// rooms: base record/request_stats timeline/names timeline/ring timeline/threads timeline/thread_groups timeline/wait attribution
+// rooms: base record/request_stats timeline/names timeline/ring timeline/threads timeline/thread_groups timeline/thread_windows timeline/wait attribution
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-// rooms: base record/request_stats timeline/names timeline/ring timeline/threads timeline/thread_groups timeline/wait attribution tests/support/thread_rig
+// rooms: base record/request_stats timeline/names timeline/ring timeline/threads timeline/thread_groups timeline/thread_windows timeline/wait attribution tests/support/thread_rig
 // SPDX-License-Identifier: GPL-2.0-only
 /* Each cause and each rule of the split, on histories made by hand. */
 #include <string.h>
@@ -121,7 +121,7 @@ static const uint64_t *split(struct scene *s, enum phase phase)
 
 	threads_settle(&s->threads);
 	assert_int_equal(attribution_segments(&s->w, &cut, &segments), 0);
-	const struct cause_question q = {segments.at, segments.count, segments.custody, own, cause_owns(&s->w, own)};
+	const struct cause_question q = {segments.at, segments.count, segments.custody, own, cause_owns(&s->w, own), 0};
 	cause_split(&s->threads, &q, &witness, &s->cut);
 	for (unsigned i = 0; i < PHASES; i++) {
 		uint64_t sum = 0;

@@ -14,7 +14,11 @@ static void test_lists(void **state)
 
 	(void)state;
 	assert_int_equal(groups_parse(NULL, &groups, &err), 0);
-	assert_int_equal(groups, PROBE_THREADS);
+	assert_int_equal(groups, PROBE_THREADS | PROBE_STACKS | PROBE_SYSCALLS | PROBE_ALLOC);
+	groups_format(text, sizeof(text), groups);
+	assert_string_equal(text, "sockets, threads, stacks, syscalls, alloc");
+	assert_int_equal(groups_parse("auto", &groups, &err), 0);
+	assert_int_equal(groups, PROBE_THREADS | PROBE_STACKS | PROBE_SYSCALLS | PROBE_ALLOC);
 	assert_int_equal(groups_parse("sockets", &groups, &err), 0);
 	assert_int_equal(groups, 0);
 	assert_int_equal(groups_parse("syscalls,sockets", &groups, &err), 0);
@@ -37,7 +41,8 @@ static void test_unknown_names_are_refused(void **state)
 		assert_true(groups_parse(bad[i], &groups, &err) < 0);
 	}
 	assert_string_equal(err.text,
-			    "--probes all: 'all' is no group of probes; they are sockets (always on), threads, syscalls, alloc");
+			    "--probes all: 'all' is no group of probes; they are sockets (always on), threads, stacks, syscalls, "
+			    "alloc, or auto: all that the budget allows");
 }
 
 int main(void)

@@ -1,4 +1,4 @@
-// rooms: base timeline/ring timeline/threads timeline/thread_groups timeline/wait tests/support/thread_rig
+// rooms: base timeline/ring timeline/threads timeline/thread_groups timeline/thread_windows timeline/wait tests/support/thread_rig
 // SPDX-License-Identifier: GPL-2.0-only
 #include <stddef.h>
 #include <stdio.h>

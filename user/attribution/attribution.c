@@ -41,6 +41,9 @@ struct attribution {
 	struct trend trend[ATTRIBUTION_TRENDS];
 	struct cause_threads threads;
 	uint64_t warmup, unmatched;
+	uint64_t told[CAUSE_LEVELS]; /* requests whose causes are known at this level */
+	uint64_t untold; /* ... that lay outside all windows */
+	enum cause_level level; /* that the causes are told at, once it is finished */
 };
 
 struct attribution *attribution_new(const struct attribution_config *config)
@@ -92,6 +95,8 @@ void attribution_free(struct attribution *a)
 }
 
 #define SETS_MAX 4
+/* Of the requests whose causes are told at all: so many must be told finely for that to stand for them. */
+#define LEVEL_SHARE_MIN 0.2
 
 /* The sets that a request belongs to; returns how many. tenant: index + 1, 0: none. */
 static unsigned sets_of(const struct attribution *a, uint32_t class_index, uint32_t stage_index, uint32_t tenant,
@@ -168,15 +173,34 @@ static void stack_tell(void *ctx, const struct cause_stack *stack)
 	t->rc |= stacks_told(t->stacks, stack, t->class_index);
 }
 
-static int explain(struct attribution *a, const struct cause_job *job)
+static unsigned untold_of(const struct attribution *a, const struct cause_question *q)
+{
+	unsigned untold = 0;
+
+	for (uint32_t i = 0; i < q->segments; i++)
+		untold |= threads_untold(a->config.threads, q->segment[i].start_ns, q->segment[i].end_ns);
+	return untold;
+}
+
+static int explain(struct attribution *a, struct cause_job *job)
 {
 	struct stack_teller teller = {.stacks = a->config.stacks, .class_index = (uint16_t)job->class_index};
 	struct cause_witness witness = cause_threads_witness(&a->threads);
 	struct attribution_set *set[SETS_MAX];
 	unsigned sets = sets_of(a, job->class_index, job->stage_index, job->tenant, set);
+	bool windows = ring_at(&a->config.threads->groups, a->config.threads->groups.head) != NULL;
 	struct cause_cut causes;
+	enum cause_level finest;
 	int rc = 0;
 
+	job->question.untold = untold_of(a, &job->question);
+	if (job->question.untold & WIRE_GROUP_THREADS) {
+		a->untold++;
+		return 0;
+	}
+	finest = cause_level_of(job->question.untold);
+	for (unsigned level = finest; level < CAUSE_LEVELS; level++)
+		a->told[level]++;
 	if (teller.stacks) {
 		witness.stack = stack_tell;
 		witness.stack_ctx = &teller;
@@ -186,7 +210,7 @@ static int explain(struct attribution *a, const struct cause_job *job)
 	if (a->config.causes)
 		a->config.causes(a->config.ctx, job->id, &causes);
 	for (unsigned i = 0; i < sets; i++)
-		rc |= set_explain(set[i], &causes);
+		rc |= set_explain(set[i], &causes, finest, windows);
 	rc |= blocks_causes(a->blocks, job->at_ns, &causes);
 	if (job->exemplar)
 		rc |= exemplars_explain(&a->exemplars, job->exemplar, &causes);
@@ -204,15 +228,24 @@ int attribution_tick(struct attribution *a, uint64_t now_ns)
 	return rc;
 }
 
+/* The finest that is known of enough of the requests. */
+static enum cause_level level_choose(const struct attribution *a)
+{
+	enum cause_level level = CAUSE_LEVEL_ALL;
+
+	while (level < CAUSE_LEVEL_CPU && (double)a->told[level] < LEVEL_SHARE_MIN * (double)a->told[CAUSE_LEVEL_CPU])
+		level++;
+	return level;
+}
+
 int attribution_finish(struct attribution *a)
 {
 	int rc = attribution_tick(a, UINT64_MAX);
 
-	if (a->cells->total.causes)
-		rc |= cause_stats_settle(a->cells->total.causes);
+	a->level = level_choose(a);
+	rc |= set_settle(&a->cells->total, a->level);
 	for (uint32_t i = 0; i < a->config.classes + a->config.stages + a->config.tenants; i++)
-		if (a->set[i].causes)
-			rc |= cause_stats_settle(a->set[i].causes);
+		rc |= set_settle(&a->set[i], a->level);
 	return rc ? -ENOMEM : 0;
 }
 
@@ -331,6 +364,13 @@ uint64_t attribution_left_out(const struct attribution *a, uint64_t *warmup)
 const struct cause_threads *attribution_cause_threads(const struct attribution *a)
 {
 	return &a->threads;
+}
+
+unsigned attribution_told(const struct attribution *a, uint64_t *told, uint64_t *untold)
+{
+	*told = a->told[a->level];
+	*untold = a->untold + a->told[CAUSE_LEVEL_CPU] - *told;
+	return a->level;
 }
 
 uint64_t attribution_hurried(const struct attribution *a)

@@ -78,6 +78,7 @@ struct attribution_set {
 	struct hist *self_hold; /* |kernel's read of the last request byte -> t6, less the provider's own hold| */
 	struct hist *self_end; /* |driver's own end - kernel's read of the last answer byte| */
 	struct cause_stats *causes; /* attribution/cause_stats.h; NULL: no account of any thread */
+	struct cause_stats *coarse[2]; /* the same less finely, of more requests, where probes were on in windows; NULL: none */
 	struct hist *driver_reading; /* t12 - t11: how long the driver took to pick its answer up; its own, in no phase */
 };
 
@@ -111,6 +112,11 @@ struct cause_threads; /* attribution/cause_threads.h */
 const struct cause_threads *attribution_cause_threads(const struct attribution *a);
 /* Causes that were looked for before all was known that may matter: too many requests were waiting. */
 uint64_t attribution_hurried(const struct attribution *a);
+/*
+ * Once it is finished: how finely causes are told (enum cause_level), of how many requests, and of how many not because probes were off at some time
+ * of them.
+ */
+unsigned attribution_told(const struct attribution *a, uint64_t *told, uint64_t *untold);
 struct blocks; /* attribution/blocks.h */
 struct stacks; /* attribution/stacks.h */
 struct attribution_config {

@@ -54,3 +54,26 @@ uint32_t cause_owns(const struct whole_request *w, struct cause_own out[CAUSE_OW
 	}
 	return n;
 }
+
+static void into(uint64_t ns[CAUSES], enum cause from, enum cause to)
+{
+	ns[to] += ns[from];
+	ns[from] = 0;
+}
+
+void cause_level_fold(enum cause_level level, uint64_t ns[CAUSES])
+{
+	if (level >= CAUSE_LEVEL_NO_ALLOCATOR)
+		into(ns, CAUSE_ALLOCATOR, CAUSE_OWN_USER);
+	if (level < CAUSE_LEVEL_CPU)
+		return;
+	into(ns, CAUSE_OWN_USER, CAUSE_OWN_CPU);
+	into(ns, CAUSE_OWN_KERNEL, CAUSE_OWN_CPU);
+}
+
+enum cause_level cause_level_of(unsigned untold)
+{
+	if (untold & WIRE_GROUP_SYSCALLS)
+		return CAUSE_LEVEL_CPU;
+	return untold & WIRE_GROUP_ALLOC ? CAUSE_LEVEL_NO_ALLOCATOR : CAUSE_LEVEL_ALL;
+}

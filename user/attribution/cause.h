@@ -52,6 +52,7 @@ struct cause_question {
 	const struct custody *custody;
 	const struct cause_own *own;
 	uint32_t owns;
+	unsigned untold; /* enum wire_group: what was off at some time of it */
 };
 
 /* Where in the code a part of a phase went: a sample of its thread, or a wait. */
@@ -82,6 +83,18 @@ struct cause_cut {
 	uint64_t timer_ns; /* of the toll's idle */
 	bool calls_known; /* system calls were told: own CPU is split */
 };
+
+/* How finely own work is told apart: what was not told of all requests is told of none. */
+enum cause_level {
+	CAUSE_LEVEL_ALL = 0,
+	CAUSE_LEVEL_NO_ALLOCATOR, /* the allocator's time is part of the code's */
+	CAUSE_LEVEL_CPU, /* all of it is own_cpu */
+	CAUSE_LEVELS,
+};
+/* Time by cause, less finely. */
+void cause_level_fold(enum cause_level level, uint64_t ns[CAUSES]);
+/* The finest for which nothing of this was off. */
+enum cause_level cause_level_of(unsigned untold);
 /* Pure, but that samples remember to have been told. For each phase the sum over its causes is the sum of its segments. */
 void cause_split(const struct threads *threads, const struct cause_question *q, const struct cause_witness *witness,
 		 struct cause_cut *out);

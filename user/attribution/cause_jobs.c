@@ -48,7 +48,7 @@ int cause_jobs_push(struct cause_jobs *j, const struct whole_request *w, const s
 				.tenant = w->driver.tenant,
 				.stage_index = w->driver.stage_index,
 				.at_ns = blocks_time_ns(w),
-				.question = {segment, s->count, custody, owned, owns}};
+				.question = {segment, s->count, custody, owned, owns, 0}};
 	*(j->last ? &j->last->next : &j->first) = q;
 	j->last = q;
 	j->count++;

@@ -32,6 +32,11 @@ int set_init(struct attribution_set *s)
 	return 0;
 }
 
+static struct cause_stats **level_of(struct attribution_set *s, unsigned level)
+{
+	return level ? &s->coarse[level - 1] : &s->causes;
+}
+
 void set_fini(struct attribution_set *s)
 {
 	struct hist **h[SET_HISTS];
@@ -41,8 +46,10 @@ void set_fini(struct attribution_set *s)
 		hist_free(*h[i]);
 		*h[i] = NULL;
 	}
-	cause_stats_free(s->causes);
-	s->causes = NULL;
+	for (unsigned i = 0; i < CAUSE_LEVELS; i++) {
+		cause_stats_free(*level_of(s, i));
+		*level_of(s, i) = NULL;
+	}
 }
 
 /* Phases that this request went through even if one took 0 ns; the others count only where they took time. */
@@ -179,7 +186,7 @@ int set_merge(struct attribution_set *into, const struct attribution_set *from)
 
 void set_clear(struct attribution_set *s)
 {
-	struct attribution_set empty = {.causes = s->causes};
+	struct attribution_set empty = {.causes = s->causes, .coarse = {s->coarse[0], s->coarse[1]}};
 	struct hist **h[SET_HISTS], **kept[SET_HISTS];
 
 	set_hists(s, h);
@@ -191,9 +198,37 @@ void set_clear(struct attribution_set *s)
 	*s = empty;
 }
 
-int set_explain(struct attribution_set *s, const struct cause_cut *causes)
+static int level_add(struct cause_stats **stats, const struct cause_cut *causes)
 {
-	if (!s->causes)
-		s->causes = cause_stats_new();
-	return s->causes ? cause_stats_add(s->causes, causes) : -ENOMEM;
+	if (!*stats)
+		*stats = cause_stats_new();
+	return *stats ? cause_stats_add(*stats, causes) : -ENOMEM;
+}
+
+int set_explain(struct attribution_set *s, const struct cause_cut *causes, enum cause_level finest, bool windows)
+{
+	struct cause_cut cut = *causes;
+	int rc = 0;
+
+	for (unsigned level = 0; level < (windows ? CAUSE_LEVELS : 1); level++) {
+		for (unsigned i = 0; level && i < PHASES; i++)
+			cause_level_fold((enum cause_level)level, cut.ns[i]);
+		cut.calls_known = causes->calls_known && level < CAUSE_LEVEL_CPU;
+		if (level >= finest)
+			rc |= level_add(level_of(s, level), &cut);
+	}
+	return rc;
+}
+
+int set_settle(struct attribution_set *s, enum cause_level level)
+{
+	struct cause_stats **chosen = level_of(s, level), *kept = *chosen ? *chosen : s->causes;
+
+	*(*chosen ? chosen : &s->causes) = NULL;
+	for (unsigned i = 0; i < CAUSE_LEVELS; i++) {
+		cause_stats_free(*level_of(s, i));
+		*level_of(s, i) = NULL;
+	}
+	s->causes = kept;
+	return kept ? cause_stats_settle(kept) : 0;
 }

@@ -4,11 +4,15 @@
 #define TOLL_ATTRIBUTION_SET_H
 
 #include "attribution/attribution.h"
+#include "attribution/cause.h"
 #include "base/rng.h"
 
 int set_init(struct attribution_set *s); /* -ENOMEM: set_fini() still due */
 void set_fini(struct attribution_set *s);
-int set_explain(struct attribution_set *s, const struct cause_cut *causes); /* -ENOMEM */
+/* windows: groups of probes were switched, so that each level has its own requests. -ENOMEM */
+int set_explain(struct attribution_set *s, const struct cause_cut *causes, enum cause_level finest, bool windows);
+/* s->causes become those of this level. -ENOMEM */
+int set_settle(struct attribution_set *s, enum cause_level level);
 /* All of another set's, but its causes. -ENOMEM */
 int set_merge(struct attribution_set *into, const struct attribution_set *from);
 /* Empties it, but for its causes. */

@@ -160,6 +160,10 @@ static uint64_t off(struct walk *w, const struct thread *t, const struct thread_
 {
 	uint64_t woken_ns = min_u64(o->runnable_ns, to_ns), in_ns = min_u64(o->in_ns, to_ns);
 
+	if (o->flags & THREAD_OFF_UNTOLD) {
+		walk_add(w, CAUSE_UNKNOWN, in_ns > from_ns ? in_ns - from_ns : 0);
+		return in_ns > from_ns ? in_ns : from_ns;
+	}
 	if (from_ns < woken_ns) {
 		blocked(w, t, o, from_ns, woken_ns);
 		from_ns = woken_ns;

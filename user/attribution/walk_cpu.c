@@ -127,7 +127,7 @@ static void own_work(struct walk *w, const struct thread *t, uint64_t from_ns, u
 	uint64_t told_from = from_ns > t->calls_known_ns ? from_ns : t->calls_known_ns,
 		 told_to = to_ns < t->call_seen_ns ? to_ns : t->call_seen_ns;
 
-	if (told_from >= told_to) {
+	if (told_from >= told_to || w->question->untold & WIRE_GROUP_SYSCALLS) {
 		own_part(w, CAUSE_OWN_CPU, to_ns - from_ns, stolen);
 		return;
 	}
@@ -250,7 +250,7 @@ void walk_allocator(struct walk *w, const struct thread *t, uint64_t from_ns, ui
 	const struct thread_mark *last = NULL;
 	double taken = 0;
 
-	if (!here_ns)
+	if (!here_ns || w->question->untold & WIRE_GROUP_ALLOC)
 		return;
 	for (unsigned n = 0; n < LOOK_MAX && i > t->mark.head && !(last && last->alloc_ns); n++)
 		last = thread_mark_at(t, --i);

@@ -13,21 +13,22 @@
 #include "report/formats.h"
 
 #define SAMPLE_HZ_MAX 10000
-#define BUDGET_DEFAULT 0.03
+/* Unless it was asked for: less than so much of one CPU is not worth losing sight for. */
+static const struct budget_limit budget_default = {.share = 0.03, .least = 0.002};
 
 /* "2%", "2.5 %", "0", "off". */
-static int budget_parse(const char *text, double *share, struct err *err)
+static int budget_parse(const char *text, struct budget_limit *limit, struct err *err)
 {
 	double percent = 0;
 	char *end = NULL;
 
-	*share = text ? 0 : BUDGET_DEFAULT;
+	*limit = text ? (struct budget_limit){.share = 0} : budget_default;
 	if (!text || !strcmp(text, "off"))
 		return 0;
 	percent = strtod(text, &end);
 	if (end == text || !(percent >= 0 && percent <= 100) || (*end && strcmp(end + strspn(end, " "), "%") != 0))
 		return err_set(err, -EINVAL, "--budget %.40s: expected a part of the gateway's CPU, such as 2%%, or off", text);
-	*share = percent / 100;
+	limit->share = percent / 100;
 	return 0;
 }
 

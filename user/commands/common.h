@@ -40,12 +40,20 @@ struct common_options {
 
 /* The last rows of a command's table, its end included. */
 #define COMMON_OPTION_ROWS(common, s)                                                                                            \
-	{OPTION_STRING,   "probes", 0, "LIST", "sockets (always on), threads, syscalls, alloc (default sockets,threads)",        \
+	{OPTION_STRING,                                                                                                          \
+	 "probes",                                                                                                               \
+	 0,                                                                                                                      \
+	 "LIST",                                                                                                                 \
+	 "sockets (always on), threads, stacks, syscalls, alloc (default auto: as the budget allows)",                           \
 	 &(common).probes},                                                                                                      \
-		{OPTION_STRING,   "budget", 0, "SHARE", "what probes may take of the gateway's CPU (default 3%; off)",           \
+		{OPTION_STRING,                                                                                                  \
+		 "budget",                                                                                                       \
+		 0,                                                                                                              \
+		 "SHARE",                                                                                                        \
+		 "what probes may take of the gateway's CPU (default 3%, or 0.2% of a CPU; off)",                                \
 		 &(common).budget},                                                                                              \
 		PATH_OPTION_ROW(&(common).path),                                                                                 \
-		{OPTION_FLAG, "ab", 0, NULL, "windows with and without allocator probes: what they cost", &(s)->ab},             \
+		{OPTION_FLAG, "ab", 0, NULL, "windows with and without probes: what they cost", &(s)->ab},                       \
 		{OPTION_FLAG, "no-probes", 0, NULL, "load only, on purpose", &(common).no_probes},                               \
 		{OPTION_U64,         "sample-hz", 0, "N", "CPU samples of the gateway, a second and CPU (default 99; 0: none)",  \
 		 &(common).sample_hz},                                                                                           \

@@ -108,6 +108,9 @@ static int options_finish(struct run_options *o, struct err *err)
 	o->session.tag = o->tag;
 	o->session.header = &o->header;
 	o->session.recipe_params = &o->set;
+	/* a soak pays for probes of the allocator once memory grows */
+	if (o->session.soak && !o->common.probes)
+		o->common.probes = "sockets,threads,stacks";
 	rc = rc ? rc : common_finish(&o->common, &o->session, err);
 	return rc ? rc : gateway_choose(&o->session, err);
 }

@@ -24,6 +24,8 @@ int command_top(int argc, char **argv)
 	struct session_config session = {.attach_ns = UINT64_MAX / 4, .no_result = true, .capture = CAPTURE_OFF};
 	struct session_config *s = &session;
 	struct common_options common = COMMON_OPTIONS_DEFAULT;
+
+	common.probes = "sockets,threads";
 	const struct option rows[] = {
 		TARGET_OPTION_ROWS(s),
 		{OPTION_DURATION, "for", 0, "TIME", "how long (default: until q)", &s->attach_ns},

@@ -12,5 +12,7 @@ int accounts_choose(struct toll_bpf *skel, const struct paths *paths, unsigned g
 int accounts_attach(struct toll_bpf *skel, struct err *err);
 /* Threads of the targets that exist already; again after a target was added. 0 where threads are not accounted for. */
 int accounts_find(struct toll_bpf *skel);
+/* Takes the programs of PROBE_THREADS or PROBE_SYSCALLS off, but for those of the threads' lives, or puts them on again. */
+int accounts_switch(struct toll_bpf *skel, unsigned group, bool on, struct err *err);
 
 #endif

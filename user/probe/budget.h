@@ -2,7 +2,8 @@
 /*
  * May a group of probes be on just now? What it spends (its hits times what a hit costs) is paid from an account into which a fixed share of
  * the gateway's own CPU time flows. When the account is empty the group goes off until enough for a window has flowed in. Whether it looks
- * at all returns or at some follows from what each would have cost so far. Pure: numbers in, decision out.
+ * at all returns or at some follows from what each would have cost so far. Groups share one budget in an order: each has what those before it
+ * leave. Pure: numbers in, decision out.
  */
 #ifndef TOLL_PROBE_BUDGET_H
 #define TOLL_PROBE_BUDGET_H
@@ -13,12 +14,17 @@
 /* The shortest window, and the longest pause: beyond it the group is as good as left out, but still looked at now and then. */
 #define BUDGET_WINDOW_NS UINT64_C(100000000)
 #define BUDGET_PAUSE_MAX_NS UINT64_C(30000000000)
+/* A group that could be on for less than this part of the time is left out, but for a look of BUDGET_WINDOW_NS after each longest pause. */
+#define BUDGET_ON_LEAST 0.05
+/* A gateway that has used less than a hundredth of a CPU for so long is idle: a group that is on costs it nothing. */
+#define BUDGET_IDLE_NS UINT64_C(200000000)
 
 /* All cumulative, from the same start. */
 struct budget_seen {
 	uint64_t now_ns;
 	double gateway_cpu_ns; /* what the probes took included */
-	double base_ns; /* spent by the groups that stay on */
+	double base_ns; /* spent by the groups before this one */
+	double after_ns; /* ... by those after it */
 	double spent_ns; /* by this group */
 	double full_ns, sampled_ns; /* what the calls that it saw would have cost with all returns, with some */
 };
@@ -27,16 +33,27 @@ enum budget_mode {
 	BUDGET_FULL = 0, /* on all the time, every return */
 	BUDGET_SAMPLED = 1, /* on all the time, some returns */
 	BUDGET_WINDOWS = 2, /* on in windows, some returns */
+	BUDGET_LEFT_OUT = 3, /* off, but for a look now and then */
+};
+
+/* What all groups together may take. */
+struct budget_limit {
+	double share; /* of the gateway's own CPU; 0: no limit, on all the time */
+	double least; /* of one CPU: so much even where that is more */
 };
 
 struct budget {
-	double share; /* of the gateway's own CPU; 0: no limit, on all the time */
+	struct budget_limit limit;
+	uint64_t start_ns;
+	uint64_t window_ns; /* the shortest: what it tells within a shorter one is of no use */
 	struct budget_seen last;
 	double account_ns;
-	bool on, sampled;
+	bool on, sampled, left_out;
 	uint64_t turned_ns; /* when it last went on or off */
-	double window_cost_ns; /* of BUDGET_WINDOW_NS of being on, as last seen */
-	double on_cpu_ns, on_full_ns, on_sampled_ns; /* while it was on: the gateway's own CPU, and the group's cost */
+	uint64_t busy_ns; /* when the gateway was last seen busy */
+	double window_cost_ns; /* of window_ns of being on, as last seen */
+	double on_ns, on_cpu_ns, on_full_ns,
+		on_sampled_ns; /* while it was on: time, the gateway's own CPU, and the group's cost */
 	bool was_off; /* since the start */
 	uint64_t limited_ns; /* when it was first held back; 0: never */
 };
@@ -44,11 +61,13 @@ struct budget {
 /* Without a limit all returns are looked at only while that costs less than this. */
 #define BUDGET_RETURNS_SHARE 0.03
 
-/* Starts on, with some of the returns until their cost is known. */
-void budget_init(struct budget *b, double share, const struct budget_seen *start);
+/* Starts on, with some of the returns until their cost is known. window_ns: at least BUDGET_WINDOW_NS. */
+void budget_init(struct budget *b, const struct budget_limit *limit, uint64_t window_ns);
+/* Before the first tick: what has been by then is not counted. */
+void budget_begin(struct budget *b, const struct budget_seen *start);
 /* Call every 20 ms or so, and act on b->on and b->sampled. */
 void budget_tick(struct budget *b, const struct budget_seen *seen);
 enum budget_mode budget_mode(const struct budget *b);
-const char *budget_mode_name(enum budget_mode mode); /* "full", "sampled", "windows" */
+const char *budget_mode_name(enum budget_mode mode); /* "full", "sampled", "windows", "left_out" */
 
 #endif

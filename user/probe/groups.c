@@ -7,16 +7,16 @@
 
 #include "probe/probe.h"
 
-#define GROUPS_DEFAULT PROBE_THREADS
-
 static const struct {
 	const char *name;
 	unsigned bits;
 } names[] = {
 	{"sockets", 0},
 	{"threads", PROBE_THREADS},
+	{"stacks", PROBE_THREADS | PROBE_STACKS},
 	{"syscalls", PROBE_THREADS | PROBE_SYSCALLS},
 	{"alloc", PROBE_THREADS | PROBE_ALLOC},
+	{"auto", PROBE_THREADS | PROBE_STACKS | PROBE_SYSCALLS | PROBE_ALLOC},
 };
 #define NAMES (sizeof(names) / sizeof(names[0]))
 
@@ -33,16 +33,16 @@ static int name_add(const char *name, size_t bytes, unsigned *groups)
 
 int groups_parse(const char *list, unsigned *groups, struct err *err)
 {
-	const char *at = list;
+	const char *at = list ? list : "auto";
 
-	*groups = list ? 0 : GROUPS_DEFAULT;
+	*groups = 0;
 	while (at) {
 		size_t bytes = strcspn(at, ",");
 
 		if (name_add(at, bytes, groups))
 			return err_set(err, -EINVAL,
 				       "--probes %s: '%.*s' is no group of probes; they are sockets (always on), threads, "
-				       "syscalls, alloc",
+				       "stacks, syscalls, alloc, or auto: all that the budget allows",
 				       list, (int)bytes, at);
 		at = at[bytes] ? at + bytes + 1 : NULL;
 	}
@@ -54,7 +54,7 @@ void groups_format(char *out, size_t size, unsigned groups)
 	size_t used = 0;
 
 	out[0] = '\0';
-	for (size_t i = 0; i < NAMES && used < size; i++) {
+	for (size_t i = 0; i < NAMES - 1 && used < size; i++) { /* the last stands for the others */
 		if ((groups & names[i].bits) != names[i].bits)
 			continue;
 		used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "", names[i].name);

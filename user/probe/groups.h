@@ -7,7 +7,7 @@
 
 #include "base/err.h"
 
-/* "sockets,threads" -> bits of enum probe_group; NULL: the default. Sockets are always on. */
+/* "sockets,threads" -> bits of enum probe_group; NULL: "auto", all of them. Sockets are always on. */
 int groups_parse(const char *list, unsigned *groups, struct err *err);
 /* "sockets, threads" */
 void groups_format(char *out, size_t size, unsigned groups);

@@ -13,31 +13,15 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "probe/accounts.h"
+#include "probe/calibrate_groups.h"
 #include "probe/cookies.h"
 #include "probe/find.h"
+#include "probe/parts.h"
 #include "probe/path_try.h"
-#include "probe/samples.h"
-#include "probe/skeleton.h"
 #include "probe/turns.h"
 
 #define RING_BYTES_DEFAULT (32u << 20)
 #define FLUSH_QUIET_NS (100 * NS_PER_MS)
-
-struct probe {
-	struct probe_config config;
-	struct toll_bpf *skel;
-	struct ring_buffer *ring;
-	struct paths chosen; /* what the loaded programs are */
-	int record_error;
-	uint64_t records;
-	uint64_t marks;
-	uint64_t gateway_marks[WIRE_LANES];
-	uint64_t answers;
-	char paths[280];
-	struct samples *samples;
-	char no_samples[160];
-	char no_threads[200];
-};
 
 static void marks_count(struct probe *p, const struct wire_turn *t)
 {
@@ -72,6 +56,18 @@ static void turns_pass(struct probe *p, const struct wire_turns *r)
 	}
 }
 
+static void hits_count(struct probe_hits *hits, const struct wire_header *h, uint32_t size)
+{
+	if (h->kind == WIRE_KIND_OFF_CPU && size == sizeof(struct wire_off_cpu)) {
+		hits->periods++;
+		hits->waits += ((const struct wire_off_cpu *)h)->stack != 0;
+	} else if (h->kind == WIRE_KIND_SYSCALLS && size >= offsetof(struct wire_syscalls, call)) {
+		hits->calls += ((const struct wire_syscalls *)h)->count;
+	} else if (h->kind == WIRE_KIND_SAMPLE) {
+		hits->samples++;
+	}
+}
+
 static int deliver(void *ctx, void *data, size_t bytes)
 {
 	struct probe *p = ctx;
@@ -81,12 +77,15 @@ static int deliver(void *ctx, void *data, size_t bytes)
 	/* What a snapshot copies is reserved whole and cut by its header. */
 	if (bytes >= sizeof(*h) && h->size < size)
 		size = h->size;
+	if (p->trying)
+		return 0;
 	if (h->kind == WIRE_KIND_TURNS && turns_check(data, size)) {
 		turns_pass(p, data);
 		return 0;
 	}
 	if (h->kind == WIRE_KIND_TURN && size == sizeof(struct wire_turn))
 		marks_count(p, data);
+	hits_count(&p->hits, h, size);
 	record_pass(p, data, size);
 	return 0;
 }
@@ -281,9 +280,45 @@ static int host_check(struct err *err)
 	return clock_check(err);
 }
 
+/* Before anything else is watched. */
+static void costs_calibrate(struct probe *p, struct group_trial *trial)
+{
+	uint64_t start_ns = clock_now_ns();
+	int rc = group_trial_measure(trial, p->skel, &p->chosen, &p->costs);
+
+	group_trial_end(trial);
+	p->trying = true;
+	ring_buffer__consume(p->ring);
+	p->trying = false;
+	p->costs_known = !rc;
+	if (rc)
+		log_line(LOG_WARN,
+			 "what a hit of the probes costs could not be calibrated: %s; the budget does not hold them back",
+			 strerror(-rc));
+	else
+		log_line(LOG_DEBUG,
+			 "a hit costs %u ns (off-CPU period), %u (system call), %u (sample), %u (stack of a wait); tried in %llu "
+			 "us",
+			 p->costs.period_ns, p->costs.call_ns, p->costs.sample_ns, p->costs.wait_ns,
+			 (unsigned long long)(clock_now_ns() - start_ns) / 1000);
+}
+
+static int targets_want(struct probe *p, struct err *err)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; !rc && i < p->config.targets; i++) {
+		rc = want(p, &p->config.target[i]);
+		if (rc)
+			err_set(err, rc, "cannot watch process %u: %s", p->config.target[i].pid, strerror(-rc));
+	}
+	return rc;
+}
+
 int probe_open(struct probe **out, const struct probe_config *config, struct err *err)
 {
 	struct probe *p = calloc(1, sizeof(*p));
+	struct group_trial trial = {.to = -1, .from = -1};
 	int rc;
 
 	if (!p)
@@ -292,6 +327,7 @@ int probe_open(struct probe **out, const struct probe_config *config, struct err
 	/* system calls are written into the threads' accounts */
 	if (p->config.groups & PROBE_SYSCALLS)
 		p->config.groups |= PROBE_THREADS;
+	p->config.groups &= ~(unsigned)PROBE_STACKS; /* sample_hz tells */
 	skeleton_quiet();
 	rc = host_check(err);
 	if (rc)
@@ -303,21 +339,20 @@ int probe_open(struct probe **out, const struct probe_config *config, struct err
 				skeleton_advice(rc));
 		goto fail;
 	}
-	for (unsigned i = 0; i < config->targets; i++) {
-		rc = want(p, &config->target[i]);
-		if (rc) {
-			err_set(err, rc, "cannot watch process %u: %s", config->target[i].pid, strerror(-rc));
-			goto fail;
-		}
-	}
 	p->ring = ring_buffer__new(bpf_map__fd(p->skel->maps.events), deliver, p, NULL);
 	if (!p->ring) {
 		rc = err_set(err, -errno, "cannot map the ring buffer: %s", strerror(errno));
 		goto fail;
 	}
+	if (p->config.groups || p->config.sample_hz)
+		group_trial_begin(&trial);
 	rc = cookies_attach(p->skel, err);
 	if (!rc)
 		rc = attach_all(p, err);
+	if (!rc && (p->config.groups || p->config.sample_hz))
+		costs_calibrate(p, &trial);
+	if (!rc)
+		rc = targets_want(p, err);
 	if (rc)
 		goto fail;
 	rc = find_wanted(p, config->target, config->targets);
@@ -329,6 +364,7 @@ int probe_open(struct probe **out, const struct probe_config *config, struct err
 	*out = p;
 	return 0;
 fail:
+	group_trial_end(&trial);
 	probe_close(p);
 	return rc;
 }
@@ -373,11 +409,6 @@ int probe_alloc_threads_fd(const struct probe *p)
 unsigned probe_alloc_path(const struct probe *p)
 {
 	return p->config.paths.impl[PATH_ALLOC];
-}
-
-void probe_alloc_marks(struct probe *p, bool on)
-{
-	p->skel->bss->alloc_is_on = on;
 }
 
 const char *probe_no_samples(const struct probe *p)
@@ -439,45 +470,6 @@ int probe_counters(const struct probe *p, uint64_t counters[WIRE_COUNTERS])
 	counters[WIRE_COUNT_RECORDS] = p->records;
 	counters[WIRE_COUNT_MARKS_SEEN] = p->marks;
 	return rc;
-}
-
-static int program_costs(const struct bpf_program *prog, uint64_t *run_ns, uint64_t *runs)
-{
-	struct bpf_prog_info info = {};
-	uint32_t bytes = sizeof(info);
-	int fd = bpf_program__fd(prog);
-
-	if (fd < 0)
-		return 0; /* not loaded: it costs nothing */
-	if (bpf_obj_get_info_by_fd(fd, &info, &bytes))
-		return -errno;
-	*run_ns += info.run_time_ns;
-	*runs += info.run_cnt;
-	return 0;
-}
-
-int probe_costs(const struct probe *p, struct probe_costs *out)
-{
-	int rc;
-
-	memset(out, 0, sizeof(*out));
-	memcpy(out->gateway_marks, p->gateway_marks, sizeof(out->gateway_marks));
-	rc = program_costs(p->skel->progs.toll_readable, &out->run_ns[WIRE_LANE_IN], &out->runs[WIRE_LANE_IN]);
-	/* one of the two is loaded */
-	if (!rc)
-		rc = program_costs(p->skel->progs.toll_data_ready, &out->run_ns[WIRE_LANE_IN], &out->runs[WIRE_LANE_IN]);
-	if (!rc)
-		rc = program_costs(p->skel->progs.toll_read, &out->run_ns[WIRE_LANE_READ], &out->runs[WIRE_LANE_READ]);
-	if (!rc)
-		rc = program_costs(p->skel->progs.toll_leaves, &out->run_ns[WIRE_LANE_OUT], &out->runs[WIRE_LANE_OUT]);
-	return rc;
-}
-
-int probe_stats_enable(void)
-{
-	int fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
-
-	return fd < 0 ? -errno : fd;
 }
 
 void probe_close(struct probe *p)

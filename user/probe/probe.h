@@ -32,9 +32,11 @@ struct probe_target {
 
 /* What may be left out. Sockets never: without their marks there is no phase. */
 enum probe_group {
-	PROBE_THREADS = 1, /* thread life, off-CPU periods */
-	PROBE_SYSCALLS = 2, /* with threads */
-	PROBE_ALLOC = 4, /* marks carry their thread's time in the allocator, if alloc_probe.h puts its probes on */
+	PROBE_THREADS = WIRE_GROUP_THREADS, /* thread life, off-CPU periods */
+	PROBE_SYSCALLS = WIRE_GROUP_SYSCALLS, /* with threads */
+	PROBE_ALLOC =
+		WIRE_GROUP_ALLOC, /* marks carry their thread's time in the allocator, if alloc_probe.h puts its probes on */
+	PROBE_STACKS = WIRE_GROUP_STACKS, /* CPU samples at sample_hz, stacks of waits */
 };
 
 struct probe_config {
@@ -45,7 +47,7 @@ struct probe_config {
 	uint32_t targets_max; /* processes watched at a time; 0: 16384 */
 	uint32_t threads_max; /* accounts kept at a time; 0: 65536 */
 	struct paths paths; /* asked for; 0: what works best */
-	unsigned sample_hz; /* CPU samples of gateway threads, per second and CPU; 0: none */
+	unsigned sample_hz; /* with PROBE_STACKS: CPU samples of gateway threads, per second and CPU */
 	/* called by probe_poll for each record, in ring order */
 	int (*record)(void *ctx, const void *data, uint32_t bytes);
 	void *ctx;
@@ -66,7 +68,28 @@ void probe_samples_start(struct probe *p);
 /* With PROBE_ALLOC: the map that alloc_probe_open() takes; -1 without. And whether the allocator probes are on just now. */
 int probe_alloc_threads_fd(const struct probe *p);
 unsigned probe_alloc_path(const struct probe *p); /* of PATH_ALLOC, as asked for; 0: the best */
-void probe_alloc_marks(struct probe *p, bool on);
+int probe_alloc_marks(struct probe *p, bool on);
+/*
+ * Takes a group of those that were asked for off, or puts it on again; not PROBE_ALLOC, whose probes are alloc_probe.h's. The reader is told by a
+ * record (WIRE_KIND_GROUPS) after all that was told before. 0 where nothing changes.
+ */
+int probe_switch(struct probe *p, enum probe_group group, bool on, struct err *err);
+/* Groups that work here of those that were asked for. */
+unsigned probe_groups(const struct probe *p);
+/* What the gateway's threads have made the groups tell so far. */
+struct probe_hits {
+	uint64_t periods; /* off-CPU */
+	uint64_t calls; /* of the system */
+	uint64_t samples;
+	uint64_t waits; /* with a stack */
+};
+const struct probe_hits *probe_hits(const struct probe *p);
+/* CPU time that one of them costs, calibrated when the probes were opened; who pays it is not told apart. */
+struct probe_group_costs {
+	uint32_t period_ns, call_ns, sample_ns, wait_ns;
+};
+/* NULL: they could not be calibrated. */
+const struct probe_group_costs *probe_group_costs(const struct probe *p);
 /* NULL: threads are accounted for; else why not. */
 const char *probe_no_threads(const struct probe *p);
 /* NULL: CPU samples are taken; else why not. */

@@ -5,6 +5,7 @@
 #include <linux/perf_event.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 
 struct samples {
 	struct bpf_link **link; /* by CPU; NULL: offline */
+	int *fd; /* of each CPU's clock; the link owns it */
 	int cpus;
 };
 
@@ -22,7 +24,8 @@ uint32_t samples_period_ns(unsigned hz)
 	return hz ? (uint32_t)(NS_PER_S / hz) : 0;
 }
 
-static int clock_open(int cpu, uint32_t period_ns)
+/* Of a CPU (pid -1) or of a process' first thread (cpu -1). */
+static int clock_open(pid_t pid, int cpu, uint32_t period_ns)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
@@ -30,22 +33,37 @@ static int clock_open(int cpu, uint32_t period_ns)
 		.config = PERF_COUNT_SW_CPU_CLOCK,
 		.sample_period = period_ns,
 	};
-	long fd = syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	long fd = syscall(SYS_perf_event_open, &attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 
 	return fd < 0 ? -errno : (int)fd;
 }
 
 static int cpu_attach(struct samples *s, int cpu, struct bpf_program *prog, uint32_t period_ns)
 {
-	int fd = clock_open(cpu, period_ns), rc;
+	int fd = clock_open(-1, cpu, period_ns), rc;
 
 	if (fd == -ENODEV || fd == -ENXIO)
 		return 0; /* offline */
 	if (fd < 0)
 		return fd;
+	s->fd[cpu] = fd;
 	s->link[cpu] = bpf_program__attach_perf_event(prog, fd);
 	if (s->link[cpu])
 		return 0; /* the link owns fd */
+	rc = -errno;
+	close(fd);
+	return rc;
+}
+
+int samples_open_thread(struct bpf_link **out, struct bpf_program *prog, pid_t pid, uint32_t period_ns)
+{
+	int fd = clock_open(pid, -1, period_ns), rc;
+
+	if (fd < 0)
+		return fd;
+	*out = bpf_program__attach_perf_event(prog, fd);
+	if (*out)
+		return 0;
 	rc = -errno;
 	close(fd);
 	return rc;
@@ -61,7 +79,8 @@ int samples_open(struct samples **out, struct bpf_program *prog, uint32_t period
 		return cpus < 0 ? cpus : -ENOMEM;
 	}
 	s->link = calloc((size_t)cpus, sizeof(struct bpf_link *));
-	if (!s->link)
+	s->fd = calloc((size_t)cpus, sizeof(*s->fd));
+	if (!s->link || !s->fd)
 		rc = -ENOMEM;
 	for (s->cpus = 0; s->cpus < cpus && !rc; s->cpus++)
 		rc = cpu_attach(s, s->cpus, prog, period_ns);
@@ -80,7 +99,15 @@ void samples_close(struct samples *s)
 	for (int i = 0; i < s->cpus; i++)
 		bpf_link__destroy(s->link[i]);
 	free(s->link);
+	free(s->fd);
 	free(s);
+}
+
+void samples_switch(const struct samples *s, bool on)
+{
+	for (int i = 0; i < s->cpus; i++)
+		if (s->link[i])
+			ioctl(s->fd[i], on ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE, 0);
 }
 
 void samples_text(const struct code_maps *maps, bool frame_pointers, struct wire_text *out)

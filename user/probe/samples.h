@@ -6,11 +6,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "bpf/wire.h"
 #include "probe/paths.h"
 #include "symbol/maps.h"
 
+struct bpf_link;
 struct bpf_program;
 struct samples;
 
@@ -18,6 +20,10 @@ struct samples;
 uint32_t samples_period_ns(unsigned hz);
 /* Starts the clock of all CPUs that are online; -errno. */
 int samples_open(struct samples **out, struct bpf_program *prog, uint32_t period_ns);
+/* Of one process' first thread alone, wherever it runs; the caller destroys the link. */
+int samples_open_thread(struct bpf_link **out, struct bpf_program *prog, pid_t pid, uint32_t period_ns);
+/* Stops the clock of all CPUs, or lets it go on. */
+void samples_switch(const struct samples *s, bool on);
 void samples_close(struct samples *s); /* NULL is fine */
 /* What the kernel side needs to know of a process' code. */
 void samples_text(const struct code_maps *maps, bool frame_pointers, struct wire_text *out);

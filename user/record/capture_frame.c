@@ -42,6 +42,8 @@ uint32_t capture_wire_size(uint16_t kind)
 		return sizeof(struct wire_lookup);
 	case WIRE_KIND_TURNS:
 		return 0; /* the ring's alone: its reader makes turns of it */
+	case WIRE_KIND_GROUPS:
+		return sizeof(struct wire_groups);
 	}
 	return 0;
 }

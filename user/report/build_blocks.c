@@ -98,6 +98,19 @@ static void put_parts(struct build *b, json_t *parts, const uint64_t *sums, unsi
 	}
 }
 
+/* Of runs in which some requests had no causes told there are none: a block's sum would be of the others. */
+static void causes_put(struct build *b, json_t *object, const struct block *at, unsigned n)
+{
+	uint64_t told, untold;
+
+	attribution_told(b->in->attribution, &told, &untold);
+	if (untold)
+		build_absent(b, "", "blocks.cause_sum_ns",
+			     "probes were on in windows only: not all requests of a block have their causes told");
+	else
+		put_parts(b, build_object(b, object, "cause_sum_ns"), at[0].cause_sum_ns, CAUSES, n, cause_of);
+}
+
 void build_blocks(struct build *b)
 {
 	const struct blocks *blocks = b->in->attribution ? attribution_blocks(b->in->attribution) : NULL;
@@ -122,7 +135,7 @@ void build_blocks(struct build *b)
 		put_hists(b, object, "toll", at, n, toll_of);
 		put_parts(b, build_object(b, object, "phase_sum_ns"), at[0].phase_sum_ns, PHASES, n, phase_of);
 		if (b->in->total.attribution->causes)
-			put_parts(b, build_object(b, object, "cause_sum_ns"), at[0].cause_sum_ns, CAUSES, n, cause_of);
+			causes_put(b, object, at, n);
 	}
 	if (blocks_has_cpu(blocks))
 		put_u64(b, object, "gateway_cpu_ns", at, n, cpu_of);

@@ -41,6 +41,17 @@ static void call_one(struct build *b, json_t *calls, unsigned nr, const struct c
 		build_put(b, row, "in_toll_per_request_ns", build_u64(in_toll_ns / a->causes->requests));
 }
 
+/* Their probes may have been on in windows. */
+static uint64_t requests_while_on(const struct build *b, uint64_t requests)
+{
+	const json_t *probes = json_object_get(b->in->probed, "probes"),
+		     *group = json_object_get(json_object_get(probes, "groups"), "syscalls"),
+		     *seen = json_object_get(group, "requests");
+
+	return seen && json_number_value(json_object_get(group, "on_share")) < 0.99 ? (uint64_t)json_integer_value(seen)
+										    : requests;
+}
+
 void build_calls(struct build *b)
 {
 	const char *why = build_no_probes(b->in);
@@ -55,6 +66,7 @@ void build_calls(struct build *b)
 		return;
 	}
 	requests += b->in->total.attribution ? b->in->total.attribution->requests : 0;
+	requests = requests_while_on(b, requests);
 	json_t *calls = build_object(b, b->doc, "system_calls");
 	for (unsigned i = 0; i < CALLS_NUMBERS; i++)
 		if (calls_of(b->in->calls, i))

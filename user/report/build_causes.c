@@ -79,7 +79,9 @@ static const char *no_causes(const struct build *b, const struct attribution_set
 		return "no request was joined";
 	if (!b->in->timeline->threads.threads)
 		return "no thread was watched: the probes of threads were off, or this kernel refused them";
-	return a->causes ? NULL : "no thread was watched when the measured requests ran";
+	return a->causes
+		       ? NULL
+		       : "no thread was watched when the measured requests ran (probes.groups tells when the budget let them be)";
 }
 
 void build_set_causes(struct build *b, json_t *object, const char *prefix, const struct attribution_set *a)
@@ -197,6 +199,7 @@ void build_compositions(struct build *b)
 void build_thread_trust(struct build *b, json_t *trust)
 {
 	const struct threads_stats *s = &b->in->timeline->threads;
+	uint64_t told, untold;
 
 	if (!s->threads) {
 		build_absent(b, "", "trust.threads", "no thread was watched");
@@ -212,4 +215,7 @@ void build_thread_trust(struct build *b, json_t *trust)
 	build_put(b, row, "rejected", build_u64(s->rejected));
 	build_put(b, row, "history_dropped", build_u64(s->dropped));
 	build_put(b, row, "hurried", build_u64(attribution_hurried(b->in->attribution)));
+	attribution_told(b->in->attribution, &told, &untold);
+	build_put(b, row, "requests_told", build_u64(told));
+	build_put(b, row, "requests_untold", build_u64(untold));
 }

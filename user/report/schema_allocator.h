@@ -47,13 +47,15 @@
 	"      \"type\": \"object\",\n" \
 	"      \"properties\": {\n" \
 	"        \"budget\": {\"description\": \"--budget, of the gateway's CPU; absent: no limit\", \"type\": \"number\"},\n" \
+	"        \"budget_least_of_a_cpu\": {\"description\": \"so much may be taken even where it is more\", \"type\": \"number\"},\n" \
 	"        \"groups\": {\n" \
 	"          \"type\": \"object\",\n" \
 	"          \"additionalProperties\": {\n" \
 	"            \"type\": \"object\",\n" \
 	"            \"properties\": {\n" \
-	"              \"mode\": {\"enum\": [\"full\", \"sampled\", \"windows\"]},\n" \
+	"              \"mode\": {\"enum\": [\"full\", \"sampled\", \"windows\", \"left_out\"]},\n" \
 	"              \"on_share\": {\"description\": \"of the measured time\", \"type\": \"number\"},\n" \
+	"              \"requests\": {\"description\": \"that ended while it was on\", \"type\": \"integer\", \"minimum\": 0},\n" \
 	"              \"cpu_share\": {\"description\": \"of the gateway's CPU\", \"type\": \"number\"},\n" \
 	"              \"limited_from_s\": {\"description\": \"since when the budget holds it back\", \"type\": \"number\"}\n" \
 	"            }\n" \

@@ -74,6 +74,19 @@ static void phase_words(struct text *t, const char *name, const json_t *causes)
 	buf_fini(&b);
 }
 
+/* Of how many requests, where it is not all. */
+static void told_line(struct text *t, const json_t *doc)
+{
+	const json_t *threads = json_object_get(json_object_get(doc, "trust"), "threads");
+	char told[TEXT_CELL], untold[TEXT_CELL], line[160];
+
+	if (!text_u64(threads, "requests_untold"))
+		return;
+	snprintf(line, sizeof(line), "of %s requests; %s others had probes off at some time of them (see PROBES)",
+		 text_count(told, threads, "requests_told"), text_count(untold, threads, "requests_untold"));
+	text_wrap(t, TEXT_DIM, "", 2, line);
+}
+
 void text_causes(struct text *t, const json_t *doc)
 {
 	const json_t *causes = json_object_get(doc, "causes"), *by_phase = json_object_get(doc, "causes_by_phase");
@@ -87,6 +100,7 @@ void text_causes(struct text *t, const json_t *doc)
 		below = text_number(row, "share_of_toll");
 		cause_row(t, row);
 	}
+	told_line(t, doc);
 	text_blank(t);
 	text_put(t, TEXT_BOLD, "… PHASE BY PHASE");
 	text_end(t);

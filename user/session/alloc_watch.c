@@ -10,19 +10,19 @@
 #include "base/log.h"
 #include "report/allocator.h"
 
-#define TICK_NS (20 * NS_PER_MS)
 #define SAMPLE 16 /* of so many returns of malloc one, where all are too dear */
 #define NOTES_MAX 8
 
-void alloc_watch_open(struct alloc_watch *w, struct probe *probe, const uint32_t *pid, unsigned pids, double share,
-		      uint64_t now_ns)
+void alloc_watch_open(struct alloc_watch *w, struct probe *probe, const uint32_t *pid, unsigned pids,
+		      const struct budget_limit *limit)
 {
 	struct alloc_probe_config config = {.threads_map_fd = probe_alloc_threads_fd(probe)};
-	struct budget_seen start = {.now_ns = now_ns};
 	struct err err = {0};
 	unsigned failed = 0;
 
 	w->probe = probe;
+	if (probe_alloc_marks(probe, false)) /* what marks tell of it begins with the first window */
+		log_line(LOG_DEBUG, "the begin of the allocator's windows was not told");
 	if (calibrate((enum uprobe_link_kind)probe_alloc_path(probe), &w->calibration, &err)) {
 		snprintf(w->why, sizeof(w->why), "%.300s", err.text);
 		return;
@@ -41,13 +41,11 @@ void alloc_watch_open(struct alloc_watch *w, struct probe *probe, const uint32_t
 		alloc_watch_close(w);
 		return;
 	}
-	budget_init(&w->budget, share, &start);
+	metered_init(&w->metered, limit, BUDGET_WINDOW_NS);
 }
 
 void alloc_watch_close(struct alloc_watch *w)
 {
-	if (w->probe)
-		probe_alloc_marks(w->probe, false);
 	w->probe = NULL;
 	if (w->alloc)
 		alloc_probe_switch(w->alloc, false);
@@ -138,77 +136,47 @@ static void base_take(struct alloc_watch *w)
 
 void alloc_watch_start(struct alloc_watch *w, uint64_t now_ns, uint64_t requests)
 {
-	if (!w->alloc || w->measured)
+	if (!w->alloc || w->metered.measured)
 		return;
 	base_take(w);
-	costs_read(w, &w->seen);
-	w->spent_start_ns = w->seen.spent_ns;
-	w->cpu_start_ns = w->seen.gateway_cpu_ns;
-	w->measured = true;
-	w->start_ns = w->last_ns = now_ns;
-	w->requests_on_from = requests;
-}
-
-/* Time and requests of the window that is open, so far. */
-static void window_follow(struct alloc_watch *w, uint64_t now_ns, uint64_t requests)
-{
-	if (w->measured && w->was_on) {
-		w->on_ns += now_ns - w->last_ns;
-		w->requests_on += requests - w->requests_on_from;
-	}
-	w->last_ns = now_ns;
-	w->requests_on_from = requests;
+	costs_read(w, &w->metered.seen);
+	metered_start(&w->metered, now_ns, requests);
 }
 
 static void put_on(struct alloc_watch *w, bool on, uint64_t now_ns, uint64_t requests)
 {
-	int rc;
+	bool was_on = w->metered.on;
+	int rc = 0;
 
-	window_follow(w, now_ns, requests);
-	if (on == w->was_on)
+	metered_follow(&w->metered, now_ns, requests, on);
+	if (on == was_on)
 		return;
 	if (!on)
-		probe_alloc_marks(w->probe, false);
-	rc = alloc_probe_switch(w->alloc, on);
-	if (rc) {
-		snprintf(w->why, sizeof(w->why), "the probes cannot be put on: %s", strerror(-rc));
-		log_line(LOG_WARN, "no allocator calls: %s", w->why);
-		alloc_watch_close(w);
+		rc = probe_alloc_marks(w->probe, false);
+	if (!rc)
+		rc = alloc_probe_switch(w->alloc, on);
+	if (!rc && on)
+		rc = probe_alloc_marks(w->probe, true);
+	if (!rc)
 		return;
-	}
-	if (on)
-		probe_alloc_marks(w->probe, true);
-	w->was_on = on;
+	if (probe_alloc_marks(w->probe, false))
+		log_line(LOG_DEBUG, "the end of the allocator's windows was not told");
+	snprintf(w->why, sizeof(w->why), "the probes cannot be put on: %s", strerror(-rc));
+	log_line(LOG_WARN, "no allocator calls: %s", w->why);
+	alloc_watch_close(w);
 }
 
-void alloc_watch_tick(struct alloc_watch *w, uint64_t now_ns, uint64_t requests, uint64_t gateway_cpu_ns, double base_share)
+void alloc_watch_tick(struct alloc_watch *w, const struct metered_now *now, bool held)
 {
-	if (!w->alloc || !w->probe || now_ns < w->next_ns)
-		return;
-	w->next_ns = now_ns + TICK_NS;
-	if (!w->seen.now_ns) { /* the first: from here on the gateway's CPU is counted */
-		w->seen.now_ns = now_ns;
-		w->seen.gateway_cpu_ns = (double)gateway_cpu_ns;
-		budget_init(&w->budget, w->budget.share, &w->seen);
-	}
-	if (w->held)
-		return;
-	costs_read(w, &w->seen);
-	w->seen.now_ns = now_ns;
-	w->seen.gateway_cpu_ns = (double)gateway_cpu_ns;
-	w->seen.base_ns = base_share * (double)gateway_cpu_ns;
-	budget_tick(&w->budget, &w->seen);
-	alloc_probe_sample(w->alloc, w->budget.sampled ? SAMPLE : 1, SAMPLE);
-	put_on(w, w->budget.on, now_ns, requests);
-}
+	bool on;
 
-void alloc_watch_hold(struct alloc_watch *w, bool held, uint64_t now_ns, uint64_t requests)
-{
-	if (!w->alloc || !w->probe || held == w->held)
+	if (!w->alloc || !w->probe)
 		return;
-	w->held = held;
-	if (held)
-		put_on(w, false, now_ns, requests);
+	w->metered.held = held;
+	costs_read(w, &w->metered.seen);
+	on = metered_tick(&w->metered, now);
+	alloc_probe_sample(w->alloc, w->metered.budget.sampled ? SAMPLE : 1, SAMPLE);
+	put_on(w, on, now->now_ns, now->requests);
 }
 
 /* The latency of one row, as the report's histogram; NULL: none was seen. */
@@ -254,11 +222,6 @@ static uint32_t functions_fill(const struct alloc_watch *w, struct report_alloc_
 	return noise_ns;
 }
 
-static double on_share(const struct alloc_watch *w)
-{
-	return w->last_ns > w->start_ns ? (double)w->on_ns / (double)(w->last_ns - w->start_ns) : 0;
-}
-
 static void allocator_result(const struct alloc_watch *w, json_t *parts)
 {
 	struct report_alloc_function function[WIRE_ALLOC_FUNCTIONS_MAX];
@@ -267,8 +230,8 @@ static void allocator_result(const struct alloc_watch *w, json_t *parts)
 	struct report_allocator a = {
 		.link = uprobe_link_name(alloc_probe_link(w->alloc)),
 		.function = function,
-		.requests = w->requests_on,
-		.on_share = on_share(w),
+		.requests = w->metered.requests,
+		.on_share = metered_on_share(&w->metered),
 		.note = note,
 	};
 
@@ -280,27 +243,13 @@ static void allocator_result(const struct alloc_watch *w, json_t *parts)
 		hist_free(hist[i]);
 }
 
-static void group_result(const struct alloc_watch *w, json_t *groups)
-{
-	double spent_ns = w->seen.spent_ns - w->spent_start_ns, cpu_ns = w->seen.gateway_cpu_ns - w->cpu_start_ns;
-	json_t *alloc = json_pack("{s:s, s:f}", "mode", budget_mode_name(budget_mode(&w->budget)), "on_share", on_share(w));
-
-	if (cpu_ns > 0)
-		json_object_set_new(alloc, "cpu_share", json_real(spent_ns / cpu_ns));
-	if (w->budget.limited_ns)
-		json_object_set_new(
-			alloc, "limited_from_s",
-			json_real(w->budget.limited_ns > w->start_ns ? (double)(w->budget.limited_ns - w->start_ns) / 1e9 : 0));
-	json_object_set_new(groups, "alloc", alloc);
-}
-
 void alloc_watch_result(const struct alloc_watch *w, json_t *parts, json_t *groups, json_t *not_measured)
 {
-	if (!w->alloc || !w->measured) {
+	if (!w->alloc || !w->metered.measured) {
 		json_object_set_new(not_measured, "allocator",
 				    json_string(w->why[0] ? w->why : "allocator probes were not asked for (--probes alloc)"));
 		return;
 	}
 	allocator_result(w, parts);
-	group_result(w, groups);
+	json_object_set_new(groups, "alloc", metered_json(&w->metered));
 }

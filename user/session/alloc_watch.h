@@ -12,30 +12,23 @@
 
 #include "bpf/wire.h"
 #include "probe/alloc_probe.h"
-#include "probe/budget.h"
 #include "probe/calibrate.h"
 #include "probe/probe.h"
+#include "session/metered.h"
 
 struct alloc_watch {
 	struct alloc_probe *alloc; /* NULL: see why */
 	char why[320]; /* nothing is measured */
 	struct probe *probe; /* whose marks carry the allocator's time */
 	struct calibration calibration;
-	struct budget budget;
-	bool measured; /* the warm-up is over */
-	bool held; /* off by A/B, whatever the budget says */
-	uint64_t start_ns, last_ns, next_ns, on_ns;
-	uint64_t requests_start, requests_on_from, requests_on;
-	bool was_on;
+	struct metered metered;
 	struct wire_alloc_stats *base; /* of each row when the measured part began */
 	unsigned base_rows;
-	double spent_start_ns, cpu_start_ns;
-	struct budget_seen seen;
 };
 
-/* Calibrates, then puts the probes on these processes. share: of the budget, 0: no limit. */
-void alloc_watch_open(struct alloc_watch *w, struct probe *probe, const uint32_t *pid, unsigned pids, double share,
-		      uint64_t now_ns);
+/* Calibrates, then puts the probes on these processes. */
+void alloc_watch_open(struct alloc_watch *w, struct probe *probe, const uint32_t *pid, unsigned pids,
+		      const struct budget_limit *limit);
 void alloc_watch_close(struct alloc_watch *w); /* probes off; twice is fine. The figures stay until alloc_watch_fini() */
 void alloc_watch_fini(struct alloc_watch *w);
 /* Children of the gateway come and go. */
@@ -44,10 +37,8 @@ void alloc_watch_process(struct alloc_watch *w, const struct wire_process *p, ui
 void alloc_watch_add(struct alloc_watch *w, uint32_t pid);
 /* From here on it is measured; requests: done so far. */
 void alloc_watch_start(struct alloc_watch *w, uint64_t now_ns, uint64_t requests);
-/* Often: lets the budget decide. gateway_cpu_ns: so far; base_share: what the other probes take of it. */
-void alloc_watch_tick(struct alloc_watch *w, uint64_t now_ns, uint64_t requests, uint64_t gateway_cpu_ns, double base_share);
-/* A/B: off until let go. */
-void alloc_watch_hold(struct alloc_watch *w, bool held, uint64_t now_ns, uint64_t requests);
+/* Every METERED_TICK_NS: lets the budget decide. held: A/B wants them off. */
+void alloc_watch_tick(struct alloc_watch *w, const struct metered_now *now, bool held);
 /* Parts "allocator" and "probes.groups.alloc", or the reasons why not, into these objects. */
 void alloc_watch_result(const struct alloc_watch *w, json_t *parts, json_t *groups, json_t *not_measured);
 

@@ -48,7 +48,7 @@ static int probes_arm(struct session *s)
 	struct probe_target *target = calloc(s->found.pids + 1 + PLAN_PROVIDERS_MAX, sizeof(*target));
 	struct probe_config config = {.target = target,
 				      .ring_bytes = (uint32_t)s->config->ring_bytes,
-				      .sample_hz = s->config->sample_hz,
+				      .sample_hz = s->config->groups & PROBE_STACKS ? s->config->sample_hz : 0,
 				      .groups = s->config->groups,
 				      .paths = s->config->paths,
 				      .record = on_wire,
@@ -73,7 +73,7 @@ static int probes_arm(struct session *s)
 	}
 	s->probe_was_on = true;
 	snprintf(s->paths, sizeof(s->paths), "%s", probe_paths(s->probe));
-	if (s->config->groups && probe_no_threads(s->probe))
+	if (s->config->groups & PROBE_THREADS && probe_no_threads(s->probe))
 		snprintf(s->no_threads_because, sizeof(s->no_threads_because), "%s", probe_no_threads(s->probe));
 	return 0;
 }
@@ -188,8 +188,10 @@ int session_arm(struct session *s)
 		return rc;
 	if (s->probe) /* from here on forks are followed: a worker that came between the search and the probes is missing, and no other */
 		session_gateway_find_again(s); /* gone meanwhile: the loop will tell */
+	if (s->probe)
+		group_watch_open(&s->groups, s->probe, &c->budget);
 	if (s->probe && probe_alloc_threads_fd(s->probe) >= 0)
-		alloc_watch_open(&s->alloc, s->probe, s->gauges.pid, s->gauges.pids, c->budget, clock_now_ns());
+		alloc_watch_open(&s->alloc, s->probe, s->gauges.pid, s->gauges.pids, &c->budget);
 	if (!s->probe && !c->plan)
 		return err_set(&s->err, -EPERM, "nothing to attach: %s", s->no_probes_because);
 	if (!s->probe && !s->cut_short[0])

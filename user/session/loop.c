@@ -112,7 +112,7 @@ static void viewer_show(const struct session *s, uint64_t now_ns)
 		.attribution = pipeline_attribution(s->pipeline),
 		.series = pipeline_series(s->pipeline),
 		.alloc = s->alloc.alloc,
-		.alloc_on_ns = s->alloc.on_ns,
+		.alloc_on_ns = s->alloc.metered.on_ns,
 	};
 
 	s->config->viewer->second(s->config->viewer->ctx, &view);

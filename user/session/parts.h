@@ -13,6 +13,7 @@
 #include "session/alloc_watch.h"
 #include "session/code.h"
 #include "session/gauges.h"
+#include "session/group_watch.h"
 #include "session/growth_watch.h"
 #include "session/overhead.h"
 #include "session/peers.h"
@@ -73,10 +74,12 @@ struct session {
 	const struct driver_stats *driver_stats;
 	struct gauges gauges;
 	struct overhead overhead;
+	struct group_watch groups;
 	struct alloc_watch alloc;
 	struct soaking soaking;
 	struct survivor_watch survivors;
 	struct growth_watch growth;
+	uint64_t next_budget_ns; /* when it decides next */
 	struct ab ab;
 	json_t *probed; /* what they saw and cost, at the end */
 	struct truth truth;
@@ -119,6 +122,8 @@ int session_result(struct session *s);
 void session_probes_start(struct session *s, uint64_t now_ns);
 void session_probes_tick(struct session *s, uint64_t now_ns);
 json_t *session_probed(const struct session *s);
+/* What all probes took of the gateway's CPU in the measured part; false: not known. */
+bool session_probe_share(const struct session *s, double *share);
 
 /* One frame of any source into the pipeline. */
 int session_frame(void *ctx, enum capture_frame type, const void *data, uint32_t bytes);

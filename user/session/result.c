@@ -188,7 +188,7 @@ static void input_fill(struct session *s, struct report_input *in, struct notes 
 	in->no_probes_because = s->no_probes_because[0] ? s->no_probes_because : NULL;
 	s->probed = session_probed(s);
 	in->probed = s->probed;
-	in->probe_cpu_known = overhead_share(&s->overhead, &in->probe_cpu_share);
+	in->probe_cpu_known = session_probe_share(s, &in->probe_cpu_share);
 	in->probe_paths = s->probe_was_on ? s->paths : NULL;
 	in->open_loop = plan_is_open(s->config->plan);
 	in->note = notes->line;

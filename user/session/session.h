@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/options.h"
+#include "probe/budget.h"
 #include "probe/paths.h"
 #include "record/capture.h"
 #include "scenario/plan.h"
@@ -60,7 +61,7 @@ struct session_config {
 	const char *provider_tls_cert, *provider_tls_key;
 	bool no_probes;
 	unsigned sample_hz; /* CPU samples of the gateway's threads, per second and CPU; 0: none */
-	double budget; /* of the gateway's CPU, for the probes; 0: no limit */
+	struct budget_limit budget; /* for the probes */
 	bool ab; /* windows with and without probes, and the difference */
 	unsigned groups; /* of enum probe_group */
 	struct paths paths; /* asked for */

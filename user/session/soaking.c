@@ -48,9 +48,10 @@ static bool gauges_look(struct session *s, const struct survivor_now *now)
 
 static void now_fill(const struct session *s, uint64_t now_ns, struct survivor_now *out)
 {
-	double base_share = 0, share = s->config->budget;
+	double base_share = 0, share = s->config->budget.share;
 
-	overhead_share(&s->overhead, &base_share);
+	if (!session_probe_share(s, &base_share))
+		base_share = 0;
 	*out = (struct survivor_now){.now_ns = now_ns, .cpu_ns = (double)discover_cpu_ns(s->gauges.pid, s->gauges.pids)};
 	if (share > 0)
 		out->share = share - base_share > share * LEAST_SHARE ? share - base_share : share * LEAST_SHARE;

@@ -63,6 +63,9 @@ void thread_wire(struct timeline *t, const struct wire_header *h)
 	case WIRE_KIND_SAMPLE:
 		threads_sample(&t->threads, (const void *)h);
 		break;
+	case WIRE_KIND_GROUPS:
+		threads_switched(&t->threads, (const void *)h);
+		break;
 	case WIRE_KIND_LOOKUP:
 		threads_look_up(&t->threads, (const void *)h);
 		break;

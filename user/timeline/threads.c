@@ -14,6 +14,7 @@ int threads_init(struct threads *s, uint64_t bytes_max)
 {
 	*s = (struct threads){.by_tid = map_new(), .budget = {.limit = bytes_max}};
 	s->lookup.item_bytes = sizeof(struct thread_lookup);
+	s->groups.item_bytes = sizeof(struct thread_groups);
 	return s->by_tid ? 0 : -ENOMEM;
 }
 
@@ -33,6 +34,7 @@ void threads_fini(struct threads *s)
 		thread_free(s, t);
 	}
 	ring_fini(&s->lookup, &s->budget);
+	ring_fini(&s->groups, &s->budget);
 	map_free(s->by_tid);
 	free(s->scratch);
 	*s = (struct threads){0};
@@ -292,6 +294,15 @@ static void thread_trim(struct threads *s, struct thread *t, uint64_t old_ns)
 	ring_drop(&t->sample, &s->budget, thread_sample_from(t, old_ns) - t->sample.head);
 }
 
+/* The last switch before old_ns tells what is off then. */
+static void groups_trim(struct threads *s, uint64_t old_ns)
+{
+	uint64_t after = ring_after(&s->groups, offsetof(struct thread_groups, from_ns), old_ns);
+
+	if (after > s->groups.head + 1)
+		ring_drop(&s->groups, &s->budget, after - 1 - s->groups.head);
+}
+
 void threads_trim(struct threads *s, uint64_t old_ns)
 {
 	threads_settle(s);
@@ -309,6 +320,7 @@ void threads_trim(struct threads *s, uint64_t old_ns)
 	ring_drop(&s->lookup, &s->budget,
 		  ring_after(&s->lookup, offsetof(struct thread_lookup, told_ns), old_ns) - s->lookup.head);
 	s->stats.dropped = s->budget.dropped;
+	groups_trim(s, old_ns);
 }
 
 uint64_t thread_off_after(const struct thread *t, uint64_t at_ns)

@@ -41,6 +41,8 @@ struct thread_off {
 };
 /* Before it at least one period is missing: the thread ran far less than the stretch is long. */
 #define THREAD_OFF_HOLE 0x8000
+/* No period of the thread's: the probes of threads were off. */
+#define THREAD_OFF_UNTOLD 0x4000
 enum thread_wait thread_off_wait(const struct thread_off *o);
 
 /* Found on its CPU. */
@@ -115,8 +117,16 @@ struct threads {
 	struct thread_group ended[THREAD_GROUPS]; /* threads that are no longer kept */
 	unsigned ended_groups;
 	struct ring lookup; /* struct thread_lookup by end */
+	struct ring groups; /* struct thread_groups */
+	uint64_t off_ns; /* the probes of threads went off; 0: they are on */
 	struct thread_mark *scratch; /* to bring marks into order */
 	uint64_t scratch_size;
+};
+
+/* Groups of probes were switched. */
+struct thread_groups {
+	uint64_t from_ns;
+	uint64_t off; /* enum wire_group */
 };
 
 /* A name look-up; end_ns 0: no answer was seen. */
@@ -133,6 +143,7 @@ void threads_off(struct threads *s, const struct wire_off_cpu *r);
 void threads_calls(struct threads *s, const struct wire_syscalls *r);
 void threads_mark(struct threads *s, uint32_t tid, const struct thread_mark *m);
 void threads_sample(struct threads *s, const struct wire_sample *r);
+void threads_switched(struct threads *s, const struct wire_groups *r);
 void threads_look_up(struct threads *s, const struct wire_lookup *r);
 /* Brings late marks into order: due before any of the look-ups below. */
 void threads_settle(struct threads *s);
@@ -143,6 +154,9 @@ void threads_trim(struct threads *s, uint64_t old_ns);
 unsigned threads_groups(const struct threads *s, struct thread_group out[THREAD_GROUPS]);
 /* "V8 platform worker (GC, compiler)": what a runtime uses threads of this name for; NULL: not known. */
 const char *thread_purpose(const char *comm);
+
+/* Groups that told nothing at some time in [from_ns, to_ns), though they were asked for: enum wire_group. */
+unsigned threads_untold(const struct threads *s, uint64_t from_ns, uint64_t to_ns);
 
 /* NULL: no such thread is known. */
 const struct thread *threads_find(const struct threads *s, uint32_t tid);
