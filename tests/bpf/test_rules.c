@@ -565,7 +565,8 @@ static void test_closed_sockets_leave_nothing_in_the_hash(void **state)
 	(void)state;
 	pair_open(&p, 1);
 	before = map_entries("sockets_hash");
-	assert_int_equal(before < 0, asked.impl[PATH_SOCKETS] != PATH_SOCKETS_HASH);
+	if (asked.impl[PATH_SOCKETS] == PATH_SOCKETS_HASH)
+		assert_true(before > 0);
 	for (int i = 0; i < 20; i++) {
 		close(p.client);
 		close(p.server);
