@@ -52,8 +52,8 @@ shows "top: q ends it" '^ended with 0'
 if screen | grep -q 'THREADS'; then fail "top: the terminal is as it was" "$(screen | head -n 5)"; else pass "top: the terminal is as it was"; fi
 # the screen of a run: q cuts it short, and its report is whole
 kill "$load" && wait "$load"
-tmux -L "$server" kill-server
-tmux -L "$server" new-session -d -x 120 -y 40 \
+# in the same pane: a server that is told to go may still be there when the next one wants its place
+tmux -L "$server" respawn-pane -k \
 	"'$toll' run demo --with reference --for 60s --top --out '$work/run' 2>'$work/run.err'; echo \"ended with \$?\"; read -r _"
 shows "top: a run has its screen" 'process request +█'
 tmux -L "$server" send-keys q
