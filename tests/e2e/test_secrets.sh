@@ -25,6 +25,10 @@ watch_arguments() { # PID FILE
 		for p in $(pgrep -P "$1" | xargs -r -I{} sh -c 'echo {}; pgrep -P {}'); do
 			[ -r "/proc/$p/cmdline" ] && tr '\0' ' ' <"/proc/$p/cmdline" && echo
 		done >>"$2" 2>/dev/null
+		# what its threads and its provider may do
+		# shellcheck disable=SC2046 # several pids
+		awk '/^Name/ { name = $2 } /^CapEff/ { print name, $2 }' "/proc/$1/task/"*/status $(pgrep -P "$1" -f 'exe provider' | sed 's,.*,/proc/&/status,') \
+			>>"$work/capabilities" 2>/dev/null
 	done
 }
 
@@ -94,6 +98,16 @@ found=$(grep -nE "127\.0\.0\.1|acme|$(hostname).{0,3}\"|$work|(^|[^0-9])($(jq -r
 	"$work"/redacted* | cut -c1-200 | head -n 3)
 if [ -z "$found" ]; then pass "a redacted result names no host, process or path, in whatever form"; else
 	fail "a redacted result names no host, process or path, in whatever form" "$found"; fi
+if [ "$(id -u)" -ne 0 ]; then skip "privileges are given up" "there are none without root"; else
+	# bpf, perfmon, syslog, sys_ptrace, kill, dac_read_search
+	left=$(for name in toll toll-driver exe; do grep "^$name " "$work/capabilities" | tail -n 1; done | tr '\n' ' ')
+	if [ "$left" = "toll 000000c400080024 toll-driver 0000000000000000 exe 0000000000000000 " ]; then
+		pass "privileges are given up: few for the session, none for the load and the provider"
+	else
+		fail "privileges are given up: few for the session, none for the load and the provider" "left: $left"
+	fi
+fi
+check "what the probes cost is still measured" '.trust.probe_cpu_share != null' "$work/one/result.json"
 open=$(find "$work/one" "$work/again" "$work/all.json" "$work/redacted.json" -type f -perm /077 -printf '%m %f\n')
 if [ -z "$open" ]; then pass "results, reports and captures can be read by nobody else"; else fail "results, reports and captures can be read by nobody else" "$open"; fi
 finish

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/privileges.h"
 #include "driver/checks.h"
 
 #define EVENTS_MAX 64
@@ -296,6 +297,7 @@ static void *thread_main(void *arg)
 	uint64_t cpu_ns = clock_thread_cpu_ns();
 
 	prctl(PR_SET_NAME, "toll-driver");
+	privileges_none(); /* it reads what the gateway sends; without any it had none before */
 	prctl(PR_SET_TIMERSLACK, 1UL); /* 50 µs otherwise: more than a gateway's whole overhead */
 	loop(t);
 	t->cpu_ns = clock_thread_cpu_ns() - cpu_ns;

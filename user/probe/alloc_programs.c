@@ -10,6 +10,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "base/privileges.h"
+
 /*
  * bpf(BPF_LINK_CREATE) for many uprobes of a file at once, from include/uapi/linux/bpf.h: BPF_TRACE_UPROBE_MULTI came with 6.6
  * (89ae89f53d20), BPF_TRACE_UPROBE_SESSION with 6.13 (d920179b3d48). libbpf 1.1.2 and Debian 12's headers know neither.
@@ -124,7 +126,9 @@ static int link_multi(const struct bpf_program *prog, uint32_t attach_type, uint
 {
 	uint64_t offset[SPOTS_MAX], cookie[SPOTS_MAX];
 	struct link_create_uprobe_multi attr;
+	bool raised;
 	long fd;
+	int rc;
 
 	for (unsigned i = 0; i < spots; i++) {
 		offset[i] = spot[i].offset;
@@ -139,8 +143,12 @@ static int link_multi(const struct bpf_program *prog, uint32_t attach_type, uint
 	attr.count = spots;
 	attr.flags = flags;
 	attr.pid = pid;
+	raised = privileges_raise_admin(); /* Linux 6.18 asks for it here, and not for single ones */
 	fd = syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
-	return fd < 0 ? -errno : (int)fd;
+	rc = fd < 0 ? -errno : (int)fd;
+	if (raised)
+		privileges_lower_admin();
+	return rc;
 }
 
 /* Returns first: a call that is seen to begin is seen to end. */

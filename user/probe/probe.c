@@ -245,41 +245,6 @@ static void paths_describe(struct probe *p)
 		 p->config.groups && impl[PATH_THREADS] == PATH_THREADS_HASH ? "; threads in a hash" : "");
 }
 
-/*
- * The kernel's marks are in the clock of the host; a time namespace (time_namespaces(7), Linux 5.6) shifts ours, and with it the ends of
- * every join.
- */
-static int clock_check(struct err *err)
-{
-	long long seconds = 0, ns = 0;
-	FILE *f = fopen("/proc/self/timens_offsets", "re");
-	bool read = f && fscanf(f, " monotonic %lld %lld", &seconds, &ns) == 2;
-
-	if (f)
-		fclose(f);
-	if (!read || (!seconds && !ns))
-		return 0;
-	return err_set(
-		err, -ENOTSUP,
-		"this process lives in a time namespace whose clock is %lld s off the kernel's: run toll outside of it, or use "
-		"--no-probes",
-		seconds);
-}
-
-static int host_check(struct err *err)
-{
-	if (access("/sys/kernel/btf/vmlinux", R_OK))
-		return err_set(err, -ENOENT,
-			       "no kernel type information at /sys/kernel/btf/vmlinux: probes need a kernel built with "
-			       "CONFIG_DEBUG_INFO_BTF; without them use --no-probes");
-	if (skeleton_is_forbidden())
-		return err_set(err, -EPERM,
-			       "kernel lockdown is in its mode confidentiality, in which no BPF program may read kernel memory: "
-			       "boot with "
-			       "lockdown=integrity, or use --no-probes");
-	return clock_check(err);
-}
-
 /* Before anything else is watched. */
 static void costs_calibrate(struct probe *p, struct group_trial *trial)
 {
@@ -329,7 +294,7 @@ int probe_open(struct probe **out, const struct probe_config *config, struct err
 		p->config.groups |= PROBE_THREADS;
 	p->config.groups &= ~(unsigned)PROBE_STACKS; /* sample_hz tells */
 	skeleton_quiet();
-	rc = host_check(err);
+	rc = skeleton_host_check(err);
 	if (rc)
 		goto fail;
 	rc = load_best(p, err);

@@ -103,7 +103,7 @@ out:
 }
 
 /* "none integrity [confidentiality]"; without securityfs it cannot be told. */
-bool skeleton_is_forbidden(void)
+static bool is_forbidden(void)
 {
 	char modes[64] = "";
 	FILE *f = fopen("/sys/kernel/security/lockdown", "re");
@@ -139,4 +139,39 @@ int skeleton_attach(struct bpf_program *prog, struct bpf_link **link, struct err
 		return 0;
 	return err_set(err, -errno, "cannot attach %s: %s; %s", bpf_program__section_name(prog), strerror(errno),
 		       skeleton_advice(-errno));
+}
+
+/*
+ * The kernel's marks are in the clock of the host; a time namespace (time_namespaces(7), Linux 5.6) shifts ours, and with it the ends of
+ * every join.
+ */
+static int clock_check(struct err *err)
+{
+	long long seconds = 0, ns = 0;
+	FILE *f = fopen("/proc/self/timens_offsets", "re");
+	bool read = f && fscanf(f, " monotonic %lld %lld", &seconds, &ns) == 2;
+
+	if (f)
+		fclose(f);
+	if (!read || (!seconds && !ns))
+		return 0;
+	return err_set(
+		err, -ENOTSUP,
+		"this process lives in a time namespace whose clock is %lld s off the kernel's: run toll outside of it, or use "
+		"--no-probes",
+		seconds);
+}
+
+int skeleton_host_check(struct err *err)
+{
+	if (access("/sys/kernel/btf/vmlinux", R_OK))
+		return err_set(err, -ENOENT,
+			       "no kernel type information at /sys/kernel/btf/vmlinux: probes need a kernel built with "
+			       "CONFIG_DEBUG_INFO_BTF; without them use --no-probes");
+	if (is_forbidden())
+		return err_set(err, -EPERM,
+			       "kernel lockdown is in its mode confidentiality, in which no BPF program may read kernel memory: "
+			       "boot with "
+			       "lockdown=integrity, or use --no-probes");
+	return clock_check(err);
 }

@@ -31,8 +31,8 @@ int skeleton_attach(struct bpf_program *prog, struct bpf_link **link, struct err
 int skeleton_run_iterator(struct bpf_program *prog, int map_fd);
 
 /* "Operation not permitted": what to do next about an errno of bpf(2). */
-/* Lockdown keeps BPF programs from reading kernel memory, whoever loads them (kernel_lockdown(7), confidentiality). */
-bool skeleton_is_forbidden(void);
+/* Type information is there, lockdown allows BPF to read the kernel, and the clock here is the kernel's; else err tells which is not so. */
+int skeleton_host_check(struct err *err);
 const char *skeleton_advice(int negative_errno);
 
 #endif

@@ -7,6 +7,7 @@
 #include <bpf/libbpf.h>
 
 #include "base/clock.h"
+#include "base/privileges.h"
 #include "probe/accounts.h"
 #include "probe/parts.h"
 
@@ -96,7 +97,10 @@ int probe_costs(const struct probe *p, struct probe_costs *out)
 
 int probe_stats_enable(void)
 {
-	int fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	bool raised = privileges_raise_admin();
+	int fd = bpf_enable_stats(BPF_STATS_RUN_TIME), rc = fd < 0 ? -errno : fd;
 
-	return fd < 0 ? -errno : fd;
+	if (raised)
+		privileges_lower_admin();
+	return rc;
 }

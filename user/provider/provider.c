@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/privileges.h"
 #include "provider/job.h"
 
 #define THREADS_MAX 256
@@ -197,6 +198,7 @@ static int provider_open(struct provider *p, struct err *err)
 
 static int provider_serve(struct provider *p, struct err *err)
 {
+	privileges_none(); /* key, port and files are open: from here on it reads what clients send */
 	int ret = threads_start(p);
 	if (ret)
 		return err_set(err, ret, "cannot start the provider's threads: %s", strerror(-ret));

@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/privileges.h"
 #include "base/url.h"
 #include "session/parts.h"
 #include "session/soaking.h"
@@ -163,6 +165,19 @@ static int samples_arm(struct session *s)
 	return 0;
 }
 
+/* What has been put on stays on; from here on only what watches it may be done. */
+static void privileges_drop(const struct session *s)
+{
+	const struct session_config *c = s->config;
+	struct stat st;
+	bool elsewhere =
+		c->live_path || c->export.count || s->recipe || (c->out_dir && !stat(c->out_dir, &st) && st.st_uid != geteuid());
+	int rc = privileges_watch(elsewhere);
+
+	if (rc)
+		log_line(LOG_WARN, "privileges that are not needed any more could not be given up: %s", strerror(-rc));
+}
+
 int session_arm(struct session *s)
 {
 	const struct session_config *c = s->config;
@@ -196,5 +211,6 @@ int session_arm(struct session *s)
 		return err_set(&s->err, -EPERM, "nothing to attach: %s", s->no_probes_because);
 	if (!s->probe && !s->cut_short[0])
 		log_line(LOG_WARN, "no probes: %s; the load still runs", s->no_probes_because);
+	privileges_drop(s);
 	return 0;
 }
