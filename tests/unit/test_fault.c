@@ -51,7 +51,8 @@ static void test_words(void **state)
 /* What one end writes the other reads. */
 static void test_format(void **state)
 {
-	static const char *const texts[] = {"error=503,share=50%,from=10s,until=20s",
+	static const char *const texts[] = {"limit=1111111111111",
+					    "error=503,share=50%,from=10s,until=20s",
 					    "limit=33.25/s,burst=7,retry_after=3s",
 					    "hang",
 					    "slow_tokens=50ms,from=1ms",

@@ -133,7 +133,7 @@ int fault_parse(const char *text, struct fault *out, struct err *err)
 	if (out->until_ns <= out->from_ns)
 		return err_set(err, -EINVAL, "a fault ends before it begins: expected until after from");
 	if (out->kind == FAULT_LIMIT && out->burst <= 0.0)
-		out->burst = fmax(1.0, out->rate_per_s);
+		out->burst = fmin(fmax(1.0, out->rate_per_s), BURST_MAX);
 	return 0;
 }
 
