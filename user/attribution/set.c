@@ -192,8 +192,10 @@ void set_clear(struct attribution_set *s)
 	set_hists(s, h);
 	set_hists(&empty, kept);
 	for (unsigned i = 0; i < SET_HISTS; i++) {
-		hist_reset(*h[i]);
-		*kept[i] = *h[i];
+		struct hist *one = *h[i];
+
+		hist_reset(one);
+		*kept[i] = one;
 	}
 	*s = empty;
 }

@@ -22,8 +22,11 @@ static int budget_parse(const char *text, struct budget_limit *limit, struct err
 	double percent = 0;
 	char *end = NULL;
 
-	*limit = text ? (struct budget_limit){.share = 0} : budget_default;
-	if (!text || !strcmp(text, "off"))
+	*limit = budget_default;
+	if (!text)
+		return 0;
+	*limit = (struct budget_limit){.share = 0};
+	if (!strcmp(text, "off"))
 		return 0;
 	percent = strtod(text, &end);
 	if (end == text || !(percent >= 0 && percent <= 100) || (*end && strcmp(end + strspn(end, " "), "%") != 0))
