@@ -55,7 +55,7 @@ run_with_key() { # NAME ARGS...
 	wait "$pid"
 }
 
-run_with_key one --with reference --probes sockets,threads,syscalls
+run_with_key one --with reference --probes sockets,threads,syscalls,stacks --budget off
 check "the run with a key ended well" '.complete and .requests.ok > 200' "$work/one/result.json"
 run_with_key two --with reference --format json
 # a gateway that is not there, and one that refuses the key: errors are told without it

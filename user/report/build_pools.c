@@ -133,7 +133,8 @@ void build_pool(struct build *b, json_t *row, json_t *findings, const struct soc
 		put_stages(b, figures, pool);
 		if (!p->inner) {
 			find_abandoned(b, findings, name, pools_abandoned(b->in->pools, pool));
-			find_exhausted(b, findings, name, &f);
+			if (!sockets_opens_per_request(p)) /* what is opened for each request has no pool to exhaust */
+				find_exhausted(b, findings, name, &f);
 		}
 	}
 	hist_free(wait);

@@ -49,6 +49,7 @@ const struct report_format report_formats[] = {
 	{"otlp", "OpenTelemetry traces of a sample of requests, for a collector's /v1/traces", false, JSON, export_otlp},
 	{"pprof", "stacks, for `go tool pprof` and others", true, BYTES, export_pprof},
 	{"folded", "stacks, for flamegraph.pl and others", false, TEXT, export_folded},
+	{"survivors", "a soak's stacks by the bytes that they keep, for flamegraph.pl and others", false, TEXT, export_survivors},
 	{"speedscope", "stacks, for speedscope.app", false, JSON, export_speedscope},
 	{NULL, NULL, false, {NULL}, NULL},
 };
