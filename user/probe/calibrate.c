@@ -234,9 +234,9 @@ int alloc_programs_load_best(struct alloc_programs *p, enum uprobe_link_kind lin
 {
 	int rc = -EINVAL;
 
-	if (link != UPROBE_LINK_BEST)
-		return alloc_programs_load(p, link, threads_map_fd);
 	for (int kind = UPROBE_LINK_SESSION; rc && kind < UPROBE_LINKS; kind++) {
+		if (link != UPROBE_LINK_BEST && link != (enum uprobe_link_kind)kind)
+			continue;
 		rc = alloc_programs_load(p, (enum uprobe_link_kind)kind, threads_map_fd);
 		if (!rc)
 			rc = trial_attach(p);

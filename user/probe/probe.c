@@ -155,6 +155,9 @@ static int load_paths(struct probe *p, struct err *err)
 	if (!rc)
 		return 0;
 	rc = paths_find(&p->chosen, &p->config.paths, err);
+	/* calls of the allocator keep their state in task storage, and are told apart by attach cookies (5.15) */
+	if (p->chosen.impl[PATH_THREADS] == PATH_THREADS_HASH)
+		p->config.groups &= ~(unsigned)PROBE_ALLOC;
 	return rc ? rc : load_marks(p);
 }
 

@@ -207,6 +207,9 @@ int session_arm(struct session *s)
 		group_watch_open(&s->groups, s->probe, &c->budget);
 	if (s->probe && probe_alloc_threads_fd(s->probe) >= 0)
 		alloc_watch_open(&s->alloc, s->probe, s->gauges.pid, s->gauges.pids, &c->budget);
+	else if (s->probe && c->groups & PROBE_ALLOC)
+		snprintf(s->alloc.why, sizeof(s->alloc.why),
+			 "allocator probes need task storage and attach cookies (Linux 5.15)");
 	if (!s->probe && !c->plan)
 		return err_set(&s->err, -EPERM, "nothing to attach: %s", s->no_probes_because);
 	if (!s->probe && !s->cut_short[0])

@@ -54,13 +54,14 @@ static bool switched_groups(const struct session *s, char *out, size_t size)
 {
 	unsigned groups = s->groups.groups | (s->alloc.alloc ? PROBE_ALLOC : 0);
 	char all[64];
+	const char *behind;
 
 	out[0] = '\0';
-	if (!groups)
-		return false;
 	groups_format(all, sizeof(all), groups);
-	snprintf(out, size, "%s", strchr(all, ' ') + 1); /* sockets stand first, and are always on */
-	return true;
+	behind = strchr(all, ' '); /* sockets stand first, and are always on; alone where this kernel refuses the others */
+	if (behind)
+		snprintf(out, size, "%s", behind + 1);
+	return behind != NULL;
 }
 
 static void ab_part(const struct session *s, json_t *probes, json_t *not_measured)
