@@ -42,7 +42,7 @@ sed -nE 's/^(.*[^ ]) +(yes|no)      +(.*) \([^()]*\)$/\1\t\2\t\3/p' "$work/docto
 done
 
 # its own work of 2,000 requests through nginx: all of them joined, in order, nothing lost
-RUN_TIMEOUT=200 run_toll nginx "$work/mixed.yaml" --with nginx
+RUN_TIMEOUT=200 run_toll nginx "$work/mixed.yaml" --with nginx --probes sockets,threads --budget off
 check "nginx: all 2,000 answered" '.requests.ok == 2000' "$result"
 trusted nginx
 check "nginx: joined by both ends" '.trust.joined_by.ends >= 1998' "$result"
