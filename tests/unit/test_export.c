@@ -375,7 +375,7 @@ static void test_survivors(void **state)
 	char *text = exported(export_survivors, x->doc, NULL);
 	FILE *out = fopen("/dev/null", "w");
 
-	assert_string_equal(text, "main;grow, more 6400\n"); /* what has no stack has no place */
+	assert_string_equal(text, "main;grow, more 6400\n[no stack] 5\n");
 	free(text);
 	json_object_del(json_object_get(x->doc, "leak"), "survivors");
 	assert_int_equal(export_survivors(x->doc, out), -ENODATA);

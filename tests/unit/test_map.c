@@ -49,9 +49,30 @@ static void test_grows_and_iterates(void **state)
 	map_free(m);
 }
 
+static void mark(void *value)
+{
+	++*(char *)value;
+}
+
+static void test_frees_each_value_once(void **state)
+{
+	static char marks[1000];
+	struct map *m = map_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(marks); i++)
+		assert_int_equal(map_put(m, i, &marks[i]), 0);
+	assert_ptr_equal(map_remove(m, 7), &marks[7]);
+	map_free_with(m, mark);
+	for (size_t i = 0; i < sizeof(marks); i++)
+		assert_int_equal(marks[i], i != 7);
+	map_free_with(NULL, mark);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_put_get_remove), cmocka_unit_test(test_grows_and_iterates)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_put_get_remove), cmocka_unit_test(test_grows_and_iterates),
+					   cmocka_unit_test(test_frees_each_value_once)};
 
 	return cmocka_run_group_tests_name("map", tests, NULL, NULL);
 }

@@ -166,6 +166,12 @@ static void test_system_calls_and_threads(void **state)
 	char *text = text_of(doc);
 	assert_non_null(strstr(text, "EAGAIN 750"));
 	assert_non_null(strstr(text, "THREADS, BY NAME"));
+	assert_null(strstr(text, "on in windows"));
+	free(text);
+	json_object_set_new(doc, "probes",
+			    json_pack("{s:{s:{s:s, s:f}}}", "groups", "threads", "mode", "windows", "on_share", 0.3));
+	text = text_of(doc);
+	assert_non_null(strstr(text, "in 30.0 % of the time: their probes were on in windows"));
 	free(text);
 	json_decref(doc);
 	report_fixture_fini(&f);

@@ -178,6 +178,17 @@ static void pool_fill(struct report_input *in)
 	assert_int_equal(pools_finish(pools), 0);
 }
 
+/* How many of two are free, when one is forgotten? */
+static void exhaustion_untold(const struct report_input *in, const json_t *doc, const json_t *pool)
+{
+	struct criteria_value v;
+
+	assert_int_equal(criteria_lookup(in, "peer.db.exhausted", &v), -ENODATA);
+	assert_non_null(strstr(v.reason, "forgotten"));
+	assert_null(json_object_get(pool, "exhausted"));
+	assert_non_null(json_object_get(json_object_get(doc, "not_measured"), "sockets.upstream.db.pool.exhausted"));
+}
+
 /* Of the whole run, and of a stage that sees only the second answer. */
 static void test_pool(void **state)
 {
@@ -185,7 +196,7 @@ static void test_pool(void **state)
 		const char *metric;
 		double value;
 	} rows[] = {{"peer.db.open.max", 2},        {"peer.db.open.end", 2},        {"peer.db.busy.max", 1},
-		    {"peer.db.abandoned", 1},       {"peer.db.exhausted", 0},       {"peer.db.cpu.cores", 0.25},
+		    {"peer.db.abandoned", 1},       {"peer.db.backlog.max", 0},     {"peer.db.cpu.cores", 0.25},
 		    {"peer.db.memory.peak", 1700},  {"peer.db.memory.growth", 0.5}, {"peer.db.opened", 2},
 		    {"peer.db.failed", 0},          {"peer.db.turns", 2},           {"stage.S.peer.db.open.max", 2},
 		    {"stage.S.peer.db.busy.max", 1}};
@@ -224,6 +235,7 @@ static void test_pool(void **state)
 	assert_fits_schema(doc, report_schema());
 	const json_t *row = json_object_get(json_object_get(json_object_get(doc, "sockets"), "upstream"), "db");
 	assert_int_equal(json_integer_value(json_object_get(json_object_get(row, "pool"), "abandoned")), 1);
+	exhaustion_untold(&f.in, doc, json_object_get(row, "pool"));
 	const json_t *open = json_object_get(json_object_get(json_object_get(row, "pool"), "series"), "open");
 	assert_int_equal(json_array_size(open), 100);
 	assert_int_equal(json_integer_value(json_array_get(open, 10)), 1);
@@ -239,11 +251,55 @@ static void test_pool(void **state)
 	report_fixture_fini(&f);
 }
 
+/* A connection that is kept for all requests may be exhausted, and never was; one for each request is no pool. */
+static void test_exhausted(void **state)
+{
+	const struct report_peer peer = {.label = "db", .addr = {[10] = 0xff, 0xff, 127, 0, 0, 1}, .port = 5432};
+
+	(void)state;
+	for (unsigned each = 0; each < 2; each++) {
+		struct report_fixture f;
+		struct criteria_value v;
+		struct end e = {.feed = feed_both};
+
+		report_fixture_init(&f, 100);
+		f.in.sockets = sockets_new();
+		f.in.pools = pools_new();
+		f.in.peer = &peer;
+		f.in.peers = 1;
+		e.ctx = &f.in;
+		pools_start((struct pools *)(uintptr_t)f.in.pools, S);
+		for (unsigned i = 0; i < CONNECTIONS; i++) {
+			const struct tuple_text t = {"127.0.0.1", (uint16_t)(50000 + i), "127.0.0.1", 5432};
+			uint64_t at_ns = S + 20 * MS * i;
+
+			if (each || !i)
+				end_open(&e, NULL, 10 + i, WIRE_ROLE_GATEWAY, WIRE_SIDE_CLIENT, &t, 1, at_ns, at_ns + 40000);
+			end_mark(&e, WIRE_LANE_OUT, 100, at_ns + MS, 7);
+			end_mark(&e, WIRE_LANE_IN, 100, at_ns + 10 * MS, 0);
+			end_mark(&e, WIRE_LANE_READ, 100, at_ns + 10 * MS, 7);
+			end_turn(&e, 0);
+			if (each)
+				end_close(&e, at_ns + 15 * MS);
+		}
+		assert_int_equal(criteria_lookup(&f.in, "peer.db.exhausted", &v), each ? -ENODATA : 0);
+		if (each)
+			assert_non_null(strstr(v.reason, "for each request"));
+		else
+			assert_true(v.value == 0);
+		assert_int_equal(criteria_lookup(&f.in, "peer.db.open.max", &v), 0);
+		assert_true(v.value == 1);
+		sockets_free((struct sockets *)(uintptr_t)f.in.sockets);
+		pools_free((struct pools *)(uintptr_t)f.in.pools);
+		report_fixture_fini(&f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_document), cmocka_unit_test(test_text), cmocka_unit_test(test_no_probes),
-		cmocka_unit_test(test_criteria), cmocka_unit_test(test_pool),
+		cmocka_unit_test(test_criteria), cmocka_unit_test(test_pool), cmocka_unit_test(test_exhausted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,15 +46,9 @@ struct disconnects *disconnects_new(void)
 
 void disconnects_free(struct disconnects *d)
 {
-	uint64_t id;
-	size_t cursor = 0;
-	void *call;
-
 	if (!d)
 		return;
-	while (d->by_id && map_next(d->by_id, &cursor, &id, &call))
-		free(call);
-	map_free(d->by_id);
+	map_free_with(d->by_id, free);
 	map_free(d->by_conn);
 	map_free(d->closes);
 	hist_free(d->stats.kept);

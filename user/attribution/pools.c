@@ -288,15 +288,9 @@ struct pools *pools_new(void)
 
 void pools_free(struct pools *p)
 {
-	uint64_t cookie;
-	size_t cursor = 0;
-	void *c;
-
 	if (!p)
 		return;
-	while (map_next(p->conns, &cursor, &cookie, &c))
-		free(c);
-	map_free(p->conns);
+	map_free_with(p->conns, free);
 	for (int i = 0; i < p->pools; i++)
 		pool_free(p->pool[i]);
 	free(p);

@@ -10,15 +10,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "attribution/sockets.h"
 #include "base/hist.h"
 #include "bpf/wire.h"
 
-#define POOLS_MAX 32 /* peers; connections to later ones are not in the figures */
+#define POOLS_MAX SOCKETS_PEERS_MAX /* connections to later peers are not in the figures */
 
 struct pool_figures {
 	uint64_t open_max, open_end; /* connections; end: at the last moment of the span */
 	uint64_t busy_max;
-	double exhausted; /* share of the time in which all were in use and requests waited inside the gateway for no peer at all */
+	/* Share of the time in which all were in use and requests waited inside the gateway for no peer at all. One that is abandoned is not in use. */
+	double exhausted;
 	uint64_t moments; /* that the span has; 0: too short, nothing is known */
 };
 
@@ -44,7 +46,7 @@ uint64_t pools_over_time(const struct pools *p, int pool, uint64_t to_ns, unsign
 int pools_wait(const struct pools *p, int pool, uint64_t from_ns, uint64_t to_ns, struct hist *out);
 /*
  * Connections still open that lay idle to the end, though the thread that had used them opened others to the same peer meanwhile: a pool
- * that forgets them leaks. After pools_finish().
+ * that forgets them leaks. At least so many: of a peer's connections those opened by its first 256 threads are told apart. After pools_finish().
  */
 uint64_t pools_abandoned(const struct pools *p, int pool);
 

@@ -189,8 +189,10 @@ int series_gauges(struct series *s, const struct record_gauges *g)
 		gauge_add(p, SERIES_CPU_CORES, (double)(g->cpu_ns - s->cpu_ns) / (double)(g->time_ns - s->cpu_time_ns));
 	s->cpu_ns = g->cpu_ns;
 	s->cpu_time_ns = g->time_ns;
-	gauge_add(p, SERIES_RSS_BYTES, (double)g->rss_bytes);
-	gauge_add(p, SERIES_SWAP_BYTES, (double)g->swap_bytes);
+	if (!(g->missing & RECORD_GAUGES_NO_STATUS)) {
+		gauge_add(p, SERIES_RSS_BYTES, (double)g->rss_bytes);
+		gauge_add(p, SERIES_SWAP_BYTES, (double)g->swap_bytes);
+	}
 	gauge_add(p, SERIES_PROCESSES, g->processes);
 	gauge_add(p, SERIES_THREADS, g->threads);
 	if (!(g->missing & RECORD_GAUGES_NO_DESCRIPTORS)) {

@@ -92,8 +92,10 @@ static bool is_measured(const struct sockets *s, uint64_t time_ns)
 	return time_ns >= s->start_ns;
 }
 
-static void sock_free(struct sock *k)
+static void sock_free(void *sock)
 {
+	struct sock *k = sock;
+
 	unread_fini(&k->unread);
 	free(k);
 }
@@ -294,15 +296,9 @@ struct sockets *sockets_new(void)
 
 void sockets_free(struct sockets *s)
 {
-	uint64_t cookie;
-	size_t cursor = 0;
-	void *k;
-
 	if (!s)
 		return;
-	while (s->socks && map_next(s->socks, &cursor, &cookie, &k))
-		sock_free(k);
-	map_free(s->socks);
+	map_free_with(s->socks, sock_free);
 	peer_fini(&s->inbound);
 	peer_fini(&s->upstream);
 	for (unsigned i = 0; i < SOCKETS_PEERS_MAX; i++)

@@ -46,23 +46,12 @@ struct stacks *stacks_new(void)
 	return s;
 }
 
-static void values_free(struct map *m)
-{
-	size_t cursor = 0;
-	uint64_t key;
-	void *value;
-
-	while (m && map_next(m, &cursor, &key, &value))
-		free(value);
-	map_free(m);
-}
-
 void stacks_free(struct stacks *s)
 {
 	if (!s)
 		return;
-	values_free(s->weight);
-	values_free(s->name);
+	map_free_with(s->weight, free);
+	map_free_with(s->name, free);
 	map_free(s->text);
 	free(s);
 }

@@ -57,6 +57,14 @@ void map_free(struct map *m)
 	free(m);
 }
 
+void map_free_with(struct map *m, void (*value_free)(void *value))
+{
+	for (size_t i = 0; m && i <= m->mask; i++)
+		if (m->slots[i].value)
+			value_free(m->slots[i].value);
+	map_free(m);
+}
+
 static int map_grow(struct map *m)
 {
 	struct map bigger = {.mask = m->mask * 2 + 1, .count = m->count};

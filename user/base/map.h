@@ -10,6 +10,8 @@ struct map;
 
 struct map *map_new(void);
 void map_free(struct map *m);
+/* ... and each of its values. NULL: nothing to do. */
+void map_free_with(struct map *m, void (*value_free)(void *value));
 int map_put(struct map *m, uint64_t key, void *value); /* replaces; value not NULL; -ENOMEM */
 void *map_get(const struct map *m, uint64_t key); /* NULL: absent */
 void *map_remove(struct map *m, uint64_t key); /* the value that was there, or NULL */

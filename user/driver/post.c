@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/url.h"
 
@@ -18,11 +17,13 @@ struct answer {
 static size_t on_answer(char *data, size_t size, size_t n, void *ctx)
 {
 	struct answer *a = ctx;
-	size_t bytes = size * n;
+	size_t bytes = size * n, line = 0;
 
+	/* no NUL stands behind it */
+	while (line < bytes && line < sizeof(a->text) && data[line] != '\r' && data[line] != '\n')
+		line++;
 	if (!a->text[0])
-		snprintf(a->text, sizeof(a->text), "%.*s",
-			 (int)strcspn(data, "\r\n") < (int)bytes ? (int)strcspn(data, "\r\n") : (int)bytes, data);
+		snprintf(a->text, sizeof(a->text), "%.*s", (int)line, data);
 	return bytes;
 }
 

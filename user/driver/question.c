@@ -22,14 +22,9 @@ static void ask_turn(struct body_ask *ask, const struct prompts *p, const struct
 
 static int append_message(struct buf *out, const struct prompts *p, const struct prompt_turn *turn)
 {
-	static const char open[] = "{\"role\":\"user\",\"content\":\"";
 	int r = buf_append(out, p->text.data + turn->before_at, turn->before_bytes);
 
-	if (!r)
-		r = buf_append(out, open, sizeof(open) - 1);
-	if (!r)
-		r = buf_append(out, p->text.data + turn->text_at, turn->text_bytes);
-	return r ? r : buf_append(out, "\"},", 3);
+	return r ? r : talk_message(out, "user", p->text.data + turn->text_at, turn->text_bytes);
 }
 
 /* All of a row: its questions with the data set's own answers, the last one open. */

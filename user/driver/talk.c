@@ -11,7 +11,7 @@ void talk_begin(struct talk *t, uint32_t class_index, uint64_t number)
 	t->messages.max = TALK_BYTES_MAX;
 }
 
-static int message_put(struct buf *b, const char *role, const char *text, size_t bytes)
+int talk_message(struct buf *b, const char *role, const char *text, size_t bytes)
 {
 	int r = buf_printf(b, "{\"role\":\"%s\",\"content\":\"", role);
 
@@ -23,8 +23,8 @@ static int message_put(struct buf *b, const char *role, const char *text, size_t
 bool talk_go_on(struct talk *t, const char *question, size_t question_bytes, const struct buf *answer, uint32_t turns)
 {
 	t->turn++;
-	t->running = t->turn < turns && !message_put(&t->messages, "user", question, question_bytes) &&
-		     !message_put(&t->messages, "assistant", answer->used ? answer->data : "", answer->used);
+	t->running = t->turn < turns && !talk_message(&t->messages, "user", question, question_bytes) &&
+		     !talk_message(&t->messages, "assistant", answer->used ? answer->data : "", answer->used);
 	return t->running;
 }
 

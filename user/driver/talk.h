@@ -19,6 +19,8 @@ struct talk {
 	struct buf messages; /* JSON objects, a comma behind each */
 };
 
+/* {"role":ROLE,"content":TEXT} and a comma; text: the inside of a JSON string. 0 or -errno of the buffer. */
+int talk_message(struct buf *b, const char *role, const char *text, size_t bytes);
 void talk_begin(struct talk *t, uint32_t class_index, uint64_t number);
 /*
  * A question was answered: both (as the insides of JSON strings) go into what is sent next time. turns: when it is over. False: it is over,

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 
 #define DB_POOL 10
 #define DB_WAIT_NS (5 * NS_PER_S)
@@ -206,6 +207,16 @@ int worker_open(struct worker *w, struct gateway *g, unsigned index, struct err 
 	return ret;
 }
 
+static void billing_close(struct billing *b)
+{
+	uint64_t dropped = b ? billing_dropped(b) : 0;
+
+	if (dropped)
+		log_line(LOG_WARN, "the billing service was not told of %llu requests: the queue was full, or it refused them",
+			 (unsigned long long)dropped);
+	billing_free(b);
+}
+
 /*
  * The order matters: the server ends the requests, but those whose plants are in the helper thread live on until that has
  * ended too;
@@ -226,7 +237,7 @@ void worker_close(struct worker *w)
 	forward_free_all(&w->shared);
 	redis_free(w->shared.redis);
 	db_free(w->shared.db);
-	billing_free(w->shared.billing);
+	billing_close(w->shared.billing);
 	loop_timer_cancel(w->loop, &w->leaving);
 	for (unsigned i = 0; i < w->shared.route.count; i++)
 		upstream_pool_free(w->shared.route.at[i].pool);

@@ -67,21 +67,19 @@ struct survivors *survivors_new(void)
 	return s;
 }
 
+static void site_free(void *at)
+{
+	struct site *site = at;
+
+	free(site->text);
+	free(site);
+}
+
 void survivors_free(struct survivors *s)
 {
-	size_t cursor = 0;
-	uint64_t key;
-	void *at;
-
 	if (!s)
 		return;
-	while (map_next(s->site, &cursor, &key, &at)) {
-		struct site *site = at;
-
-		free(site->text);
-		free(site);
-	}
-	map_free(s->site);
+	map_free_with(s->site, site_free);
 	free(s);
 }
 

@@ -49,6 +49,11 @@ const char *build_no_probes(const struct report_input *in)
 	return NULL;
 }
 
+uint64_t build_end_ns(const struct report_set *set)
+{
+	return set->to_ns ? set->to_ns : UINT64_MAX;
+}
+
 static void build_date(struct build *b)
 {
 	char text[32];

@@ -31,6 +31,7 @@ bool build_dist(struct build *b, json_t *object, const char *key, const struct h
 
 /* build.c: why nothing inside the gateway was seen; NULL: it was */
 const char *build_no_probes(const struct report_input *in);
+uint64_t build_end_ns(const struct report_set *set); /* UINT64_MAX: its end is not known */
 
 /* build_trust.c */
 void build_gateway(struct build *b);
@@ -56,9 +57,13 @@ void build_sockets(struct build *b);
 void build_peer_findings(struct build *b, json_t *findings, const struct sockets_peer *p, const char *name);
 void build_send_findings(struct build *b, json_t *findings, const struct sockets_sends *s);
 
+/* Who is labelled at a peer's address; NULL: nobody. */
+const struct report_peer *build_labelled(const struct report_input *in, const struct sockets_peer *p);
+
 /* build_pools.c: the connections to the peer of this row, by name; sentences into findings */
 void build_pool(struct build *b, json_t *row, json_t *findings, const struct sockets_peer *p, const char *name);
-
+/* Why it can't be told for how long all connections to it were in use, or NULL. pool: pools_find(), not -1. */
+const char *build_no_exhaustion(const struct report_input *in, const struct sockets_peer *p, int pool);
 void build_queue(struct build *b); /* the gateway's own queue, and its workers */
 
 /* build_causes.c */

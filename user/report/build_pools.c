@@ -35,12 +35,22 @@ static void find_exhausted(struct build *b, json_t *findings, const char *name, 
 	build_append(b, findings, report_text(text));
 }
 
-static void put_figures(struct build *b, json_t *row, const struct pool_figures *f)
+const char *build_no_exhaustion(const struct report_input *in, const struct sockets_peer *p, int pool)
+{
+	if (sockets_opens_per_request(p))
+		return "a connection is opened for each request: there is no pool to exhaust";
+	if (pools_abandoned(in->pools, pool))
+		return "connections that the pool has forgotten lie there: which of the open ones are free is not known";
+	return NULL;
+}
+
+static void put_figures(struct build *b, json_t *row, const struct pool_figures *f, bool exhaustion)
 {
 	build_put(b, row, "open_max", build_u64(f->open_max));
 	build_put(b, row, "open_end", build_u64(f->open_end));
 	build_put(b, row, "busy_max", build_u64(f->busy_max));
-	build_put(b, row, "exhausted", build_number(f->exhausted));
+	if (exhaustion)
+		build_put(b, row, "exhausted", build_number(f->exhausted));
 }
 
 /* A peer that is told of each request is behind by what it was not told yet. */
@@ -57,11 +67,8 @@ static void put_backlog(struct build *b, json_t *row, int pool, uint64_t end_ns)
 static void put_over_time(struct build *b, json_t *row, const struct sockets_peer *p, int pool, uint64_t end_ns)
 {
 	uint32_t open[POINTS], busy[POINTS];
-	bool labelled = false;
+	uint64_t step_ns = build_labelled(b->in, p) ? pools_over_time(b->in->pools, pool, end_ns, POINTS, open, busy) : 0;
 
-	for (unsigned i = 0; i < b->in->peers; i++)
-		labelled |= b->in->peer[i].port == p->port && !memcmp(b->in->peer[i].addr, p->addr, sizeof(p->addr));
-	uint64_t step_ns = labelled ? pools_over_time(b->in->pools, pool, end_ns, POINTS, open, busy) : 0;
 	if (!step_ns)
 		return;
 	json_t *series = build_object(b, row, "series");
@@ -73,7 +80,7 @@ static void put_over_time(struct build *b, json_t *row, const struct sockets_pee
 	}
 }
 
-static void put_stages(struct build *b, json_t *row, int pool)
+static void put_stages(struct build *b, json_t *row, int pool, bool exhaustion)
 {
 	json_t *stages = NULL;
 
@@ -88,54 +95,72 @@ static void put_stages(struct build *b, json_t *row, int pool)
 			continue;
 		if (!stages)
 			stages = build_object(b, row, "stages");
-		put_figures(b, build_object(b, stages, s->name), &f);
+		put_figures(b, build_object(b, stages, s->name), &f, exhaustion);
 	}
 }
 
 static void put_process(struct build *b, json_t *row, const struct sockets_peer *p)
 {
-	for (unsigned i = 0; i < b->in->peers; i++) {
-		const struct report_peer *peer = &b->in->peer[i];
-		const struct report_peer_process *seen = &peer->process;
+	const struct report_peer *peer = build_labelled(b->in, p);
+	const struct report_peer_process *seen = peer ? &peer->process : NULL;
 
-		if (peer->port != p->port || memcmp(peer->addr, p->addr, sizeof(p->addr)) || !seen->measured)
-			continue;
-		json_t *process = build_object(b, row, "process"), *memory = build_object(b, process, "memory_bytes");
+	if (!seen || !seen->measured)
+		return;
+	json_t *process = build_object(b, row, "process"), *memory = build_object(b, process, "memory_bytes");
+	if (seen->span_ns)
+		build_put(b, process, "cpu_cores", build_number((double)seen->cpu_ns / (double)seen->span_ns));
+	build_put(b, process, "processes_max", build_u64(seen->processes_max));
+	build_put(b, memory, "initial", build_u64(seen->memory_initial_bytes));
+	build_put(b, memory, "peak", build_u64(seen->memory_peak_bytes));
+	build_put(b, memory, "final", build_u64(seen->memory_final_bytes));
+}
 
-		if (seen->span_ns)
-			build_put(b, process, "cpu_cores", build_number((double)seen->cpu_ns / (double)seen->span_ns));
-		build_put(b, process, "processes_max", build_u64(seen->processes_max));
-		build_put(b, memory, "initial", build_u64(seen->memory_initial_bytes));
-		build_put(b, memory, "peak", build_u64(seen->memory_peak_bytes));
-		build_put(b, memory, "final", build_u64(seen->memory_final_bytes));
-	}
+static void absent(struct build *b, const char *name, const char *figure, const char *why)
+{
+	char path[SENTENCE_MAX];
+
+	snprintf(path, sizeof(path), "sockets.upstream.%s.pool%s", name, figure);
+	build_absent(b, "", path, why);
+}
+
+static void put_pool(struct build *b, json_t *row, const struct sockets_peer *p, int pool, const struct pool_figures *f,
+		     const char *name)
+{
+	const char *why = build_no_exhaustion(b->in, p, pool);
+	uint64_t end_ns = build_end_ns(&b->in->total);
+
+	put_figures(b, row, f, !why);
+	if (why)
+		absent(b, name, ".exhausted", why);
+	build_put(b, row, "abandoned", build_u64(pools_abandoned(b->in->pools, pool)));
+	put_backlog(b, row, pool, end_ns);
+	put_over_time(b, row, p, pool, end_ns);
+	put_stages(b, row, pool, !why);
 }
 
 void build_pool(struct build *b, json_t *row, json_t *findings, const struct sockets_peer *p, const char *name)
 {
 	int pool = b->in->pools ? pools_find(b->in->pools, p->addr, p->port) : -1;
 	struct hist *wait = pool < 0 ? NULL : hist_new();
-	uint64_t end_ns = b->in->total.to_ns ? b->in->total.to_ns : UINT64_MAX;
 	struct pool_figures f;
 
 	put_process(b, row, p);
+	if (pool < 0)
+		absent(b, name, "", "no connection to this peer was followed");
 	if (!wait)
 		return;
-	pools_figures(b->in->pools, pool, 0, end_ns, &f);
+	pools_figures(b->in->pools, pool, 0, build_end_ns(&b->in->total), &f);
 	if (f.moments && !pools_wait(b->in->pools, pool, 0, UINT64_MAX, wait)) {
 		json_t *figures = build_object(b, row, "pool");
 
-		put_figures(b, figures, &f);
-		build_put(b, figures, "abandoned", build_u64(pools_abandoned(b->in->pools, pool)));
-		put_backlog(b, figures, pool, end_ns);
+		put_pool(b, figures, p, pool, &f, name);
 		build_dist(b, figures, "wait", wait);
-		put_over_time(b, figures, p, pool, end_ns);
-		put_stages(b, figures, pool);
-		if (!p->inner) {
+		if (!p->inner)
 			find_abandoned(b, findings, name, pools_abandoned(b->in->pools, pool));
-			if (!sockets_opens_per_request(p)) /* what is opened for each request has no pool to exhaust */
-				find_exhausted(b, findings, name, &f);
-		}
+		if (!p->inner && !build_no_exhaustion(b->in, p, pool))
+			find_exhausted(b, findings, name, &f);
+	} else {
+		absent(b, name, "", "the time is too short to tell");
 	}
 	hist_free(wait);
 }
@@ -152,12 +177,11 @@ static void put_workers(struct build *b, json_t *queue, const struct workers *w)
 
 void build_queue(struct build *b)
 {
-	uint64_t end_ns = b->in->total.to_ns ? b->in->total.to_ns : UINT64_MAX;
 	const char *why = build_no_probes(b->in);
 	struct pools_queue q = {0};
 
 	if (!why && b->in->pools)
-		pools_queue(b->in->pools, 0, end_ns, &q);
+		pools_queue(b->in->pools, 0, build_end_ns(&b->in->total), &q);
 	if (why || !q.moments) {
 		build_absent(b, "", "queue", why ? why : "the gateway's sockets were not followed");
 		return;

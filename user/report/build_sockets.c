@@ -6,17 +6,23 @@
 
 #define SENTENCE_MAX 320
 
+const struct report_peer *build_labelled(const struct report_input *in, const struct sockets_peer *p)
+{
+	for (unsigned i = 0; i < in->peers; i++)
+		if (in->peer[i].port == p->port && !memcmp(in->peer[i].addr, p->addr, sizeof(p->addr)))
+			return &in->peer[i];
+	return NULL;
+}
+
 /* By its label, or as the table of upstreams names it. */
 static void peer_name(const struct build *b, const struct sockets_peer *p, const char *address, char *out, size_t size)
 {
 	const struct report_input *in = b->in;
+	const struct report_peer *labelled = build_labelled(in, p);
 	const struct attribution_peer *peers = NULL;
 	unsigned n = in->attribution ? attribution_peers(in->attribution, &peers) : 0;
 
-	snprintf(out, size, "%s", address);
-	for (unsigned i = 0; i < in->peers; i++)
-		if (in->peer[i].port == p->port && !memcmp(in->peer[i].addr, p->addr, sizeof(p->addr)))
-			snprintf(out, size, "%s", in->peer[i].label);
+	snprintf(out, size, "%s", labelled ? labelled->label : address);
 	for (unsigned i = 0; i < n; i++) {
 		if (peers[i].port != p->port || memcmp(peers[i].addr, p->addr, sizeof(p->addr)) || peers[i].index == UINT32_MAX)
 			continue;

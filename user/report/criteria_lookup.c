@@ -328,12 +328,12 @@ static int lookup_scope(const struct scope *s, const char *metric, struct criter
 
 	if (r == LOOKUP_NOT_MINE)
 		r = lookup_inside(s, metric, out);
+	if (r == LOOKUP_NOT_MINE && s->whole_run)
+		r = lookup_series(s->in, metric, out);
 	if (r == LOOKUP_NOT_MINE)
 		r = lookup_pools(s->in, s->set, metric, out);
 	if (r == LOOKUP_NOT_MINE && s->whole_run)
 		r = lookup_sockets(s->in, metric, out);
-	if (r == LOOKUP_NOT_MINE && s->whole_run)
-		r = lookup_series(s->in, metric, out);
 	if (r == LOOKUP_NOT_MINE && s->whole_run)
 		r = lookup_workers(s->in, metric, out);
 	if (r == LOOKUP_NOT_MINE && s->whole_run)

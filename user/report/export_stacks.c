@@ -1,46 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Stacks as Brendan Gregg's folded lines, and as a speedscope file. */
+/* Stacks, and the sites of a soak, as Brendan Gregg's folded lines; stacks as a speedscope file. */
 #include "report/export.h"
 
 #include <errno.h>
-#include <string.h>
 
-#include "base/buf.h"
 #include "report/stacks.h"
 #include "report/text.h"
 
-/* "a;b;c": a frame's own semicolons become commas, for the lines have no escape. */
-static int path_of(struct buf *b, const struct stack_tree *t, uint32_t at)
+/* In "a;b;c" a frame's own semicolons become commas, for the lines have no escape. */
+static void frame_write(const char *frame, FILE *out)
 {
-	uint32_t path[512];
-	unsigned n = 0;
-	int rc = 0;
-
-	for (; at && n < sizeof(path) / sizeof(*path); at = t->node[at].parent)
-		path[n++] = at;
-	b->used = 0;
-	for (; n && !rc; n--) {
-		rc = buf_printf(b, "%s%s", b->used ? ";" : "", t->node[path[n - 1]].name);
-		for (char *c = b->data + b->used - strlen(t->node[path[n - 1]].name); !rc && *c; c++)
-			*c = *c == ';' ? ',' : *c == '\n' ? ' ' : *c;
-	}
-	return rc;
+	for (; frame && *frame; frame++)
+		fputc(*frame == ';' ? ',' : *frame == '\n' ? ' ' : *frame, out);
 }
 
-static int folded(const struct stack_tree *t, const char *kind, FILE *out)
+static void folded(const struct stack_tree *t, const char *kind, FILE *out)
 {
-	struct buf path = {0};
-	int rc = 0;
+	for (uint32_t i = 1; i < t->nodes; i++) {
+		uint32_t path[512];
+		unsigned n = 0;
 
-	for (uint32_t i = 1; i < t->nodes && !rc; i++) {
 		if (!t->node[i].self_ns)
 			continue;
-		rc = path_of(&path, t, i);
-		if (!rc)
-			fprintf(out, "%s;%s %llu\n", kind, path.data, (unsigned long long)t->node[i].self_ns);
+		for (uint32_t at = i; at && n < sizeof(path) / sizeof(*path); at = t->node[at].parent)
+			path[n++] = at;
+		fputs(kind, out);
+		while (n) {
+			fputc(';', out);
+			frame_write(t->node[path[--n]].name, out);
+		}
+		fprintf(out, " %llu\n", (unsigned long long)t->node[i].self_ns);
 	}
-	buf_fini(&path);
-	return rc;
 }
 
 static const struct {
@@ -59,11 +49,33 @@ int export_folded(const json_t *doc, FILE *out)
 		rc = stacks_read(&t, doc, kinds[k].which);
 		any += !rc;
 		if (!rc)
-			rc = folded(&t, kinds[k].kind, out);
+			folded(&t, kinds[k].kind, out);
 		stacks_fini(&t);
 		rc = rc == -ENOENT ? 0 : rc;
 	}
 	return rc ? rc : any ? export_end(out) : -ENODATA;
+}
+
+/* By the bytes that they keep. */
+int export_survivors(const json_t *doc, FILE *out)
+{
+	const json_t *sites = text_at(doc, "leak.survivors.sites"), *site;
+	size_t i;
+
+	if (!sites)
+		return -ENODATA;
+	json_array_foreach (sites, i, site) {
+		const json_t *frames = json_object_get(site, "frames");
+
+		for (size_t f = json_array_size(frames); f-- > 0;) {
+			frame_write(json_string_value(json_array_get(frames, f)), out);
+			fputc(f ? ';' : ' ', out);
+		}
+		if (!json_array_size(frames))
+			fputs("[no stack] ", out);
+		fprintf(out, "%.0f\n", text_number(site, "kept_bytes"));
+	}
+	return export_end(out);
 }
 
 /* Where a frame is in the file's list of names, which is shared by its profiles. */

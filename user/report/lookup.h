@@ -20,7 +20,7 @@ int lookup_series(const struct report_input *in, const char *metric, struct crit
 
 /* "gateway.threads.began" */
 int lookup_workers(const struct report_input *in, const char *metric, struct criteria_value *out);
-/* lookup_pools.c: "peer.LABEL.open.max", "queue.unread.max"; set: a stage, or all */
+/* lookup_pools.c: "peer.LABEL.open.max", "queue.unread.max"; set: a stage, or all. After lookup_series(), which has more of the queue */
 int lookup_pools(const struct report_input *in, const struct report_set *set, const char *metric, struct criteria_value *out);
 
 /* lookup_peers.c */

@@ -25,7 +25,7 @@ static int lookup_wait(const struct pools *pools, int pool, const struct report_
 	struct hist *wait = hist_new();
 	int r;
 
-	if (!wait || pools_wait(pools, pool, set->from_ns, set->to_ns ? set->to_ns : UINT64_MAX, wait))
+	if (!wait || pools_wait(pools, pool, set->from_ns, build_end_ns(set), wait))
 		r = lookup_no_data(out, "no memory for the distribution");
 	else
 		r = lookup_stat(wait, stat, "the gateway asked this peer nothing", out);
@@ -38,28 +38,33 @@ static int lookup_backlog(const struct pools *pools, int pool, const struct repo
 {
 	uint64_t most, end;
 
-	pools_backlog(pools, pool, set->from_ns, set->to_ns ? set->to_ns : UINT64_MAX, &most, &end);
+	pools_backlog(pools, pool, set->from_ns, build_end_ns(set), &most, &end);
 	if (!strcmp(name, "max"))
 		return lookup_is(out, (double)most);
 	return strcmp(name, "end") ? LOOKUP_NOT_MINE : lookup_is(out, (double)end);
 }
 
-static int lookup_pool(const struct report_input *in, int pool, const struct report_set *set, const char *name,
-		       struct criteria_value *out)
+static int lookup_exhausted(double share, const char *why, struct criteria_value *out)
+{
+	return why ? lookup_no_data(out, why) : lookup_is(out, share);
+}
+
+static int lookup_pool(const struct report_input *in, const struct sockets_peer *p, int pool, const struct report_set *set,
+		       const char *name, struct criteria_value *out)
 {
 	bool whole_run = set == &in->total;
-	const char *stat = lookup_behind(name, "wait");
+	const char *stat = lookup_behind(name, "wait"), *backlog = lookup_behind(name, "backlog");
 	struct pool_figures f;
 
 	if (!whole_run && set->to_ns <= set->from_ns)
 		return lookup_no_data(out, "when the stage was is not known");
 	if (stat)
 		return lookup_wait(in->pools, pool, set, stat, out);
-	if (lookup_behind(name, "backlog"))
-		return lookup_backlog(in->pools, pool, set, lookup_behind(name, "backlog"), out);
-	pools_figures(in->pools, pool, set->from_ns, set->to_ns ? set->to_ns : UINT64_MAX, &f);
+	pools_figures(in->pools, pool, set->from_ns, build_end_ns(set), &f);
 	if (!f.moments)
 		return lookup_no_data(out, "the time is too short to tell");
+	if (backlog)
+		return lookup_backlog(in->pools, pool, set, backlog, out);
 	if (!strcmp(name, "open.max"))
 		return lookup_is(out, (double)f.open_max);
 	if (!strcmp(name, "open.end"))
@@ -67,7 +72,7 @@ static int lookup_pool(const struct report_input *in, int pool, const struct rep
 	if (!strcmp(name, "busy.max"))
 		return lookup_is(out, (double)f.busy_max);
 	if (!strcmp(name, "exhausted"))
-		return lookup_is(out, f.exhausted);
+		return lookup_exhausted(f.exhausted, build_no_exhaustion(in, p, pool), out);
 	if (!strcmp(name, "abandoned") && whole_run)
 		return lookup_is(out, (double)pools_abandoned(in->pools, pool));
 	return LOOKUP_NOT_MINE;
@@ -114,7 +119,8 @@ static int lookup_one(const struct report_input *in, const struct report_peer *p
 		r = lookup_sockets_peer(p, name, out);
 	if (r != LOOKUP_NOT_MINE)
 		return r;
-	return pool < 0 ? lookup_no_data(out, "the gateway never reached this peer") : lookup_pool(in, pool, set, name, out);
+	return pool < 0 ? lookup_no_data(out, "no connection to this peer was followed")
+			: lookup_pool(in, p, pool, set, name, out);
 }
 
 static int lookup_queue(const struct report_input *in, const struct report_set *set, const char *name, struct criteria_value *out)
@@ -123,7 +129,7 @@ static int lookup_queue(const struct report_input *in, const struct report_set *
 
 	if (set != &in->total && set->to_ns <= set->from_ns)
 		return lookup_no_data(out, "queues are told of the whole run and of stages");
-	pools_queue(in->pools, set->from_ns, set->to_ns ? set->to_ns : UINT64_MAX, &q);
+	pools_queue(in->pools, set->from_ns, build_end_ns(set), &q);
 	if (!q.moments)
 		return lookup_no_data(out, "the time is too short to tell");
 	if (!strcmp(name, "requests.max"))
@@ -161,9 +167,7 @@ int lookup_pools(const struct report_input *in, const struct report_set *set, co
 	const char *name = lookup_behind(metric, "peer"), *queue = lookup_behind(metric, "queue");
 	const char *why = build_no_probes(in);
 
-	if (queue && strcmp(queue, "unread_bytes.max") && strcmp(queue, "accept.max"))
-		name = queue;
-	if (!name)
+	if (!name && !queue)
 		return LOOKUP_NOT_MINE;
 	if (!why && (!in->sockets || !in->pools))
 		why = "the gateway's sockets were not followed";
@@ -171,7 +175,7 @@ int lookup_pools(const struct report_input *in, const struct report_set *set, co
 		why = build_loss_refusal(in);
 	if (why)
 		return lookup_no_data(out, why);
-	if (name == queue)
+	if (queue)
 		return lookup_queue(in, set, queue, out);
 	for (unsigned i = 0; i < in->peers; i++) {
 		const char *rest = lookup_behind(name, in->peer[i].label);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a joined result lacks, each with its reason: not measured by any, or of a kind that cannot be joined exactly. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "report/merge_parts.h"
+#include "report/text.h"
 
 /* Whose figures have no counts or histograms behind them from which those of all together could be made. */
 static const struct {
@@ -38,26 +38,9 @@ static const char *why_apart(const char *key)
 	return "results that were joined do not have it: see each one";
 }
 
-static const json_t *at(const json_t *doc, const char *path)
-{
-	char key[128];
-
-	while (doc && *path) {
-		size_t n = strcspn(path, ".");
-
-		if (n >= sizeof(key))
-			return NULL;
-		memcpy(key, path, n);
-		key[n] = '\0';
-		doc = json_is_array(doc) ? json_array_get(doc, strtoul(key, NULL, 10)) : json_object_get(doc, key);
-		path += n + (path[n] == '.');
-	}
-	return doc;
-}
-
 static void absent_put(struct merge *m, const char *path, const char *why)
 {
-	if (!at(m->b.doc, path))
+	if (!text_at(m->b.doc, path))
 		build_put(&m->b, m->b.not_measured, path, json_string(why));
 }
 
@@ -67,7 +50,7 @@ static void reasons_of(struct merge *m, const json_t *one)
 	const char *key, *inner;
 
 	json_object_foreach (absent, key, why) {
-		if (!at(m->b.doc, key) && !json_object_get(m->b.not_measured, key))
+		if (!text_at(m->b.doc, key) && !json_object_get(m->b.not_measured, key))
 			json_object_set(m->b.not_measured, key, why);
 	}
 	json_object_foreach ((json_t *)one, key, value) {

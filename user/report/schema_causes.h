@@ -42,7 +42,7 @@
 	"      \"additionalProperties\": {\"$ref\": \"#/$defs/system_call\"}\n" \
 	"    },\n" \
 	"    \"threads\": {\n" \
-	"      \"description\": \"what the gateway's threads did with their time, by name, those that used or wanted most CPU first\",\n" \
+	"      \"description\": \"what the gateway's threads did with their time while their probes were on (probes.groups), by name, those that used or wanted most CPU first\",\n" \
 	"      \"type\": \"array\",\n" \
 	"      \"items\": {\n" \
 	"        \"type\": \"object\",\n" \

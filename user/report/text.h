@@ -47,7 +47,7 @@ unsigned text_width(const char *s);
 
 /* text_value.c: what the document holds, as words. All tolerate absent values. */
 #define TEXT_CELL 48
-const json_t *text_at(const json_t *doc, const char *path); /* "trust.lost": keys without dots of their own */
+const json_t *text_at(const json_t *doc, const char *path); /* "trust.lost", "stages.0": keys without dots of their own */
 uint64_t text_u64(const json_t *object, const char *key);
 double text_number(const json_t *object, const char *key);
 const char *text_string(const json_t *object, const char *key); /* "" when absent */

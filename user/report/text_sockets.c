@@ -30,7 +30,8 @@ static void pool_print(struct text *t, const char *name, const json_t *pool)
 	text_right(t, TEXT_PLAIN, 10, text_count(cell, pool, "open_max"));
 	text_right(t, TEXT_PLAIN, 9, text_count(cell, pool, "open_end"));
 	text_right(t, TEXT_PLAIN, 11, text_count(cell, pool, "busy_max"));
-	text_right(t, TEXT_PLAIN, 12, text_share(cell, text_number(pool, "exhausted")));
+	text_right(t, TEXT_PLAIN, 12,
+		   json_object_get(pool, "exhausted") ? text_share(cell, text_number(pool, "exhausted")) : "–");
 	text_right(t, TEXT_PLAIN, 9, text_count(cell, pool, "abandoned"));
 	text_right(t, TEXT_PLAIN, 12, text_dist(cell, wait, "p50_ns"));
 	text_right(t, TEXT_PLAIN, 9, text_dist(cell, wait, "p99_ns"));
@@ -40,15 +41,17 @@ static void pool_print(struct text *t, const char *name, const json_t *pool)
 static void process_print(struct text *t, const char *name, const json_t *process)
 {
 	const json_t *memory = json_object_get(process, "memory_bytes");
-	char initial[TEXT_CELL], peak[TEXT_CELL], final[TEXT_CELL], count[TEXT_CELL], line[240];
+	char initial[TEXT_CELL], peak[TEXT_CELL], final[TEXT_CELL], count[TEXT_CELL], cores[24] = "", line[280];
 
 	if (!process)
 		return;
 	units_format_bytes(initial, sizeof(initial), text_u64(memory, "initial"));
 	units_format_bytes(peak, sizeof(peak), text_u64(memory, "peak"));
 	units_format_bytes(final, sizeof(final), text_u64(memory, "final"));
-	snprintf(line, sizeof(line), "%s: %.2f cores, at most %s processes, memory initial %s, peak %s, final %s", name,
-		 text_number(process, "cpu_cores"), text_count(count, process, "processes_max"), initial, peak, final);
+	if (json_object_get(process, "cpu_cores"))
+		snprintf(cores, sizeof(cores), "%.2f cores, ", text_number(process, "cpu_cores"));
+	snprintf(line, sizeof(line), "%s: %sat most %s processes, memory initial %s, peak %s, final %s", name, cores,
+		 text_count(count, process, "processes_max"), initial, peak, final);
 	text_wrap(t, TEXT_DIM, "", 4, line);
 }
 

@@ -65,12 +65,25 @@ static void row_print(struct text *t, const json_t *site)
 	frames_print(t, json_object_get(site, "frames"));
 }
 
+/* What both parts lack, and what else there is to say of them. */
+static void loss_say(struct buf *line, const json_t *s, const char *things)
+{
+	json_t *note;
+	size_t i;
+
+	if (text_number(s, "refused") > 0 || text_number(s, "stacks_lost") > 0)
+		buf_printf(line, " · LOST: %.0f %sfound no room, %.0f stacks could not be taken", text_number(s, "refused"),
+			   things, text_number(s, "stacks_lost"));
+	json_array_foreach (json_object_get(s, "notes"), i, note)
+		buf_printf(line, " · %s", json_string_value(note));
+}
+
 static void foot_print(struct text *t, const json_t *s, size_t shown)
 {
 	char on[TEXT_CELL], from[TEXT_CELL], count[TEXT_CELL];
 	const json_t *of = json_object_get(s, "per_request_of");
 	struct buf line = {0};
-	json_t *note, *name;
+	json_t *name;
 	size_t i;
 
 	units_format_count(count, sizeof(count), (uint64_t)text_number(s, "strangers"));
@@ -88,11 +101,7 @@ static void foot_print(struct text *t, const json_t *s, size_t shown)
 		   shown, text_number(s, "sites_seen"), count);
 	if (text_number(s, "one_address_in") > 1)
 		buf_printf(&line, " · one address in %.0f followed in the end", text_number(s, "one_address_in"));
-	if (text_number(s, "refused") > 0 || text_number(s, "stacks_lost") > 0)
-		buf_printf(&line, " · LOST: %.0f blocks found no room, %.0f stacks could not be taken", text_number(s, "refused"),
-			   text_number(s, "stacks_lost"));
-	json_array_foreach (json_object_get(s, "notes"), i, note)
-		buf_printf(&line, " · %s", json_string_value(note));
+	loss_say(&line, s, "blocks ");
 	text_wrap(t, TEXT_DIM, "", 2, line.data);
 	buf_fini(&line);
 }
@@ -170,8 +179,7 @@ void text_growth_stacks(struct text *t, const json_t *leak)
 	const json_t *s = json_object_get(leak, "growth_stacks");
 	bool any = false;
 	const char *kind;
-	json_t *list, *note;
-	size_t i;
+	json_t *list;
 
 	json_object_foreach (json_object_get(s, "kinds"), kind, list) {
 		if (!json_is_true(json_object_get(list, "grows")) || text_number(list, "kept_bytes") <= 0)
@@ -185,11 +193,7 @@ void text_growth_stacks(struct text *t, const json_t *leak)
 	char on[TEXT_CELL];
 	buf_printf(&line, "looked at for %s, for these rose: %s", text_span(on, text_number(s, "on_s")),
 		   text_string(s, "because"));
-	if (text_number(s, "refused") > 0 || text_number(s, "stacks_lost") > 0)
-		buf_printf(&line, " · LOST: %.0f found no room, %.0f stacks could not be taken", text_number(s, "refused"),
-			   text_number(s, "stacks_lost"));
-	json_array_foreach (json_object_get(s, "notes"), i, note)
-		buf_printf(&line, " · %s", json_string_value(note));
+	loss_say(&line, s, "");
 	text_wrap(t, TEXT_DIM, "", 2, line.data);
 	buf_fini(&line);
 	text_blank(t);

@@ -42,6 +42,19 @@ static void thread_row(struct text *t, const json_t *row)
 	buf_fini(&words);
 }
 
+/* Their times are sums of what was watched. */
+static void watched_line(struct text *t, const json_t *doc)
+{
+	const json_t *on = text_at(doc, "probes.groups.threads.on_share");
+	char share[TEXT_CELL], line[160];
+
+	if (!on || json_number_value(on) >= 1)
+		return;
+	snprintf(line, sizeof(line), "in %s of the time: their probes were on in windows (see PROBES)",
+		 text_percent(share, json_number_value(on)));
+	text_wrap(t, TEXT_DIM, "", 2, line);
+}
+
 void text_threads(struct text *t, const json_t *doc)
 {
 	const json_t *threads = json_object_get(doc, "threads");
@@ -61,5 +74,6 @@ void text_threads(struct text *t, const json_t *doc)
 		text_put(t, TEXT_DIM, line);
 		text_end(t);
 	}
+	watched_line(t, doc);
 	text_blank(t);
 }

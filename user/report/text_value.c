@@ -2,6 +2,7 @@
 #include "report/text.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -13,7 +14,7 @@ const json_t *text_at(const json_t *doc, const char *path)
 {
 	while (doc && *path) {
 		size_t n = strcspn(path, ".");
-		doc = json_object_getn(doc, path, n);
+		doc = json_is_array(doc) ? json_array_get(doc, strtoul(path, NULL, 10)) : json_object_getn(doc, path, n);
 		path += n + (path[n] == '.');
 	}
 	return doc;

@@ -86,8 +86,11 @@ static int blocks_add(struct trace *t, const json_t *ids)
 	size_t i;
 
 	json_array_foreach (ids, i, id) {
-		uint64_t *grown = t->blocks < BLOCKS_MAX ? data_grow(t->block, t->blocks, sizeof(*t->block)) : NULL;
+		uint64_t *grown;
 
+		if (t->blocks == BLOCKS_MAX)
+			return -E2BIG;
+		grown = data_grow(t->block, t->blocks, sizeof(*t->block));
 		if (!grown)
 			return -ENOMEM;
 		t->block = grown;
@@ -110,10 +113,12 @@ static int json_row(struct reader *r, const char *line, size_t bytes, unsigned n
 				  "expected a JSON object with timestamp (ms), input_length and output_length, all numbers");
 	}
 	ret = row_add(r, json_number_value(when) / 1e3, json_number_value(in), json_number_value(out), path, number, err);
-	if (!ret && blocks_add(r->trace, json_object_get(json, "hash_ids")))
-		ret = err_set(err, -ENOMEM, "%s: out of memory while reading it", path);
+	if (!ret)
+		ret = blocks_add(r->trace, json_object_get(json, "hash_ids"));
 	json_decref(json);
-	return ret;
+	if (ret == -E2BIG)
+		return data_error(err, path, number, "more than %u hash_ids in the file; expected fewer", BLOCKS_MAX);
+	return ret == -ENOMEM ? err_set(err, -ENOMEM, "%s: out of memory while reading it", path) : ret;
 }
 
 /* --- CSV -------------------------------------------------------------------------------------------------------------------- */

@@ -33,24 +33,19 @@ struct gaps *gaps_new(void)
 	return g;
 }
 
-static void stream_free(struct stream *s)
+static void stream_free(void *stream)
 {
-	if (s)
-		free(s->gap_ns);
+	struct stream *s = stream;
+
+	free(s->gap_ns);
 	free(s);
 }
 
 void gaps_free(struct gaps *g)
 {
-	size_t cursor = 0;
-	uint64_t id;
-	void *s;
-
 	if (!g)
 		return;
-	while (map_next(g->streams, &cursor, &id, &s))
-		stream_free(s);
-	map_free(g->streams);
+	map_free_with(g->streams, stream_free);
 	free(g);
 }
 
