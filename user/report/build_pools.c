@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The connections that the gateway keeps to each peer: part of the peer's row under sockets.upstream. */
-#include <string.h>
-
-#include "report/build.h"
-
 #include "base/units.h"
+#include "report/build.h"
 
 #define SENTENCE_MAX 320
 #define POINTS 100

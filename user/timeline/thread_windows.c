@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Probes that are on in windows: what is not known of the time between. */
-#include <string.h>
-
 #include "timeline/threads.h"
 
 /* What the thread did meanwhile is a period of its own, so that nothing before is taken to have gone on. */
