@@ -17,8 +17,9 @@ int privileges_watch(bool writes_elsewhere);
 /* Keeps nothing, and what is executed later gets nothing either. */
 int privileges_none(void);
 /*
- * BPF statistics and links of many uprobes ask for CAP_SYS_ADMIN: it is in effect only between these two. True: it was not before, and is to
- * be lowered again.
+ * BPF statistics and links of many uprobes ask for CAP_SYS_ADMIN, and so do perf events where Debian's kernels are set to
+ * perf_event_paranoid 3 (their default: "security,perf: Allow further restriction of perf_event_open"): it is in effect only between these
+ * two. True: it was not before, and is to be lowered again.
  */
 bool privileges_raise_admin(void);
 void privileges_lower_admin(void);

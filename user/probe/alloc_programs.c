@@ -126,9 +126,7 @@ static int link_multi(const struct bpf_program *prog, uint32_t attach_type, uint
 {
 	uint64_t offset[SPOTS_MAX], cookie[SPOTS_MAX];
 	struct link_create_uprobe_multi attr;
-	bool raised;
 	long fd;
-	int rc;
 
 	for (unsigned i = 0; i < spots; i++) {
 		offset[i] = spot[i].offset;
@@ -143,12 +141,8 @@ static int link_multi(const struct bpf_program *prog, uint32_t attach_type, uint
 	attr.count = spots;
 	attr.flags = flags;
 	attr.pid = pid;
-	raised = privileges_raise_admin(); /* Linux 6.18 asks for it here, and not for single ones */
 	fd = syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
-	rc = fd < 0 ? -errno : (int)fd;
-	if (raised)
-		privileges_lower_admin();
-	return rc;
+	return fd < 0 ? -errno : (int)fd;
 }
 
 /* Returns first: a call that is seen to begin is seen to end. */
@@ -200,17 +194,21 @@ int uprobe_group_attach(struct uprobe_group **out, const struct alloc_programs *
 			const struct uprobe_spot *spot, unsigned spots)
 {
 	struct uprobe_group *g = calloc(1, sizeof(*g));
+	bool raised;
 	int rc;
 
 	if (!g)
 		return -ENOMEM;
 	g->fd[0] = g->fd[1] = -1;
+	raised = privileges_raise_admin();
 	if (!spots || spots > SPOTS_MAX)
 		rc = -E2BIG;
 	else if (p->kind == UPROBE_LINK_PERF)
 		rc = attach_each(g, p, path, pid, spot, spots);
 	else
 		rc = attach_multi(g, p, path, pid, spot, spots);
+	if (raised)
+		privileges_lower_admin();
 	if (rc) {
 		uprobe_group_detach(g);
 		return rc;

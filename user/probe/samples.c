@@ -12,6 +12,7 @@
 #include <bpf/libbpf.h>
 
 #include "base/clock.h"
+#include "base/privileges.h"
 
 struct samples {
 	struct bpf_link **link; /* by CPU; NULL: offline */
@@ -33,9 +34,13 @@ static int clock_open(pid_t pid, int cpu, uint32_t period_ns)
 		.config = PERF_COUNT_SW_CPU_CLOCK,
 		.sample_period = period_ns,
 	};
+	bool raised = privileges_raise_admin();
 	long fd = syscall(SYS_perf_event_open, &attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	int rc = fd < 0 ? -errno : (int)fd;
 
-	return fd < 0 ? -errno : (int)fd;
+	if (raised)
+		privileges_lower_admin();
+	return rc;
 }
 
 static int cpu_attach(struct samples *s, int cpu, struct bpf_program *prog, uint32_t period_ns)
