@@ -25,6 +25,8 @@ trusted all
 check "every malloc: 100 a request, and the gateway's own" "[$row] | length == 1 and .[0].calls_per_request >= 100 and .[0].calls_per_request < 140" "$result"
 check "every byte" "$row | .bytes_per_request >= 51200 and .bytes_per_request < 120000" "$result"
 check "some time, and a distribution" "$row | .time_per_request_ns > 0 and .latency.count > 0 and .failed == 0" "$result"
+check "what gives back asks for nothing and cannot fail" \
+	'.allocator.functions[] | select(.name == "free") | .calls > 0 and (has("bytes") or has("failed") | not)' "$result"
 check "seen all the time" '.allocator.on_share > 0.98 and .probes.groups.alloc.on_share > 0.98' "$result"
 check "the allocator's part of the toll is told" '.causes.allocator.per_request_ns > 0' "$result"
 grep -q '^ALLOCATOR' "$work/all.txt" && pass "the report has a table of it" || fail "the report has a table of it" "$(head -c 500 "$work/all.txt")"

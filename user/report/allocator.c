@@ -22,15 +22,17 @@ static void function_build(struct build *b, json_t *rows, const struct report_al
 		build_put(b, row, "allocator", report_text(f->family));
 	build_put(b, row, "probed_instruction", report_text(f->insn));
 	build_put(b, row, "calls", build_u64(f->calls));
-	build_put(b, row, "bytes", build_u64(f->bytes));
-	if (a->requests) {
+	if (!f->gives_back)
+		build_put(b, row, "bytes", build_u64(f->bytes));
+	if (a->requests)
 		build_put(b, row, "calls_per_request", build_number((double)f->calls / (double)a->requests));
+	if (a->requests && !f->gives_back)
 		build_put(b, row, "bytes_per_request", build_number((double)f->bytes / (double)a->requests));
-	}
 	if (f->entry_only)
 		return;
 	build_put(b, row, "returns_seen", build_u64(f->returns));
-	build_put(b, row, "failed", build_u64(f->failed));
+	if (!f->gives_back)
+		build_put(b, row, "failed", build_u64(f->failed));
 	build_put(b, row, "unfinished", build_u64(f->unfinished));
 	if (a->requests && f->returns)
 		build_put(b, row, "time_per_request_ns", build_u64((uint64_t)llround(function_ns(f) / (double)a->requests)));

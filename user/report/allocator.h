@@ -13,6 +13,7 @@ struct report_alloc_function {
 	const char *name, *file, *family; /* family "": not known */
 	const char *insn; /* kind of the probed instruction */
 	bool entry_only; /* no latency, no failures */
+	bool gives_back; /* free: asks for nothing, cannot fail */
 	uint64_t calls, bytes;
 	uint64_t returns; /* calls that were seen to return: the base of failed, time and latency */
 	uint64_t failed, unfinished, sum_ns;

@@ -24,7 +24,7 @@ static void row_print(struct text *t, const json_t *row)
 	text_right(t, TEXT_PLAIN, CELL - 1, text_dist(cell, latency, "p50_ns"));
 	text_right(t, TEXT_PLAIN, CELL - 1, text_dist(cell, latency, "p99_ns"));
 	text_right(t, TEXT_PLAIN, CELL - 1, text_dist(cell, latency, "max_ns"));
-	text_right(t, TEXT_PLAIN, CELL - 1, latency ? text_count(cell, row, "failed") : "–");
+	text_right(t, TEXT_PLAIN, CELL - 1, json_object_get(row, "failed") ? text_count(cell, row, "failed") : "–");
 	text_end(t);
 }
 

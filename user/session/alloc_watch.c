@@ -209,6 +209,7 @@ static uint32_t functions_fill(const struct alloc_watch *w, struct report_alloc_
 			.family = row.family,
 			.insn = probe_insn_name(row.place.insn),
 			.entry_only = row.entry_only,
+			.gives_back = row.kind == WIRE_ALLOC_FREE,
 			.calls = row.stats.calls,
 			.bytes = row.stats.bytes,
 			.returns = row.stats.returns,
