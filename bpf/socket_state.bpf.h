@@ -130,7 +130,8 @@ static __always_inline void listener_add(const struct sock *sk, __u32 role)
 
 	if (l)
 		value.sockets = l->sockets + 1;
-	bpf_map_update_elem(&listeners, &key, &value, BPF_ANY);
+	if (bpf_map_update_elem(&listeners, &key, &value, BPF_ANY))
+		count_add(WIRE_COUNT_STORAGE_REFUSED, 1);
 }
 
 static __always_inline void listener_remove(const struct sock *sk)

@@ -396,7 +396,8 @@ static __always_inline struct thread_state *thread_state_moved(struct task_struc
 
 	if (!old)
 		return NULL;
-	bpf_map_update_elem(&threads_hash, &tid, old, BPF_ANY);
+	if (bpf_map_update_elem(&threads_hash, &tid, old, BPF_ANY))
+		count_add(WIRE_COUNT_THREADS_REFUSED, 1);
 	thread_state_drop(old_tid);
 	return bpf_map_lookup_elem(&threads_hash, &tid);
 }

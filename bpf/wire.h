@@ -446,7 +446,7 @@ struct wire_alloc_stats {
 /* Why data was lost, or a rule of the design was applied, counted per CPU. Index into the `counters` array. */
 enum wire_counter {
 	WIRE_COUNT_RING_FULL = 0, /* records refused by the ring buffer */
-	WIRE_COUNT_STORAGE_REFUSED = 1, /* socket storage refused by the kernel */
+	WIRE_COUNT_STORAGE_REFUSED = 1, /* socket storage refused by the kernel, or no room for one more listening port */
 	WIRE_COUNT_TARGETS_FULL = 2, /* a child process could not be added */
 	WIRE_COUNT_MARKS_BOUND = 3, /* marks past WIRE_MARKS_PER_TURN */
 	WIRE_COUNT_RETRANSMITS = 4, /* segments sent again by watched sockets */

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -616,6 +617,37 @@ static bool fill_option_memory(int fd)
 	return false;
 }
 
+#define LISTENERS 4160 /* more than the kernel side knows ports */
+
+/* Ports that somebody listens on, and for which there is no room: told as a refused socket is. */
+static void test_listeners_past_the_bound_are_counted(void **state)
+{
+	struct rlimit before, enough = {.rlim_cur = LISTENERS + 256, .rlim_max = LISTENERS + 256};
+	int *fd = calloc(LISTENERS, sizeof(*fd));
+	struct probe_pair p;
+	unsigned made = 0;
+	uint16_t port;
+
+	(void)state;
+	assert_non_null(fd);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	if (before.rlim_max > enough.rlim_max)
+		enough.rlim_max = before.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &enough), 0);
+	pair_open(&p, 1);
+	while (made < LISTENERS / 2)
+		fd[made++] = pair_listen(&port, 1);
+	assert_int_equal(pair_counter(&p, WIRE_COUNT_STORAGE_REFUSED), 0);
+	while (made < LISTENERS)
+		fd[made++] = pair_listen(&port, 1);
+	assert_true(pair_counter(&p, WIRE_COUNT_STORAGE_REFUSED) > 0);
+	while (made)
+		close(fd[--made]);
+	free(fd);
+	pair_close(&p);
+	setrlimit(RLIMIT_NOFILE, &before);
+}
+
 /* The kernel gives a socket no storage: it is not seen, and that is told. */
 static void test_refused_storage_is_counted(void **state)
 {
@@ -678,6 +710,7 @@ int main(void)
 		cmocka_unit_test(test_child_inherits_the_role),
 		cmocka_unit_test(test_full_listen_queue),
 		cmocka_unit_test(test_listeners_that_share_a_port),
+		cmocka_unit_test(test_listeners_past_the_bound_are_counted),
 		cmocka_unit_test(test_closed_sockets_leave_nothing_in_the_hash),
 		cmocka_unit_test(test_targets_past_the_bound_are_counted),
 		cmocka_unit_test(test_refused_storage_is_counted),
