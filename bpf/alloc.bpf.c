@@ -61,15 +61,15 @@ static __always_inline bool enter(const struct pt_regs *regs, __u64 cookie)
 		if (t->window == alloc_window && call_goes_on(t->sp, regs)) {
 			/* what this hit costs is not the outer call's; the calibrated time between a probe's ends is near enough */
 			t->enter_ns += cookie >> 32;
-			add(&s->nested, 1);
+			shared_add(&s->nested, 1);
 			return false;
 		}
 		t->enter_ns = 0;
-		add(&s->unfinished, 1);
+		shared_add(&s->unfinished, 1);
 	}
-	add(&s->calls, 1);
+	shared_add(&s->calls, 1);
 	if (size && size < SIZE_MAX_BYTES)
-		add(&s->bytes, size);
+		shared_add(&s->bytes, size);
 	weight = return_weight(t, cookie);
 	if (!weight && !hands_on(regs, cookie))
 		return false;
@@ -84,33 +84,13 @@ static __always_inline bool enter(const struct pt_regs *regs, __u64 cookie)
 
 static __always_inline __u64 bucket_of(__u64 ns)
 {
-	__u64 v = ns, top = 0;
+	__u64 top;
 
 	if (ns < 16)
 		return ns;
 	if (ns >> 34)
 		return WIRE_ALLOC_BUCKETS - 1;
-	if (v >> 32) {
-		top += 32;
-		v >>= 32;
-	}
-	if (v >> 16) {
-		top += 16;
-		v >>= 16;
-	}
-	if (v >> 8) {
-		top += 8;
-		v >>= 8;
-	}
-	if (v >> 4) {
-		top += 4;
-		v >>= 4;
-	}
-	if (v >> 2) {
-		top += 2;
-		v >>= 2;
-	}
-	top += v >> 1;
+	top = log2_of(ns);
 	return (top - 3) * 16 + (ns >> (top - 4)) - 16;
 }
 
@@ -133,17 +113,17 @@ static __always_inline void leave(const struct pt_regs *regs, __u64 cookie)
 	s = stats_of(cookie);
 	if (!s)
 		return;
-	add(&s->returns, 1);
+	shared_add(&s->returns, 1);
 	if (has_failed(regs, cookie, t->size)) {
-		add(&s->failed, 1);
+		shared_add(&s->failed, 1);
 		if (t->size < SIZE_MAX_BYTES)
-			add(&s->bytes, -t->size);
+			shared_add(&s->bytes, -t->size);
 	}
-	add(&s->sum_ns, ns);
+	shared_add(&s->sum_ns, ns);
 	bucket = bucket_of(ns);
-	asm volatile("" : "+r"(bucket)); /* so that the compared register is the one that is used: the verifier needs that */
+	verifier_sees(bucket);
 	if (bucket < WIRE_ALLOC_BUCKETS)
-		add(&s->bucket[bucket], 1);
+		shared_add(&s->bucket[bucket], 1);
 }
 
 /*

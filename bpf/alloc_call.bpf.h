@@ -38,17 +38,11 @@ static __always_inline struct wire_alloc_stats *stats_of(__u64 cookie)
 	return bpf_map_lookup_elem(&alloc_functions, &index);
 }
 
-/* Uprobe programs can be preempted by another thread that runs them on this CPU. */
-static __always_inline void add(__u64 *counter, __u64 n)
-{
-	__sync_fetch_and_add(counter, n);
-}
-
 /* A load of its own for each register: the verifier refuses a load from the context whose offset is computed. */
 #define LOAD(number, field)                                                                                                      \
 	case number:                                                                                                             \
 		value = regs->field;                                                                                             \
-		asm volatile("" : "+r"(value));                                                                                  \
+		verifier_sees(value);                                                                                            \
 		break
 
 static __always_inline __u64 register_of(const struct pt_regs *regs, __u32 number)

@@ -78,7 +78,7 @@ static __noinline int taken(void *ctx, __u32 kind, __u64 number, __u64 bytes)
 	if (site)
 		site_add(site, &b, bytes);
 	else
-		site_count(&growth_refused, 1);
+		shared_add(&growth_refused, 1);
 	return 0;
 }
 
@@ -103,7 +103,8 @@ static __always_inline void unmapped(__u64 address, __u64 bytes)
 		return;
 	}
 	b.held_bytes -= bytes;
-	bpf_map_update_elem(&kept_blocks, &rest, &b, BPF_ANY);
+	if (bpf_map_update_elem(&kept_blocks, &rest, &b, BPF_ANY))
+		shared_add(&growth_refused, 1);
 }
 
 static __always_inline void pair_made(void *ctx, __u64 array)

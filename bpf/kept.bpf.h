@@ -33,12 +33,6 @@ struct {
 	__type(value, struct wire_site);
 } kept_blank SEC(".maps") __weak;
 
-/* Programs can be preempted by another thread that runs them on this CPU. */
-static __always_inline void site_count(__u64 *counter, __u64 n)
-{
-	__sync_fetch_and_add(counter, n);
-}
-
 static __always_inline struct wire_block_key key_of_block(enum wire_kept_kind kind, __u64 address)
 {
 	struct wire_block_key key = {.address = address, .tgid = (__u32)(bpf_get_current_pid_tgid() >> 32), .kind = kind};
@@ -48,29 +42,11 @@ static __always_inline struct wire_block_key key_of_block(enum wire_kept_kind ki
 
 static __always_inline void life_add(struct wire_site *site, __u64 age_ns, __u32 weight)
 {
-	__u64 v = age_ns >> WIRE_SITE_LIFE_SHIFT, top = 0;
+	__u64 top = log2_of(age_ns >> WIRE_SITE_LIFE_SHIFT) & (WIRE_SITE_LIVES - 1);
 
-	if (v >> 16) {
-		top += 16;
-		v >>= 16;
-	}
-	if (v >> 8) {
-		top += 8;
-		v >>= 8;
-	}
-	if (v >> 4) {
-		top += 4;
-		v >>= 4;
-	}
-	if (v >> 2) {
-		top += 2;
-		v >>= 2;
-	}
-	top += v >> 1;
-	top &= WIRE_SITE_LIVES - 1;
 	verifier_sees(top);
 	if (top < WIRE_SITE_LIVES)
-		site_count(&site->life[top], weight);
+		shared_add(&site->life[top], weight);
 }
 
 static __always_inline void block_ends(const struct wire_block *b, __u64 now_ns)
@@ -80,12 +56,12 @@ static __always_inline void block_ends(const struct wire_block *b, __u64 now_ns)
 	if (!site)
 		return;
 	if (b->window != kept_window) {
-		site_count(&site->gone, b->weight);
-		site_count(&site->gone_bytes, b->held_bytes * b->weight);
+		shared_add(&site->gone, b->weight);
+		shared_add(&site->gone_bytes, b->held_bytes * b->weight);
 		return;
 	}
-	site_count(&site->freed, b->weight);
-	site_count(&site->freed_bytes, b->held_bytes * b->weight);
+	shared_add(&site->freed, b->weight);
+	shared_add(&site->freed_bytes, b->held_bytes * b->weight);
 	life_add(site, now_ns - b->birth_ns, b->weight);
 }
 
@@ -125,10 +101,10 @@ static __always_inline void site_add(struct wire_site *site, const struct wire_b
 	__u64 bytes = b->held_bytes * b->weight;
 
 	site->last_ns = b->birth_ns;
-	site_count(&site->born, b->weight);
-	site_count(&site->born_bytes, bytes);
-	site_count(&site->asked_bytes, size * b->weight);
-	site_count(&site->squared_bytes, (bytes >> 4) * (bytes >> 4));
+	shared_add(&site->born, b->weight);
+	shared_add(&site->born_bytes, bytes);
+	shared_add(&site->asked_bytes, size * b->weight);
+	shared_add(&site->squared_bytes, (bytes >> 4) * (bytes >> 4));
 }
 
 #endif

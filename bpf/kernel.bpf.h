@@ -211,6 +211,43 @@ struct tcp_head {
 	__be16 window, check, urg_ptr;
 };
 
+/* The compiler may not forget what it knows of the value: the verifier wants to see the same bounds. */
+#define verifier_sees(variable) asm volatile("" : "+r"(variable))
+
+/* Programs on uprobes and system calls can be preempted by another thread that runs them on this CPU. */
+static __always_inline void shared_add(__u64 *counter, __u64 n)
+{
+	__sync_fetch_and_add(counter, n);
+}
+
+/* The highest bit that is set, counted from 0; 0 has none: 0. */
+static __always_inline __u64 log2_of(__u64 v)
+{
+	__u64 top = 0;
+
+	if (v >> 32) {
+		top += 32;
+		v >>= 32;
+	}
+	if (v >> 16) {
+		top += 16;
+		v >>= 16;
+	}
+	if (v >> 8) {
+		top += 8;
+		v >>= 8;
+	}
+	if (v >> 4) {
+		top += 4;
+		v >>= 4;
+	}
+	if (v >> 2) {
+		top += 2;
+		v >>= 2;
+	}
+	return top + (v >> 1);
+}
+
 /* Does this kernel have the helper? A constant when the program is loaded: the way that is not taken is taken out. */
 #define HAS_HELPER(name) bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_##name)
 

@@ -68,9 +68,6 @@ struct stack_take {
 	__u32 kernel_frames, user_frames;
 };
 
-/* The compiler may not forget what it knows of the value: the verifier wants to see the same bounds. */
-#define verifier_sees(variable) asm volatile("" : "+r"(variable))
-
 static __always_inline __u64 key_mix(__u64 key, __u64 word)
 {
 	key = (key ^ word) * 0xff51afd7ed558ccdULL;

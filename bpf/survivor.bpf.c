@@ -70,7 +70,7 @@ static __always_inline void give_back(__u64 address)
 	if (block_take_out(WIRE_KEPT_BLOCK, address, &b))
 		block_ends(&b, bpf_ktime_get_ns());
 	else
-		add(&survivor_strangers, survivor_mask + 1);
+		shared_add(&survivor_strangers, survivor_mask + 1);
 }
 
 /* --- the begin of a block -------------------------------------------------------------------------------------------------- */
@@ -107,7 +107,7 @@ static __always_inline void take(void *ctx, struct survivor_thread *t, __u64 add
 	if (!site || bpf_map_update_elem(&kept_blocks, &key, &b, BPF_ANY)) {
 		if (before)
 			bpf_map_delete_elem(&kept_blocks, &key);
-		add(&survivor_refused, b.weight);
+		shared_add(&survivor_refused, b.weight);
 		return;
 	}
 	site_add(site, &b, t->size);
@@ -153,12 +153,12 @@ static __always_inline void realloc_ends(struct survivor_thread *t, bool failed)
 	struct wire_block_key key = key_of_block(WIRE_KEPT_BLOCK, t->block);
 
 	if (failed) {
-		if (t->old.site)
-			bpf_map_update_elem(&kept_blocks, &key, &t->old, BPF_ANY);
+		if (t->old.site && bpf_map_update_elem(&kept_blocks, &key, &t->old, BPF_ANY))
+			shared_add(&survivor_refused, t->old.weight);
 	} else if (t->old.site) {
 		block_ends(&t->old, bpf_ktime_get_ns());
 	} else if (t->block && is_followed(t->block)) {
-		add(&survivor_strangers, survivor_mask + 1);
+		shared_add(&survivor_strangers, survivor_mask + 1);
 	}
 }
 
@@ -186,7 +186,7 @@ static __always_inline void call_ends(struct pt_regs *regs, __u64 cookie)
 static __always_inline void time_add(struct wire_alloc_stats *s, __u64 start_ns)
 {
 	if (start_ns)
-		add(&s->sum_ns, (bpf_ktime_get_ns() - start_ns) * (LOOK_MASK + 1));
+		shared_add(&s->sum_ns, (bpf_ktime_get_ns() - start_ns) * (LOOK_MASK + 1));
 }
 
 static __always_inline __u64 time_begin(void)
@@ -201,7 +201,7 @@ static __always_inline bool hit_entry(struct pt_regs *regs, __u64 cookie)
 	bool wanted = call_begins(regs, cookie);
 
 	if (s) {
-		add(&s->calls, 1);
+		shared_add(&s->calls, 1);
 		time_add(s, start_ns);
 	}
 	return wanted;
@@ -214,7 +214,7 @@ static __always_inline void hit_return(struct pt_regs *regs, __u64 cookie)
 
 	call_ends(regs, cookie);
 	if (s) {
-		add(&s->returns, 1);
+		shared_add(&s->returns, 1);
 		time_add(s, start_ns);
 	}
 }
