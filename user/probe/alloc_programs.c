@@ -44,15 +44,11 @@ struct uprobe_group {
 void alloc_programs_choose(struct alloc_programs *p)
 {
 	bool session = p->kind == UPROBE_LINK_SESSION;
-	struct bpf_program *prog;
-	struct bpf_map *map;
 
-	bpf_object__for_each_program(prog, p->skel->obj) bpf_program__set_autoload(prog, false);
+	skeleton_none(p->skel);
 	bpf_program__set_autoload(p->session, session);
 	bpf_program__set_autoload(p->enter, !session);
 	bpf_program__set_autoload(p->leave, !session);
-	bpf_object__for_each_map(map, p->skel->obj) bpf_map__set_autocreate(map, bpf_map__is_internal(map));
-	bpf_map__set_autocreate(p->skel->maps.counters, true);
 	if (session)
 		bpf_program__set_expected_attach_type(p->session, ATTACH_UPROBE_SESSION);
 	if (p->kind == UPROBE_LINK_MULTI) {

@@ -221,7 +221,6 @@ static int child_watch(const struct group_trial *t, struct toll_bpf *skel, const
 {
 	const uint32_t pid = (uint32_t)t->pid, role = WIRE_ROLE_GATEWAY;
 	struct code_maps maps = {0};
-	struct wire_text text;
 	int rc = bpf_map__update_elem(skel->maps.wanted, &pid, sizeof(pid), &role, sizeof(role), BPF_ANY);
 
 	skel->bss->find_targets_only = true;
@@ -230,10 +229,8 @@ static int child_watch(const struct group_trial *t, struct toll_bpf *skel, const
 	skel->bss->find_targets_only = false;
 	if (!rc && bpf_program__autoload(skel->progs.toll_sample))
 		rc = code_maps_read(pid, &maps);
-	if (!rc && maps.count) {
-		samples_text(&maps, false, &text);
-		rc = bpf_map__update_elem(skel->maps.texts, &pid, sizeof(pid), &text, sizeof(text), BPF_ANY);
-	}
+	if (!rc && maps.count)
+		rc = samples_text(skel, pid, &maps, false);
 	code_maps_fini(&maps);
 	return rc;
 }

@@ -22,19 +22,15 @@ struct growth_probe {
 
 static int load(struct growth_probe *p, bool touches)
 {
-	struct bpf_program *prog;
-	struct bpf_map *map;
 	int rc;
 
 	p->skel = toll_bpf__open();
 	if (!p->skel)
 		return -errno;
-	bpf_object__for_each_program(prog, p->skel->obj) bpf_program__set_autoload(prog, false);
+	skeleton_none(p->skel);
 	bpf_program__set_autoload(p->skel->progs.toll_growth_call, true);
 	bpf_program__set_autoload(p->skel->progs.toll_growth_exit, true);
 	bpf_program__set_autoload(p->skel->progs.toll_growth_touch, touches);
-	bpf_object__for_each_map(map, p->skel->obj) bpf_map__set_autocreate(map, bpf_map__is_internal(map));
-	bpf_map__set_autocreate(p->skel->maps.counters, true);
 	bpf_map__set_autocreate(p->skel->maps.growth_brk, true);
 	rc = kept_feed_choose(p->skel, THINGS_MAX);
 	if (!rc)

@@ -53,10 +53,7 @@ void kept_feed_close(struct kept_feed *f)
 
 int kept_feed_text(const struct kept_feed *f, uint32_t tgid, const struct code_maps *maps, bool frame_pointers)
 {
-	struct wire_text text;
-
-	samples_text(maps, frame_pointers, &text);
-	return bpf_map__update_elem(f->skel->maps.texts, &tgid, sizeof(tgid), &text, sizeof(text), BPF_ANY);
+	return samples_text(f->skel, tgid, maps, frame_pointers);
 }
 
 int kept_feed_poll(struct kept_feed *f)
@@ -111,14 +108,8 @@ int kept_feed_blocks(const struct kept_feed *f, kept_block_fn fn, void *ctx)
 
 uint64_t kept_feed_stacks_lost(const struct kept_feed *f)
 {
-	int cpus = libbpf_num_possible_cpus();
-	uint64_t *per_cpu = cpus > 0 ? calloc((size_t)cpus, WIRE_COUNTERS * sizeof(uint64_t)) : NULL, sum = 0;
-	uint32_t zero = 0;
+	uint64_t counters[WIRE_COUNTERS];
 
-	if (per_cpu && !bpf_map__lookup_elem(f->skel->maps.counters, &zero, sizeof(zero), per_cpu,
-					     (size_t)cpus * WIRE_COUNTERS * sizeof(uint64_t), 0))
-		for (int cpu = 0; cpu < cpus; cpu++)
-			sum += per_cpu[cpu * WIRE_COUNTERS + WIRE_COUNT_STACKS_LOST];
-	free(per_cpu);
-	return sum;
+	skeleton_counters(f->skel, counters);
+	return counters[WIRE_COUNT_STACKS_LOST];
 }

@@ -346,12 +346,7 @@ int probe_add_target(struct probe *p, const struct probe_target *target)
 
 int probe_text(struct probe *p, uint32_t tgid, const struct code_maps *maps, bool frame_pointers)
 {
-	struct wire_text text;
-
-	if (!p->config.sample_hz)
-		return 0;
-	samples_text(maps, frame_pointers, &text);
-	return bpf_map__update_elem(p->skel->maps.texts, &tgid, sizeof(tgid), &text, sizeof(text), BPF_ANY);
+	return p->config.sample_hz ? samples_text(p->skel, tgid, maps, frame_pointers) : 0;
 }
 
 void probe_samples_start(struct probe *p)
@@ -418,23 +413,8 @@ int probe_flush(struct probe *p, bool all)
 
 int probe_counters(const struct probe *p, uint64_t counters[WIRE_COUNTERS])
 {
-	int cpus = libbpf_num_possible_cpus();
-	uint32_t zero = 0;
-	uint64_t *per_cpu;
-	int rc;
+	int rc = skeleton_counters(p->skel, counters);
 
-	if (cpus < 0)
-		return cpus;
-	per_cpu = calloc((size_t)cpus, WIRE_COUNTERS * sizeof(uint64_t));
-	if (!per_cpu)
-		return -ENOMEM;
-	rc = bpf_map__lookup_elem(p->skel->maps.counters, &zero, sizeof(zero), per_cpu,
-				  (size_t)cpus * WIRE_COUNTERS * sizeof(uint64_t), 0);
-	memset(counters, 0, WIRE_COUNTERS * sizeof(uint64_t));
-	for (int cpu = 0; !rc && cpu < cpus; cpu++)
-		for (int i = 0; i < WIRE_COUNTERS; i++)
-			counters[i] += per_cpu[cpu * WIRE_COUNTERS + i];
-	free(per_cpu);
 	counters[WIRE_COUNT_RECORDS] = p->records;
 	counters[WIRE_COUNT_MARKS_SEEN] = p->marks;
 	return rc;

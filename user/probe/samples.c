@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/privileges.h"
+#include "probe/skeleton.h"
 
 struct samples {
 	struct bpf_link **link; /* by CPU; NULL: offline */
@@ -115,7 +116,7 @@ void samples_switch(const struct samples *s, bool on)
 			ioctl(s->fd[i], on ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE, 0);
 }
 
-void samples_text(const struct code_maps *maps, bool frame_pointers, struct wire_text *out)
+static void text_fill(const struct code_maps *maps, bool frame_pointers, struct wire_text *out)
 {
 	struct map_range range[WIRE_TEXT_RANGES_MAX];
 	uint64_t widest = 0;
@@ -131,4 +132,12 @@ void samples_text(const struct code_maps *maps, bool frame_pointers, struct wire
 		out->gap_start = range[i - 1].end;
 		out->gap_end = range[i].start;
 	}
+}
+
+int samples_text(struct toll_bpf *skel, uint32_t tgid, const struct code_maps *maps, bool frame_pointers)
+{
+	struct wire_text text;
+
+	text_fill(maps, frame_pointers, &text);
+	return bpf_map__update_elem(skel->maps.texts, &tgid, sizeof(tgid), &text, sizeof(text), BPF_ANY);
 }

@@ -15,6 +15,7 @@
 struct bpf_link;
 struct bpf_program;
 struct samples;
+struct toll_bpf;
 
 /* CPU time between two samples of one CPU. */
 uint32_t samples_period_ns(unsigned hz);
@@ -25,8 +26,8 @@ int samples_open_thread(struct bpf_link **out, struct bpf_program *prog, pid_t p
 /* Stops the clock of all CPUs, or lets it go on. */
 void samples_switch(const struct samples *s, bool on);
 void samples_close(struct samples *s); /* NULL is fine */
-/* What the kernel side needs to know of a process' code. */
-void samples_text(const struct code_maps *maps, bool frame_pointers, struct wire_text *out);
+/* Tells the kernel side where the code of a process lies: without it no stack of the process is taken. -errno */
+int samples_text(struct toll_bpf *skel, uint32_t tgid, const struct code_maps *maps, bool frame_pointers);
 
 /* Samples this process for up to a second: 0 when a stack was unwound to its end. detail: what was found. */
 int samples_try(const struct paths *paths, char *detail, size_t size);

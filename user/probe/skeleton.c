@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -56,6 +57,16 @@ void skeleton_choose(struct toll_bpf *skel, const struct paths *paths)
 	bpf_map__set_autocreate(skel->maps.growth_brk, false);
 }
 
+void skeleton_none(struct toll_bpf *skel)
+{
+	struct bpf_program *prog;
+	struct bpf_map *map;
+
+	bpf_object__for_each_program(prog, skel->obj) bpf_program__set_autoload(prog, false);
+	bpf_object__for_each_map(map, skel->obj) bpf_map__set_autocreate(map, bpf_map__is_internal(map));
+	bpf_map__set_autocreate(skel->maps.counters, true);
+}
+
 void skeleton_stacks(struct toll_bpf *skel, uint32_t period_ns)
 {
 	bpf_program__set_autoload(skel->progs.toll_sample, period_ns > 0);
@@ -65,6 +76,28 @@ void skeleton_stacks(struct toll_bpf *skel, uint32_t period_ns)
 	bpf_map__set_autocreate(skel->maps.stack_scratch, period_ns > 0);
 	skel->rodata->sample_period_ns = period_ns;
 	skel->rodata->stack_blocks = period_ns > 0;
+}
+
+int skeleton_counters(const struct toll_bpf *skel, uint64_t counters[WIRE_COUNTERS])
+{
+	int cpus = libbpf_num_possible_cpus();
+	uint32_t zero = 0;
+	uint64_t *per_cpu;
+	int rc;
+
+	memset(counters, 0, WIRE_COUNTERS * sizeof(uint64_t));
+	if (cpus < 0)
+		return cpus;
+	per_cpu = calloc((size_t)cpus, WIRE_COUNTERS * sizeof(uint64_t));
+	if (!per_cpu)
+		return -ENOMEM;
+	rc = bpf_map__lookup_elem(skel->maps.counters, &zero, sizeof(zero), per_cpu,
+				  (size_t)cpus * WIRE_COUNTERS * sizeof(uint64_t), 0);
+	for (int cpu = 0; !rc && cpu < cpus; cpu++)
+		for (int i = 0; i < WIRE_COUNTERS; i++)
+			counters[i] += per_cpu[cpu * WIRE_COUNTERS + i];
+	free(per_cpu);
+	return rc;
 }
 
 int skeleton_run_iterator(struct bpf_program *prog, int map_fd)
