@@ -379,6 +379,30 @@ static void watched_process_tells_its_code(void **state)
 	symbols_free(s);
 }
 
+/* Files are opened once for both, and stay open for the one that is left. */
+static void opened_files_are_shared(void **state)
+{
+	struct symbols_config config = {.named = keep, .ctx = &got};
+	struct symbols *first = symbols_new(&config), *second;
+	const struct code_maps *maps = NULL, *again = NULL, *apart = NULL;
+
+	(void)state;
+	config.files = first;
+	second = symbols_new(&config);
+	assert_int_equal(symbols_watch(first, (uint32_t)getpid(), &maps), 0);
+	assert_false(symbols_covers(second, (uint32_t)getpid(), (uint64_t)(uintptr_t)keep)); /* processes are its own */
+	assert_int_equal(symbols_watch(second, (uint32_t)getpid(), &again), 0);
+	assert_ptr_equal(maps, again);
+	symbols_free(first);
+	name_of(second, (uint64_t)(uintptr_t)symbols_free + 4, "symbols_free");
+	config.files = NULL;
+	first = symbols_new(&config);
+	assert_int_equal(symbols_watch(first, (uint32_t)getpid(), &apart), 0);
+	assert_ptr_not_equal(apart, again);
+	symbols_free(first);
+	symbols_free(second);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -396,6 +420,7 @@ int main(void)
 		cmocka_unit_test_setup(code_that_is_mapped_twice_is_named, start_anew),
 		cmocka_unit_test_setup(waiting_stacks_are_bounded, start_anew),
 		cmocka_unit_test(watched_process_tells_its_code),
+		cmocka_unit_test_setup(opened_files_are_shared, start_anew),
 	};
 
 	return cmocka_run_group_tests_name("symbol", tests, NULL, NULL);

@@ -256,8 +256,8 @@ int calibrate(enum uprobe_link_kind link, struct calibration *out, struct err *e
 	rc = alloc_programs_load_best(&p, link, -1);
 	if (rc)
 		return err_set(err, rc, "cannot load the allocator probes: %s; %s", strerror(-rc), skeleton_advice(rc));
-	out->link = p.kind;
 	rc = run(&p, out);
+	out->link = rc ? UPROBE_LINK_BEST : p.kind;
 	alloc_programs_unload(&p);
 	out->took_us = (uint32_t)((clock_now_ns() - start_ns) / 1000);
 	return rc ? err_set(err, rc, "uprobes cannot be calibrated: %s; %s", strerror(-rc), skeleton_advice(rc)) : 0;

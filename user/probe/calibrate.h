@@ -10,7 +10,7 @@
 #include "probe/alloc_probe.h"
 
 struct calibration {
-	enum uprobe_link_kind link;
+	enum uprobe_link_kind link; /* UPROBE_LINK_BEST: it failed */
 	uint32_t entry_ns[PROBE_INSNS]; /* CPU time of a hit whose return is not looked at */
 	uint32_t call_ns[PROBE_INSNS]; /* of both ends of a call */
 	/*

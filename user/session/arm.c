@@ -148,14 +148,20 @@ static int pipeline_open(struct session *s)
 	return rc;
 }
 
+static int text_tell(void *probe, uint32_t tgid, const struct code_maps *maps, bool frame_pointers)
+{
+	return probe_text(probe, tgid, maps, frame_pointers);
+}
+
 /* The clock starts when the kernel side knows all of the gateway's code. */
 static int samples_arm(struct session *s)
 {
 	struct symbols_config names = {.named = on_named, .ctx = s};
-	int rc = code_open(&s->code, s->probe, &names);
+	int rc = code_open(&s->code, &names);
 
 	if (rc)
 		return err_set(&s->err, rc, "no memory for the names of code");
+	code_probe(&s->code, text_tell, s->probe);
 	for (unsigned i = 0; i < s->found.pids; i++)
 		code_process(&s->code, s->found.pid[i]);
 	probe_samples_start(s->probe);

@@ -6,11 +6,16 @@
 
 #include "base/log.h"
 
-int code_open(struct code *c, struct probe *probe, const struct symbols_config *config)
+int code_open(struct code *c, const struct symbols_config *config)
 {
-	c->symbols = symbols_new(config);
-	c->probe = c->symbols ? probe : NULL;
+	*c = (struct code){.symbols = symbols_new(config)};
 	return c->symbols ? 0 : -ENOMEM;
+}
+
+void code_probe(struct code *c, code_text_fn text, void *probe)
+{
+	c->text = text;
+	c->probe = probe;
 }
 
 void code_close(struct code *c)
@@ -21,7 +26,7 @@ void code_close(struct code *c)
 
 static void code_tell(struct code *c, uint32_t tgid, const struct code_maps *maps)
 {
-	int rc = probe_text(c->probe, tgid, maps, symbols_frame_pointers(c->symbols, tgid));
+	int rc = c->text(c->probe, tgid, maps, symbols_frame_pointers(c->symbols, tgid));
 
 	if (rc)
 		log_line(LOG_DEBUG, "no stacks of process %u: %s", tgid, strerror(-rc));

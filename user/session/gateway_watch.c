@@ -14,14 +14,6 @@
 /* what supervisors wait before they start again lies below it; that long its clients' connections are refused */
 #define RETURN_NS (10 * NS_PER_S)
 
-static bool is_known(const struct gauges *g, uint32_t pid)
-{
-	for (unsigned i = 0; i < g->pids; i++)
-		if (g->pid[i] == pid)
-			return true;
-	return false;
-}
-
 static void admit(struct session *s, uint32_t pid)
 {
 	struct probe_target target = {pid, WIRE_ROLE_GATEWAY};
@@ -46,7 +38,7 @@ bool session_gateway_find_again(struct session *s)
 		return false;
 	}
 	for (unsigned i = 0; i < s->found.pids; i++) {
-		if (is_known(&s->gauges, s->found.pid[i]))
+		if (gauges_has(&s->gauges, s->found.pid[i]))
 			continue;
 		log_line(LOG_DEBUG, "process %u of the gateway appeared while it was watched", s->found.pid[i]);
 		admit(s, s->found.pid[i]);

@@ -14,12 +14,25 @@ void gauges_init(struct gauges *g, const struct discovered *found)
 		gauges_add(g, found->pid[i]);
 }
 
-void gauges_add(struct gauges *g, uint32_t pid)
+/* g->pids: nowhere. */
+static unsigned place_of(const struct gauges *g, uint32_t pid)
 {
 	unsigned i = 0;
 
 	while (i < g->pids && g->pid[i] != pid)
 		i++;
+	return i;
+}
+
+bool gauges_has(const struct gauges *g, uint32_t pid)
+{
+	return place_of(g, pid) < g->pids;
+}
+
+void gauges_add(struct gauges *g, uint32_t pid)
+{
+	unsigned i = place_of(g, pid);
+
 	if (i == DISCOVER_PIDS_MAX)
 		return;
 	g->pid[i] = pid;
@@ -46,14 +59,12 @@ static void forget_ended(struct gauges *g)
 
 static void process_ended(struct gauges *g, const struct wire_process *p, uint32_t pid)
 {
-	unsigned i = 0;
+	unsigned i = place_of(g, pid);
 
 	if (!g->ended++) {
 		g->ended_pid = pid;
 		snprintf(g->ended_comm, sizeof(g->ended_comm), "%.15s", p->comm);
 	}
-	while (i < g->pids && g->pid[i] != pid)
-		i++;
 	if (i < g->pids)
 		forget(g, i);
 }

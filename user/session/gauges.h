@@ -30,6 +30,8 @@ struct gauges {
 
 void gauges_init(struct gauges *g, const struct discovered *found);
 void gauges_add(struct gauges *g, uint32_t pid); /* once, however often it is called */
+/* Is this process one of the gateway's that are left? */
+bool gauges_has(const struct gauges *g, uint32_t pid);
 /* Children of the gateway come and go; pid: as this process sees it. */
 void gauges_process(struct gauges *g, const struct wire_process *p, uint32_t pid);
 /* The gateway was started anew: its processes are to be added, its account goes on. */

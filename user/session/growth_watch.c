@@ -22,20 +22,19 @@ static int text_tell(void *probe, uint32_t tgid, const struct code_maps *maps, b
 void growth_watch_add(struct growth_watch *w, uint32_t pid)
 {
 	if (w->probe)
-		kept_code_process(&w->code, pid);
+		code_process(&w->kept.code, pid);
 }
 
-static int open_all(struct growth_watch *w, struct err *err)
+static int open_all(struct growth_watch *w, const struct soaked *of, struct err *err)
 {
-	int rc = kept_code_open(&w->code);
+	int rc = kept_code_open(&w->kept, of->files);
 
 	if (rc)
 		return err_set(err, rc, "no memory for the stacks of growth");
-	rc = growth_probe_open(&w->probe, kept_code_stack, &w->code, err);
+	rc = growth_probe_open(&w->probe, kept_code_stack, &w->kept, err);
 	if (rc)
 		return rc;
-	w->code.text = text_tell;
-	w->code.probe = w->probe;
+	code_probe(&w->kept.code, text_tell, w->probe);
 	w->no_touches = !growth_probe_has_touches(w->probe);
 	return 0;
 }
@@ -59,8 +58,7 @@ static void window_open(struct growth_watch *w, const struct survivor_now *now)
 	memcpy(w->window_requests, now->requests, sizeof(w->window_requests));
 }
 
-void growth_watch_begin(struct growth_watch *w, const uint32_t *pid, unsigned pids, const char *because,
-			const struct survivor_now *now)
+void growth_watch_begin(struct growth_watch *w, const struct soaked *of, const char *because, const struct survivor_now *now)
 {
 	size_t used = strlen(w->because);
 	struct err err = {0};
@@ -71,13 +69,13 @@ void growth_watch_begin(struct growth_watch *w, const uint32_t *pid, unsigned pi
 		return;
 	if (!w->probe) {
 		w->begun_ns = now->now_ns;
-		if (open_all(w, &err)) {
+		if (open_all(w, of, &err)) {
 			w->probe = NULL;
 			fail(w, err.text);
 			return;
 		}
-		for (unsigned i = 0; i < pids; i++)
-			growth_watch_add(w, pid[i]);
+		for (unsigned i = 0; i < of->pids; i++)
+			growth_watch_add(w, of->pid[i]);
 	}
 	log_line(LOG_INFO, "%s: from here on the stacks behind it are looked at", because);
 }
@@ -85,7 +83,7 @@ void growth_watch_begin(struct growth_watch *w, const uint32_t *pid, unsigned pi
 void growth_watch_fini(struct growth_watch *w)
 {
 	growth_probe_close(w->probe);
-	kept_code_close(&w->code);
+	kept_code_close(&w->kept);
 	*w = (struct growth_watch){.probe = NULL};
 }
 
@@ -116,8 +114,8 @@ static int on_thing(void *ctx, const struct wire_block_key *key, const struct wi
 	if (!is_there(key))
 		return 0;
 	if (present)
-		rc = survivors_censored(w->code.found, b, c->now_ns, c->again);
-	return rc || !c->alive ? rc : survivors_alive(w->code.found, b, c->now_ns);
+		rc = survivors_censored(w->kept.found, b, c->now_ns, c->again);
+	return rc || !c->alive ? rc : survivors_alive(w->kept.found, b, c->now_ns);
 }
 
 /* alive: the end, so that what is there is counted; else once a window closes. */
@@ -157,9 +155,9 @@ static int on_site(void *ctx, uint64_t key, const struct wire_site *site)
 {
 	struct growth_watch *w = ctx;
 	struct wire_block all = {.site = key, .birth_ns = site->first_ns, .weight = (uint32_t)site->born};
-	int rc = survivors_site(w->code.found, key, site);
+	int rc = survivors_site(w->kept.found, key, site);
 
-	return rc || site->kind < WIRE_KEPT_HEAP ? rc : survivors_censored(w->code.found, &all, site->last_ns, false);
+	return rc || site->kind < WIRE_KEPT_HEAP ? rc : survivors_censored(w->kept.found, &all, site->last_ns, false);
 }
 
 void growth_watch_end(struct growth_watch *w, const struct survivor_now *now)
@@ -174,7 +172,7 @@ void growth_watch_end(struct growth_watch *w, const struct survivor_now *now)
 	if (!rc)
 		rc = growth_probe_sites(w->probe, on_site, w);
 	if (!rc)
-		rc = symbols_name(w->code.symbols);
+		rc = code_name(&w->kept.code);
 	w->refused = growth_probe_refused(w->probe);
 	w->stacks_lost = growth_probe_stacks_lost(w->probe);
 	if (rc)
@@ -202,7 +200,7 @@ void growth_watch_result(const struct growth_watch *w, const struct plan *plan, 
 	};
 	const char *why = w->why[0] ? w->why : !w->because[0] ? "nothing rose for sure while the soak ran" : NULL;
 
-	if (!why && survivors_rows(w->code.found, &row, &r.rows))
+	if (!why && survivors_rows(w->kept.found, &row, &r.rows))
 		why = "no memory for the stacks of growth";
 	if (why) {
 		json_object_set_new(not_measured, "leak.growth_stacks", json_string(why));

@@ -15,7 +15,7 @@
 
 struct growth_watch {
 	struct growth_probe *probe; /* NULL: not begun, or see why */
-	struct kept_code code;
+	struct kept_code kept;
 	char because[200]; /* what rose; "": nothing did */
 	char why[320]; /* it cannot be done */
 	uint64_t begun_ns, until_ns, window_ns, on_ns;
@@ -26,8 +26,7 @@ struct growth_watch {
 };
 
 /* Something rises: look from here on for a while, or for a while longer. */
-void growth_watch_begin(struct growth_watch *w, const uint32_t *pid, unsigned pids, const char *because,
-			const struct survivor_now *now);
+void growth_watch_begin(struct growth_watch *w, const struct soaked *of, const char *because, const struct survivor_now *now);
 void growth_watch_add(struct growth_watch *w, uint32_t pid); /* a process of the gateway that appeared later */
 void growth_watch_tick(struct growth_watch *w, const struct survivor_now *now);
 /* The window closes, stacks get their names. While the processes are there. */

@@ -20,11 +20,6 @@ void overhead_fini(struct overhead *o)
 	o->stats_fd = -1;
 }
 
-static uint64_t gateway_cpu_ns(const struct gauges *g)
-{
-	return discover_cpu_ns(g->pid, g->pids);
-}
-
 static double marks_ns(const struct probe_costs *from, const struct probe_costs *to)
 {
 	double ns = 0;
@@ -41,7 +36,7 @@ static double marks_ns(const struct probe_costs *from, const struct probe_costs 
 
 static void window_close(struct overhead *o, const struct probe *p, const struct gauges *g)
 {
-	uint64_t cpu_ns = gateway_cpu_ns(g);
+	uint64_t cpu_ns = discover_cpu_ns(g->pid, g->pids);
 	struct probe_costs now;
 
 	if (!probe_costs(p, &now) && cpu_ns > o->cpu_start_ns) {
@@ -62,7 +57,7 @@ void overhead_tick(struct overhead *o, const struct probe *p, const struct gauge
 	}
 	o->stats_fd = probe_stats_enable();
 	o->next_ns = now_ns + (o->stats_fd >= 0 ? WINDOW_NS : PERIOD_NS);
-	o->cpu_start_ns = gateway_cpu_ns(g);
+	o->cpu_start_ns = discover_cpu_ns(g->pid, g->pids);
 	if (probe_costs(p, &o->start))
 		overhead_fini(o);
 }

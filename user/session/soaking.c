@@ -11,14 +11,26 @@
 #define LOOKS 30 /* in a soak, at least */
 #define LEAST_SHARE (1.0 / 3) /* of the budget, however much the other probes take: without evidence a soak is in vain */
 
+static struct soaked soaked(const struct session *s)
+{
+	return (struct soaked){
+		.pid = s->gauges.pid,
+		.pids = s->gauges.pids,
+		.files = s->code.symbols,
+		.calibration = s->alloc.calibration.link == UPROBE_LINK_BEST ? NULL : &s->alloc.calibration,
+		.link = (enum uprobe_link_kind)s->config->paths.impl[PATH_ALLOC],
+	};
+}
+
 static void memory_grows(struct session *s, enum leak_gauge gauge, uint64_t now_ns)
 {
+	struct soaked of = soaked(s);
 	char because[80];
 
 	if (s->survivors.because[0])
 		return;
 	snprintf(because, sizeof(because), "%s grows", leak_gauge_title(gauge));
-	survivor_watch_begin(&s->survivors, s->gauges.pid, s->gauges.pids, because, now_ns);
+	survivor_watch_begin(&s->survivors, &of, because, now_ns);
 }
 
 /* Each gauge that rises for the first time is looked into. true: one was, and time has passed meanwhile. */
@@ -34,11 +46,12 @@ static bool gauges_look(struct session *s, const struct survivor_now *now)
 		return false;
 	for (unsigned i = 0; i < sizeof(looked) / sizeof(*looked); i++) {
 		enum leak_gauge gauge = looked[i];
+		struct soaked of = soaked(s);
 
 		if (s->soaking.risen & 1u << gauge || !leak_rises(&leaks.gauge[gauge]))
 			continue;
 		s->soaking.risen |= 1u << gauge;
-		growth_watch_begin(&s->growth, s->gauges.pid, s->gauges.pids, leak_gauge_title(gauge), now);
+		growth_watch_begin(&s->growth, &of, leak_gauge_title(gauge), now);
 		if (leak_gauge_is_bytes(gauge))
 			memory_grows(s, gauge, now->now_ns);
 		any = true;
@@ -75,13 +88,15 @@ void soaking_tick(struct session *s, uint64_t now_ns)
 {
 	struct soaking *soak = &s->soaking;
 	struct survivor_now now;
+	struct soaked of;
 
 	if (!is_wanted(s) || now_ns < soak->next_ns)
 		return;
 	soak->next_ns = now_ns + TICK_NS;
 	now_fill(s, now_ns, &now);
 	if (!s->survivors.because[0] && s->config->survivors) {
-		survivor_watch_begin(&s->survivors, s->gauges.pid, s->gauges.pids, "--survivors was given", now_ns);
+		of = soaked(s);
+		survivor_watch_begin(&s->survivors, &of, "--survivors was given", now_ns);
 		return;
 	}
 	if (now_ns >= soak->look_ns) {

@@ -23,40 +23,43 @@ void survivor_watch_add(struct survivor_watch *w, uint32_t pid)
 
 	if (!w->probe)
 		return;
-	kept_code_process(&w->code, pid);
+	code_process(&w->kept.code, pid);
 	if (survivor_probe_add(w->probe, pid, &err))
 		log_line(LOG_DEBUG, "%s", err.text); /* it has ended already */
 }
 
-static int open_all(struct survivor_watch *w, struct err *err)
+static int open_all(struct survivor_watch *w, const struct soaked *of, struct err *err)
 {
-	struct survivor_config config = {.calibration = &w->calibration, .stack = kept_code_stack, .ctx = &w->code};
-	int rc = calibrate(UPROBE_LINK_BEST, &w->calibration, err);
+	struct survivor_config config = {.calibration = &w->calibration, .stack = kept_code_stack, .ctx = &w->kept};
+	int rc = 0;
 
+	if (of->calibration)
+		w->calibration = *of->calibration;
+	else
+		rc = calibrate(of->link, &w->calibration, err);
 	if (rc)
 		return rc;
-	if (kept_code_open(&w->code))
+	if (kept_code_open(&w->kept, of->files))
 		return err_set(err, -ENOMEM, "no memory for the sites of blocks");
 	rc = survivor_probe_open(&w->probe, &config, err);
-	w->code.text = text_tell;
-	w->code.probe = w->probe;
+	code_probe(&w->kept.code, text_tell, w->probe);
 	return rc;
 }
 
-void survivor_watch_begin(struct survivor_watch *w, const uint32_t *pid, unsigned pids, const char *because, uint64_t now_ns)
+void survivor_watch_begin(struct survivor_watch *w, const struct soaked *of, const char *because, uint64_t now_ns)
 {
 	struct err err = {0};
 
 	snprintf(w->because, sizeof(w->because), "%s", because);
 	w->begun_ns = now_ns;
-	if (open_all(w, &err)) {
+	if (open_all(w, of, &err)) {
 		w->probe = NULL;
 		snprintf(w->why, sizeof(w->why), "%.300s", err.text);
 		log_line(LOG_WARN, "blocks are not followed: %s", w->why);
 		return;
 	}
-	for (unsigned i = 0; i < pids; i++)
-		survivor_watch_add(w, pid[i]);
+	for (unsigned i = 0; i < of->pids; i++)
+		survivor_watch_add(w, of->pid[i]);
 	log_line(LOG_INFO, "from here on blocks of memory are followed, in windows: %s", because);
 }
 
@@ -73,7 +76,7 @@ void survivor_watch_process(struct survivor_watch *w, const struct wire_process 
 void survivor_watch_fini(struct survivor_watch *w)
 {
 	survivor_probe_close(w->probe);
-	kept_code_close(&w->code);
+	kept_code_close(&w->kept);
 	*w = (struct survivor_watch){.probe = NULL};
 }
 
@@ -92,8 +95,8 @@ static int on_block(void *ctx, const struct wire_block_key *key, const struct wi
 
 	(void)key;
 	if (b->window == c->w->totals.window)
-		rc = survivors_censored(c->w->code.found, b, c->now_ns, c->again);
-	return rc || c->again ? rc : survivors_alive(c->w->code.found, b, c->now_ns);
+		rc = survivors_censored(c->w->kept.found, b, c->now_ns, c->again);
+	return rc || c->again ? rc : survivors_alive(c->w->kept.found, b, c->now_ns);
 }
 
 static void on_forgotten(void *ctx, const struct wire_block *b)
@@ -130,7 +133,7 @@ static int window_close(struct survivor_watch *w, const struct survivor_now *now
 		rc = survivor_probe_totals(w->probe, &w->totals);
 	if (!rc)
 		rc = survivor_probe_blocks(w->probe, on_block, &census);
-	return rc || !again ? rc : survivor_probe_thin(w->probe, on_forgotten, w->code.found);
+	return rc || !again ? rc : survivor_probe_thin(w->probe, on_forgotten, w->kept.found);
 }
 
 /* Blocks found no room: the window is closed, so that a sample is followed from here on. */
@@ -195,9 +198,9 @@ void survivor_watch_end(struct survivor_watch *w, const struct survivor_now *now
 		rc = survivor_probe_blocks(w->probe, on_block, &census);
 	}
 	if (!rc)
-		rc = survivor_probe_sites(w->probe, on_site, w->code.found);
+		rc = survivor_probe_sites(w->probe, on_site, w->kept.found);
 	if (!rc)
-		rc = symbols_name(w->code.symbols);
+		rc = code_name(&w->kept.code);
 	if (rc)
 		snprintf(w->why, sizeof(w->why), "blocks cannot be read: %s", strerror(-rc));
 }
@@ -235,7 +238,7 @@ void survivor_watch_result(const struct survivor_watch *w, const struct plan *pl
 
 	if (!why && !w->count)
 		why = "the budget allowed no window: a larger --budget, or a longer soak";
-	if (!why && survivors_rows(w->code.found, &row, &r.rows))
+	if (!why && survivors_rows(w->kept.found, &row, &r.rows))
 		why = "no memory for the sites of blocks";
 	if (why) {
 		json_object_set_new(not_measured, "leak.survivors", json_string(why));

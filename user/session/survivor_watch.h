@@ -22,7 +22,7 @@
 
 struct survivor_watch {
 	struct survivor_probe *probe; /* NULL: not begun, or see why */
-	struct kept_code code;
+	struct kept_code kept;
 	struct calibration calibration;
 	struct windows windows;
 	char because[160]; /* why it was begun; "": it was not */
@@ -45,8 +45,17 @@ struct survivor_now {
 	double requests[LEAK_CLASSES_MAX]; /* ended, by class */
 };
 
+/* Whom the dearer tiers look at, and what is known of them already. */
+struct soaked {
+	const uint32_t *pid;
+	unsigned pids;
+	const struct symbols *files; /* opened already; NULL: none are */
+	const struct calibration *calibration; /* of the allocator's probes; NULL: none was made */
+	enum uprobe_link_kind link; /* asked for */
+};
+
 /* Puts the probes on these processes; windows begin with the next tick. Where it cannot be done, w->why tells. */
-void survivor_watch_begin(struct survivor_watch *w, const uint32_t *pid, unsigned pids, const char *because, uint64_t now_ns);
+void survivor_watch_begin(struct survivor_watch *w, const struct soaked *of, const char *because, uint64_t now_ns);
 /* A process of the gateway that appeared later. */
 void survivor_watch_add(struct survivor_watch *w, uint32_t pid);
 /* Children of the gateway come and go. pid: of the process, as we number it. */

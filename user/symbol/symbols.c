@@ -26,11 +26,16 @@ struct waiting {
 	_Alignas(8) unsigned char record[];
 };
 
+struct spaces {
+	unsigned users;
+	unsigned count;
+	struct space *space[SPACES_MAX];
+};
+
 struct symbols {
 	struct symbols_config config;
 	struct map *process; /* by pid */
-	struct space *space[SPACES_MAX];
-	unsigned spaces;
+	struct spaces *spaces;
 	struct waiting *first, **last;
 	uint64_t waiting_bytes;
 	bool kernel_read;
@@ -38,6 +43,15 @@ struct symbols {
 	struct buf text; /* the record being made */
 	struct symbols_stats stats;
 };
+
+static void spaces_leave(struct spaces *all)
+{
+	if (!all || --all->users)
+		return;
+	for (unsigned i = 0; i < all->count; i++)
+		space_free(all->space[i]);
+	free(all);
+}
 
 struct symbols *symbols_new(const struct symbols_config *config)
 {
@@ -50,8 +64,11 @@ struct symbols *symbols_new(const struct symbols_config *config)
 		s->config.waiting_bytes_max = WAITING_BYTES_DEFAULT;
 	s->last = &s->first;
 	s->process = map_new();
-	if (!s->process) {
-		free(s);
+	s->spaces = config->files ? config->files->spaces : calloc(1, sizeof(*s->spaces));
+	if (s->spaces)
+		s->spaces->users++;
+	if (!s->process || !s->spaces) {
+		symbols_free(s);
 		return NULL;
 	}
 	return s;
@@ -71,11 +88,10 @@ void symbols_free(struct symbols *s)
 		s->first = w->next;
 		free(w);
 	}
-	while (map_next(s->process, &cursor, &pid, &p))
+	while (s->process && map_next(s->process, &cursor, &pid, &p))
 		process_free(p);
 	map_free(s->process);
-	for (unsigned i = 0; i < s->spaces; i++)
-		space_free(s->space[i]);
+	spaces_leave(s->spaces);
 	table_fini(&s->kernel);
 	buf_fini(&s->text);
 	free(s);
@@ -83,19 +99,19 @@ void symbols_free(struct symbols *s)
 
 /* --- processes ------------------------------------------------------------------------------------------------------------------ */
 
-static int space_find(struct symbols *s, uint32_t pid, struct code_maps *maps, struct space **out)
+static int space_find(struct spaces *all, uint32_t pid, struct code_maps *maps, struct space **out)
 {
-	for (unsigned i = 0; i < s->spaces; i++) {
-		if (space_is(s->space[i], maps)) {
-			*out = s->space[i];
+	for (unsigned i = 0; i < all->count; i++) {
+		if (space_is(all->space[i], maps)) {
+			*out = all->space[i];
 			return 0;
 		}
 	}
-	if (s->spaces == SPACES_MAX)
+	if (all->count == SPACES_MAX)
 		return -ENOSPC;
 	int rc = space_new(out, pid, maps);
 	if (!rc)
-		s->space[s->spaces++] = *out;
+		all->space[all->count++] = *out;
 	return rc;
 }
 
@@ -131,7 +147,7 @@ int symbols_watch(struct symbols *s, uint32_t pid, const struct code_maps **out)
 	if (!rc)
 		rc = process_find(s, pid, &p);
 	if (!rc)
-		rc = space_find(s, pid, &maps, &space);
+		rc = space_find(s->spaces, pid, &maps, &space);
 	code_maps_fini(&maps);
 	if (rc)
 		return rc;

@@ -20,6 +20,7 @@ struct symbols_config {
 	/* each named stack: its record, `bytes` with the text behind it; other than 0 ends the naming and is returned */
 	int (*named)(void *ctx, const struct record_stack *stack, uint32_t bytes);
 	void *ctx;
+	const struct symbols *files; /* whose files are opened and read for both; may be freed first. NULL: nobody's */
 };
 
 struct symbols_stats {
