@@ -40,10 +40,9 @@ static __always_inline struct survivor_thread *thread_of(bool create)
 				    create ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
 }
 
-/* Fibonacci hashing: blocks of one size lie at even distances, and must not all be followed or none. */
 static __always_inline bool is_followed(__u64 address)
 {
-	return !((__u32)((address >> 4) * 0x9e3779b97f4a7c15ULL >> 40) & survivor_mask);
+	return WIRE_BLOCK_IS_FOLLOWED(address, survivor_mask);
 }
 
 static __always_inline __u64 held_of(__u64 size, __u64 cookie)

@@ -14,6 +14,12 @@ enum wire_kept_kind {
 	WIRE_KEPT_KINDS = 6,
 };
 
+/*
+ * Blocks are followed or not by their address, so that both ends of one decide alike: those whose hash has none of the mask's bits. Fibonacci
+ * hashing: blocks of one size lie at even distances, and must not all be followed or none.
+ */
+#define WIRE_BLOCK_IS_FOLLOWED(address, mask) (!((wire_u32)(((address) >> 4) * 0x9e3779b97f4a7c15ULL >> 40) & (mask)))
+
 /* A thing that was taken and not yet given back. */
 struct wire_block_key {
 	wire_u64 address; /* or number */

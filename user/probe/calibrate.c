@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -55,14 +54,6 @@ static unsigned calls_of(unsigned i)
 	return i % PROBE_INSNS == PROBE_INSN_STEPPED ? CALLS_STEPPED : CALLS_EMULATED;
 }
 
-static uint64_t cpu_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
-}
-
 static int compare(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -77,11 +68,11 @@ static void measure(struct times *out)
 		uint64_t batch[BATCHES];
 
 		for (unsigned b = 0; b < BATCHES; b++) {
-			uint64_t start_ns = cpu_ns();
+			uint64_t start_ns = clock_thread_cpu_ns();
 
 			for (unsigned n = 0; n < calls_of(i); n++)
 				function[i]();
-			batch[b] = (cpu_ns() - start_ns) / calls_of(i);
+			batch[b] = (clock_thread_cpu_ns() - start_ns) / calls_of(i);
 		}
 		qsort(batch, BATCHES, sizeof(batch[0]), compare);
 		out->ns[i] = batch[BATCHES / 2];

@@ -75,7 +75,7 @@ static uint64_t work_clock_ns(enum work work, clockid_t parent)
 {
 	if (work == WORK_BURN)
 		return clock_now_ns();
-	return clock_ns(CLOCK_THREAD_CPUTIME_ID) + (work == WORK_ROUNDS ? clock_ns(parent) : 0);
+	return clock_thread_cpu_ns() + (work == WORK_ROUNDS ? clock_ns(parent) : 0);
 }
 
 /* The best of the batches: other programs of this machine only ever add to one. ns of one operation. */
@@ -199,7 +199,7 @@ static int samples_measure(const struct group_trial *t, struct bpf_program *prog
 	struct bpf_prog_info info = {};
 	uint32_t bytes = sizeof(info);
 	struct bpf_link *link = NULL;
-	int stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME), rc = samples_open_thread(&link, prog, t->pid, SAMPLE_PERIOD_NS);
+	int stats_fd = probe_stats_enable(), rc = samples_open_thread(&link, prog, t->pid, SAMPLE_PERIOD_NS);
 	uint64_t burn_ns = rc ? 0 : let_work(t, WORK_BURN);
 
 	if (!rc && (!burn_ns || bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &bytes) || !info.run_cnt))

@@ -169,12 +169,6 @@ struct thin {
 	void *ctx;
 };
 
-/* As is_followed() of the kernel side. */
-static bool is_followed(uint64_t address, uint32_t mask)
-{
-	return !((uint32_t)((address >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 40) & mask);
-}
-
 static int count_one(void *ctx, const struct wire_block_key *key, const struct wire_block *b)
 {
 	struct thin *t = ctx;
@@ -190,7 +184,8 @@ static int forget_one(void *ctx, const struct wire_block_key *key, const struct 
 {
 	struct thin *t = ctx;
 
-	if (!is_followed(key->address, t->mask) && !bpf_map__delete_elem(t->probe->skel->maps.kept_blocks, key, sizeof(*key), 0))
+	if (!WIRE_BLOCK_IS_FOLLOWED(key->address, t->mask) &&
+	    !bpf_map__delete_elem(t->probe->skel->maps.kept_blocks, key, sizeof(*key), 0))
 		t->fn(t->ctx, b);
 	return 0;
 }

@@ -45,7 +45,7 @@ static void fail(struct growth_watch *w, const char *text)
 	log_line(LOG_WARN, "no stacks of what grows: %s", w->why);
 }
 
-static void window_open(struct growth_watch *w, const struct survivor_now *now)
+static void window_open(struct growth_watch *w, const struct soaked_now *now)
 {
 	int rc = growth_probe_switch(w->probe, true);
 
@@ -53,12 +53,10 @@ static void window_open(struct growth_watch *w, const struct survivor_now *now)
 		fail(w, strerror(-rc));
 		return;
 	}
-	w->window_ns = now->now_ns;
-	w->windows++;
-	memcpy(w->window_requests, now->requests, sizeof(w->window_requests));
+	soaked_window_open(&w->windows, now);
 }
 
-void growth_watch_begin(struct growth_watch *w, const struct soaked *of, const char *because, const struct survivor_now *now)
+void growth_watch_begin(struct growth_watch *w, const struct soaked *of, const char *because, const struct soaked_now *now)
 {
 	size_t used = strlen(w->because);
 	struct err err = {0};
@@ -68,7 +66,7 @@ void growth_watch_begin(struct growth_watch *w, const struct soaked *of, const c
 	if (w->why[0])
 		return;
 	if (!w->probe) {
-		w->begun_ns = now->now_ns;
+		w->windows.begun_ns = now->now_ns;
 		if (open_all(w, of, &err)) {
 			w->probe = NULL;
 			fail(w, err.text);
@@ -92,7 +90,8 @@ void growth_watch_fini(struct growth_watch *w)
 struct census {
 	struct growth_watch *w;
 	uint64_t now_ns;
-	bool again, alive; /* another window may follow; things are counted for good */
+	bool was_on; /* a window is closing */
+	bool again; /* another window may follow; else things are counted for good */
 };
 
 /* A descriptor may have been closed out of our sight: by close_range, by exec. */
@@ -108,34 +107,28 @@ static int on_thing(void *ctx, const struct wire_block_key *key, const struct wi
 {
 	struct census *c = ctx;
 	struct growth_watch *w = c->w;
-	bool present = growth_probe_window(w->probe) == b->window && w->window_ns;
+	bool present = c->was_on && growth_probe_window(w->probe) == b->window;
 	int rc = 0;
 
 	if (!is_there(key))
 		return 0;
 	if (present)
 		rc = survivors_censored(w->kept.found, b, c->now_ns, c->again);
-	return rc || !c->alive ? rc : survivors_alive(w->kept.found, b, c->now_ns);
+	return rc || c->again ? rc : survivors_alive(w->kept.found, b, c->now_ns);
 }
 
-/* alive: the end, so that what is there is counted; else once a window closes. */
-static int window_close(struct growth_watch *w, const struct survivor_now *now, bool again)
+static int window_close(struct growth_watch *w, const struct soaked_now *now, bool again)
 {
-	struct census census = {.w = w, .now_ns = now->now_ns, .again = again, .alive = !again};
-	int rc;
+	struct census census = {.w = w, .now_ns = now->now_ns, .was_on = growth_probe_is_on(w->probe), .again = again};
 
-	if (growth_probe_is_on(w->probe)) {
+	if (census.was_on) {
 		growth_probe_switch(w->probe, false);
-		w->on_ns += now->now_ns - w->window_ns;
-		for (unsigned i = 0; i < LEAK_CLASSES_MAX; i++)
-			w->requests[i] += now->requests[i] - w->window_requests[i];
+		soaked_window_close(&w->windows, now);
 	}
-	rc = growth_probe_things(w->probe, on_thing, &census);
-	w->window_ns = 0;
-	return rc;
+	return growth_probe_things(w->probe, on_thing, &census);
 }
 
-void growth_watch_tick(struct growth_watch *w, const struct survivor_now *now)
+void growth_watch_tick(struct growth_watch *w, const struct soaked_now *now)
 {
 	int rc;
 
@@ -160,7 +153,7 @@ static int on_site(void *ctx, uint64_t key, const struct wire_site *site)
 	return rc || site->kind < WIRE_KEPT_HEAP ? rc : survivors_censored(w->kept.found, &all, site->last_ns, false);
 }
 
-void growth_watch_end(struct growth_watch *w, const struct survivor_now *now)
+void growth_watch_end(struct growth_watch *w, const struct soaked_now *now)
 {
 	int rc;
 
@@ -188,14 +181,10 @@ void growth_watch_result(const struct growth_watch *w, const struct plan *plan, 
 	struct survivor_row *row = NULL;
 	struct report_survivors r = {
 		.because = w->because,
-		.started_s = ((double)w->begun_ns - (double)start_ns) / (double)NS_PER_S,
-		.windows = w->windows,
-		.on_s = (double)w->on_ns / (double)NS_PER_S,
 		.cpu_share = -1,
 		.weight = 1,
 		.refused = w->refused,
 		.stacks_lost = w->stacks_lost,
-		.start_ns = start_ns,
 		.note = note,
 	};
 	const char *why = w->why[0] ? w->why : !w->because[0] ? "nothing rose for sure while the soak ran" : NULL;
@@ -207,7 +196,7 @@ void growth_watch_result(const struct growth_watch *w, const struct plan *plan, 
 		return;
 	}
 	r.row = row;
-	survivor_requests_fill(w->requests, plan, &r);
+	soaked_windows_fill(&w->windows, plan, start_ns, &r);
 	json_object_set_new(parts, "growth_stacks", report_growth_stacks(&r));
 	free(row);
 }

@@ -34,7 +34,7 @@ static void memory_grows(struct session *s, enum leak_gauge gauge, uint64_t now_
 }
 
 /* Each gauge that rises for the first time is looked into. true: one was, and time has passed meanwhile. */
-static bool gauges_look(struct session *s, const struct survivor_now *now)
+static bool gauges_look(struct session *s, const struct soaked_now *now)
 {
 	static const enum leak_gauge looked[] = {
 		LEAK_MEMORY,         LEAK_HEAP,   LEAK_MAPPINGS, LEAK_DESCRIPTORS, LEAK_SOCKETS_CLOSE_WAIT,
@@ -59,13 +59,13 @@ static bool gauges_look(struct session *s, const struct survivor_now *now)
 	return any;
 }
 
-static void now_fill(const struct session *s, uint64_t now_ns, struct survivor_now *out)
+static void now_fill(const struct session *s, uint64_t now_ns, struct soaked_now *out)
 {
 	double base_share = 0, share = s->config->budget.share;
 
 	if (!session_probe_share(s, &base_share))
 		base_share = 0;
-	*out = (struct survivor_now){.now_ns = now_ns, .cpu_ns = (double)discover_cpu_ns(s->gauges.pid, s->gauges.pids)};
+	*out = (struct soaked_now){.now_ns = now_ns, .cpu_ns = (double)discover_cpu_ns(s->gauges.pid, s->gauges.pids)};
 	if (share > 0)
 		out->share = share - base_share > share * LEAST_SHARE ? share - base_share : share * LEAST_SHARE;
 	pipeline_requests(s->pipeline, out->requests);
@@ -87,7 +87,7 @@ static bool is_wanted(const struct session *s)
 void soaking_tick(struct session *s, uint64_t now_ns)
 {
 	struct soaking *soak = &s->soaking;
-	struct survivor_now now;
+	struct soaked_now now;
 	struct soaked of;
 
 	if (!is_wanted(s) || now_ns < soak->next_ns)
@@ -110,7 +110,7 @@ void soaking_tick(struct session *s, uint64_t now_ns)
 
 void soaking_end(struct session *s, uint64_t now_ns)
 {
-	struct survivor_now now;
+	struct soaked_now now;
 
 	if (!is_wanted(s))
 		return;

@@ -51,7 +51,7 @@ void survivor_watch_begin(struct survivor_watch *w, const struct soaked *of, con
 	struct err err = {0};
 
 	snprintf(w->because, sizeof(w->because), "%s", because);
-	w->begun_ns = now_ns;
+	w->done.begun_ns = now_ns;
 	if (open_all(w, of, &err)) {
 		w->probe = NULL;
 		snprintf(w->why, sizeof(w->why), "%.300s", err.text);
@@ -104,7 +104,7 @@ static void on_forgotten(void *ctx, const struct wire_block *b)
 	survivors_forgotten(ctx, b);
 }
 
-static void window_open(struct survivor_watch *w, const struct survivor_now *now)
+static void window_open(struct survivor_watch *w, const struct soaked_now *now)
 {
 	int rc = survivor_probe_switch(w->probe, true);
 
@@ -113,22 +113,16 @@ static void window_open(struct survivor_watch *w, const struct survivor_now *now
 		log_line(LOG_WARN, "blocks are not followed: %s", w->why);
 		return;
 	}
-	w->window_ns = now->now_ns;
-	w->window_cpu_ns = now->cpu_ns;
-	memcpy(w->window_requests, now->requests, sizeof(w->window_requests));
-	w->count++;
+	soaked_window_open(&w->done, now);
 }
 
 /* The probes go off before blocks are counted: none changes meanwhile. */
-static int window_close(struct survivor_watch *w, const struct survivor_now *now, bool again)
+static int window_close(struct survivor_watch *w, const struct soaked_now *now, bool again)
 {
 	struct census census = {.w = w, .now_ns = now->now_ns, .again = again};
 	int rc = survivor_probe_switch(w->probe, false);
 
-	w->on_ns += now->now_ns - w->window_ns;
-	w->cpu_ns += now->cpu_ns - w->window_cpu_ns;
-	for (unsigned i = 0; i < LEAK_CLASSES_MAX; i++)
-		w->requests[i] += now->requests[i] - w->window_requests[i];
+	soaked_window_close(&w->done, now);
 	if (!rc)
 		rc = survivor_probe_totals(w->probe, &w->totals);
 	if (!rc)
@@ -137,12 +131,12 @@ static int window_close(struct survivor_watch *w, const struct survivor_now *now
 }
 
 /* Blocks found no room: the window is closed, so that a sample is followed from here on. */
-static bool is_full(const struct survivor_watch *w, const struct survivor_now *now)
+static bool is_full(const struct survivor_watch *w, const struct soaked_now *now)
 {
-	return w->totals.refused > w->refused_seen && now->now_ns - w->window_ns >= WINDOWS_LEAST_NS;
+	return w->totals.refused > w->refused_seen && now->now_ns - w->done.open.now_ns >= WINDOWS_LEAST_NS;
 }
 
-static void tick(struct survivor_watch *w, const struct survivor_now *now)
+static void tick(struct survivor_watch *w, const struct soaked_now *now)
 {
 	int rc = survivor_probe_poll(w->probe);
 
@@ -160,7 +154,7 @@ static void tick(struct survivor_watch *w, const struct survivor_now *now)
 	}
 }
 
-void survivor_watch_tick(struct survivor_watch *w, const struct survivor_now *now)
+void survivor_watch_tick(struct survivor_watch *w, const struct soaked_now *now)
 {
 	struct windows_seen seen = {.now_ns = now->now_ns, .gateway_cpu_ns = now->cpu_ns, .share = now->share};
 
@@ -179,7 +173,7 @@ static int on_site(void *ctx, uint64_t key, const struct wire_site *site)
 }
 
 /* What is there at the end without an open window was counted when the last one closed. */
-void survivor_watch_end(struct survivor_watch *w, const struct survivor_now *now)
+void survivor_watch_end(struct survivor_watch *w, const struct soaked_now *now)
 {
 	struct census census = {.w = w, .now_ns = now->now_ns, .again = false};
 	bool was_on;
@@ -207,15 +201,6 @@ void survivor_watch_end(struct survivor_watch *w, const struct survivor_now *now
 
 /* --- result --------------------------------------------------------------------------------------------------------------------- */
 
-void survivor_requests_fill(const double *ended, const struct plan *plan, struct report_survivors *r)
-{
-	for (unsigned i = 0; i < plan->classes && i < LEAK_CLASSES_MAX; i++) {
-		r->class_name[i] = plan->class_[i].name;
-		r->requests[i] = (uint64_t)ended[i];
-		r->classes = i + 1;
-	}
-}
-
 void survivor_watch_result(const struct survivor_watch *w, const struct plan *plan, uint64_t start_ns, json_t *parts,
 			   json_t *not_measured)
 {
@@ -223,20 +208,16 @@ void survivor_watch_result(const struct survivor_watch *w, const struct plan *pl
 	struct survivor_row *row = NULL;
 	struct report_survivors r = {
 		.because = w->because,
-		.started_s = ((double)w->begun_ns - (double)start_ns) / (double)NS_PER_S,
-		.windows = w->count,
-		.on_s = (double)w->on_ns / (double)NS_PER_S,
-		.cpu_share = w->cpu_ns > 0 ? w->totals.spent_ns / w->cpu_ns : -1,
+		.cpu_share = w->done.cpu_ns > 0 ? w->totals.spent_ns / w->done.cpu_ns : -1,
 		.weight = w->totals.weight,
 		.refused = w->totals.refused,
 		.strangers = w->totals.strangers,
 		.stacks_lost = w->totals.stacks_lost,
-		.start_ns = start_ns,
 		.note = note,
 	};
 	const char *why = w->why[0] ? w->why : !w->because[0] ? "no memory grew, and --survivors was not given" : NULL;
 
-	if (!why && !w->count)
+	if (!why && !w->done.count)
 		why = "the budget allowed no window: a larger --budget, or a longer soak";
 	if (!why && survivors_rows(w->kept.found, &row, &r.rows))
 		why = "no memory for the sites of blocks";
@@ -245,7 +226,7 @@ void survivor_watch_result(const struct survivor_watch *w, const struct plan *pl
 		return;
 	}
 	r.row = row;
-	survivor_requests_fill(w->requests, plan, &r);
+	soaked_windows_fill(&w->done, plan, start_ns, &r);
 	for (unsigned i = 0; i < SURVIVOR_NOTES_MAX && w->note[i][0]; i++)
 		note[i] = w->note[i];
 	json_object_set_new(parts, "survivors", report_survivors(&r));

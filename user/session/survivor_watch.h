@@ -11,12 +11,12 @@
 #include <stdint.h>
 
 #include "bpf/wire.h"
-#include "leak/watch.h"
 #include "probe/calibrate.h"
 #include "probe/survivor_probe.h"
 #include "probe/windows.h"
 #include "scenario/plan.h"
 #include "session/kept_code.h"
+#include "session/soaked.h"
 
 #define SURVIVOR_NOTES_MAX 8
 
@@ -24,34 +24,14 @@ struct survivor_watch {
 	struct survivor_probe *probe; /* NULL: not begun, or see why */
 	struct kept_code kept;
 	struct calibration calibration;
-	struct windows windows;
+	struct windows windows; /* when they open and close */
 	char because[160]; /* why it was begun; "": it was not */
 	char why[320]; /* it cannot be done */
 	bool opened; /* windows' account: from the soak's begin on */
-	uint64_t begun_ns, window_ns, on_ns;
-	unsigned count; /* windows so far */
-	double cpu_ns, window_cpu_ns; /* the gateway's, in windows */
-	double requests[LEAK_CLASSES_MAX], window_requests[LEAK_CLASSES_MAX]; /* in windows; when the open one began */
+	struct soaked_windows done;
 	struct survivor_totals totals;
 	char note[SURVIVOR_NOTES_MAX][240]; /* what could not be followed */
 	uint64_t refused_seen;
-};
-
-/* How things are now, all cumulative. */
-struct survivor_now {
-	uint64_t now_ns;
-	double cpu_ns; /* of the gateway */
-	double share; /* of it that may be spent; 0: no limit */
-	double requests[LEAK_CLASSES_MAX]; /* ended, by class */
-};
-
-/* Whom the dearer tiers look at, and what is known of them already. */
-struct soaked {
-	const uint32_t *pid;
-	unsigned pids;
-	const struct symbols *files; /* opened already; NULL: none are */
-	const struct calibration *calibration; /* of the allocator's probes; NULL: none was made */
-	enum uprobe_link_kind link; /* asked for */
 };
 
 /* Puts the probes on these processes; windows begin with the next tick. Where it cannot be done, w->why tells. */
@@ -60,13 +40,10 @@ void survivor_watch_begin(struct survivor_watch *w, const struct soaked *of, con
 void survivor_watch_add(struct survivor_watch *w, uint32_t pid);
 /* Children of the gateway come and go. pid: of the process, as we number it. */
 void survivor_watch_process(struct survivor_watch *w, const struct wire_process *p, uint32_t pid);
-void survivor_watch_tick(struct survivor_watch *w, const struct survivor_now *now);
+void survivor_watch_tick(struct survivor_watch *w, const struct soaked_now *now);
 /* The last window closes, probes go off, stacks get their names. While the processes are there. */
-void survivor_watch_end(struct survivor_watch *w, const struct survivor_now *now);
+void survivor_watch_end(struct survivor_watch *w, const struct soaked_now *now);
 void survivor_watch_fini(struct survivor_watch *w);
-/* Requests that ended in windows, by class. */
-struct report_survivors;
-void survivor_requests_fill(const double *ended, const struct plan *plan, struct report_survivors *r);
 /* Part "survivors", or the reason why not. start_ns: of the load. plan: its classes. */
 void survivor_watch_result(const struct survivor_watch *w, const struct plan *plan, uint64_t start_ns, json_t *parts,
 			   json_t *not_measured);
