@@ -41,8 +41,10 @@ struct redis {
 /* "$5\r\nhello\r\n" */
 static long bulk_parse(const char *data, size_t bytes, size_t line, const char **value, size_t *value_bytes)
 {
-	char *end;
-	long n = strtol(data + 1, &end, 10);
+	char *end = NULL;
+	/* strtol would pass over white space, and behind a line without a number that is its end and all that follows */
+	bool is_number = data[1] == '-' || (data[1] >= '0' && data[1] <= '9');
+	long n = is_number ? strtol(data + 1, &end, 10) : 0;
 
 	if (end != data + line || n < -1 || n > (long)IN_MAX)
 		return -1;

@@ -9,6 +9,8 @@
 
 /* A pair in two network namespaces (veth) is as good as one in the same namespace whose connect times are this far apart. */
 #define CONN_NETNS_PENALTY_NS NS_PER_S
+#define EVENTS_FIRST 32
+#define EVENTS_SHRINK 8 /* room this many times larger than the events in it gives half back */
 
 int conns_init(struct conns *s)
 {
@@ -348,6 +350,25 @@ int conn_events_add(struct conn_events *e, const struct record_event *event, uin
 		e->event[at] = event[i];
 	}
 	return 0;
+}
+
+void conn_fit(struct conn *c)
+{
+	struct conn_events *e = &c->events;
+	uint32_t used = e->end - e->head;
+
+	for (unsigned i = 0; i < WIRE_LANES; i++)
+		lane_fit(&c->lane[i]);
+	if (e->size <= EVENTS_FIRST || used >= e->size / EVENTS_SHRINK)
+		return;
+	memmove(e->event, e->event + e->head, used * sizeof(*e->event));
+	e->head = 0;
+	e->end = used;
+	struct record_event *less = realloc(e->event, e->size / 2 * sizeof(*e->event));
+	if (!less)
+		return;
+	e->event = less;
+	e->size /= 2;
 }
 
 /* First event whose pos > byte. */

@@ -88,6 +88,9 @@ void conn_done_upturn(struct conn *c, struct upturn *u);
 /* Positions of the inbound and outbound bytes of this end from which on somebody still waits for them. */
 void conn_keep_from(const struct conn *c, uint64_t *in_pos, uint64_t *out_pos);
 
+/* Gives back room of lanes and events: see lane_fit(). */
+void conn_fit(struct conn *c);
+
 int conn_events_add(struct conn_events *e, const struct record_event *event, uint32_t count); /* -ENOMEM */
 /* Events that end in (start_pos, end_pos]. */
 uint32_t conn_events_in(const struct conn_events *e, uint64_t start_pos, uint64_t end_pos, const struct record_event **first);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ARRAY_FIRST 8
+#define ARRAY_SHRINK 8 /* an array this many times larger than its content gives half back */
 #define LANE_UNUSED_KEPT 8 /* flips of a request in flight (100 Continue, TLS) that must outlive the grace */
 
 /* Room for one more at the end of an array whose [head, end) is in use: slides it down first, grows it second. */
@@ -20,13 +22,36 @@ static int array_room(void **data, uint32_t *head, uint32_t *end, uint32_t *size
 		*end = used;
 		return 0;
 	}
-	uint32_t wanted = *size ? *size * 2 : 8;
+	uint32_t wanted = *size ? *size * 2 : ARRAY_FIRST;
 	void *grown = realloc(*data, wanted * item_bytes);
 	if (!grown)
 		return -ENOMEM;
 	*data = grown;
 	*size = wanted;
 	return 0;
+}
+
+/* Half of the room, slid to its beginning, when that is plenty. */
+static void array_fit(void **data, uint32_t *head, uint32_t *end, uint32_t *size, size_t item_bytes)
+{
+	uint32_t used = *end - *head;
+
+	if (*size <= ARRAY_FIRST || used >= *size / ARRAY_SHRINK)
+		return;
+	memmove(*data, (char *)*data + *head * item_bytes, used * item_bytes);
+	*head = 0;
+	*end = used;
+	void *less = realloc(*data, *size / 2 * item_bytes);
+	if (!less)
+		return;
+	*data = less;
+	*size /= 2;
+}
+
+void lane_fit(struct lane *l)
+{
+	array_fit((void **)&l->mark, &l->mark_head, &l->mark_end, &l->mark_size, sizeof(*l->mark));
+	array_fit((void **)&l->segment, &l->segment_head, &l->segment_end, &l->segment_size, sizeof(*l->segment));
 }
 
 void lane_fini(struct lane *l)

@@ -73,6 +73,8 @@ const struct lane_segment *lane_segment_at(const struct lane *l, uint64_t from_n
 /* Asks for what the next finds will look at: a quarter of a second old, it has left the caches, and one miss after another would be waited for. */
 static inline void lane_prefetch(const struct lane *l)
 {
+	if (!l->segment)
+		return;
 	__builtin_prefetch(&l->segment[l->segment_head]);
 	__builtin_prefetch(&l->segment[l->segment_head + 1]);
 }
@@ -84,6 +86,8 @@ void lane_use(struct lane *l, uint64_t pos);
  * Returns how many unused went.
  */
 unsigned lane_trim(struct lane *l, uint64_t keep_pos, uint64_t used_ns, uint64_t unused_ns);
+/* Gives back half of the room that its content is far below: asked once a second, a lane that was busy once shrinks to what it needs now. */
+void lane_fit(struct lane *l);
 
 /* Gaps of a window, in time order. Zero-initialise; the owner frees gap. */
 struct lane_gaps {

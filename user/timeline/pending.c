@@ -15,6 +15,8 @@ void *spares_take(struct spares *p)
 		return item;
 	}
 	p->free = item->next;
+	p->count--;
+	p->idle = p->count < p->idle ? p->count : p->idle;
 	memset(item, 0, p->bytes);
 	item->owner = p;
 	return item;
@@ -26,6 +28,18 @@ void spares_give(void *item)
 
 	i->next = i->owner->free;
 	i->owner->free = i;
+	i->owner->count++;
+}
+
+void spares_fit(struct spares *p)
+{
+	for (size_t i = 0; i < p->idle / 2; i++) {
+		struct spare *item = p->free;
+		p->free = item->next;
+		p->count--;
+		free(item);
+	}
+	p->idle = p->count;
 }
 
 void spares_fini(struct spares *p)
@@ -35,6 +49,7 @@ void spares_fini(struct spares *p)
 		free(i);
 	}
 	p->free = NULL;
+	p->count = p->idle = 0;
 }
 
 void upturn_free(struct upturn *u)

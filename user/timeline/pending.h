@@ -20,10 +20,14 @@ struct spare {
 };
 struct spares {
 	struct spare *free;
+	size_t count; /* of the free ones */
+	size_t idle; /* the fewest that were free since spares_fit() */
 	size_t bytes;
 };
 void *spares_take(struct spares *p); /* all 0 but its spare; NULL: no memory */
 void spares_give(void *item);
+/* Asked from time to time: frees half of those that were of no use since it was asked before. */
+void spares_fit(struct spares *p);
 void spares_fini(struct spares *p);
 
 /* One event of a stream on its way through the upstream connection. */

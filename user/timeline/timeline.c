@@ -297,6 +297,7 @@ static void sweep(struct timeline *t, uint64_t now_ns)
 	for (struct conn *c = t->conns.open.first, *next; c; c = next) {
 		next = c->next;
 		timeline_trim(t, c);
+		conn_fit(c);
 		/* named by a late record of a connection that has been forgotten, or its CONN was lost */
 		if (!c->known && c->touched_ns < old_ns)
 			conns_close(&t->conns, c, now_ns, now_ns);
@@ -305,6 +306,8 @@ static void sweep(struct timeline *t, uint64_t now_ns)
 	held_expire(t, now_ns, false);
 	order_expire(&t->order, old_ns, turn_may_go, t);
 	threads_trim(&t->threads, before(now_ns, HISTORY_NS));
+	spares_fit(&t->upturns);
+	spares_fit(&t->requests);
 }
 
 static int run(struct timeline *t, uint64_t now_ns, bool finish)
