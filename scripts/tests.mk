@@ -67,12 +67,12 @@ test-bpf: $(BPF_BINS)
 	$(Q)scripts/run-tests $(BPF_BINS)
 test-fuzz: $(FUZZ_BINS)
 	$(Q)scripts/run-tests $(FUZZ_BINS)
-# FUZZ_SECONDS each, from new seeds; what is found is kept in build/test-logs
+# FUZZ_SECONDS each, from tests/fuzz/corpus and from what earlier rounds found (build/fuzz-corpus); inputs that fail are kept in build/test-logs
 fuzz: $(FUZZ_BINS)
-	$(Q)mkdir -p $(BUILD)/test-logs
-	$(Q)for f in $(FUZZ_BINS); do echo "$$f"; $$f -max_total_time=$${FUZZ_SECONDS:-60} -max_len=4096 -verbosity=0 -print_final_stats=1 \
-		-artifact_prefix=$(BUILD)/test-logs/ 2>&1 | grep -E 'stat::number_of_executed|ERROR|SUMMARY|Test unit' ; \
-		[ $${PIPESTATUS[0]} -eq 0 ] || exit 1; done
+	$(Q)mkdir -p $(BUILD)/test-logs $(FUZZ_BINS:$(BUILD)/tests/fuzz/fuzz_%=$(BUILD)/fuzz-corpus/%)
+	$(Q)for f in $(FUZZ_BINS); do echo "$$f"; t=$${f##*/fuzz_}; $$f -max_total_time=$${FUZZ_SECONDS:-60} -max_len=8192 -verbosity=0 \
+		-print_final_stats=1 -artifact_prefix=$(BUILD)/test-logs/ $(BUILD)/fuzz-corpus/$$t tests/fuzz/corpus/$$t 2>&1 | \
+		grep -E 'stat::number_of_executed|ERROR|SUMMARY|Test unit' ; [ $${PIPESTATUS[0]} -eq 0 ] || exit 1; done
 test-e2e: $(BUILD)/toll $(BENCH_BINS)
 	$(Q)scripts/run-tests $(E2E_TESTS)
 # some four minutes; test_machine.sh wants a machine of its own

@@ -85,7 +85,8 @@ static void body_give(struct answer *a, const uint8_t *body, size_t bytes, size_
 	}
 }
 
-static void answer_take(struct told *t, struct tally *tally, const struct plan_class *class_, const uint8_t *data, size_t size, size_t step)
+static void answer_take(struct told *t, struct tally *tally, const struct plan_class *class_, const uint8_t *data, size_t size,
+			size_t step)
 {
 	const struct record_sink sink = {.ctx = t, .events = on_events};
 	struct answer a;

@@ -16,7 +16,8 @@
 #include "session/replay.h"
 #include "session/run_meta.h"
 
-#define START_NS UINT64_C(27232371000000) /* just before what the corpus has recorded: a gap of hours is much work for every series */
+#define START_NS                                                                                                                 \
+	UINT64_C(27232371000000) /* just before what the corpus has recorded: a gap of hours is much work for every series */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

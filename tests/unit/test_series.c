@@ -95,7 +95,7 @@ static void test_long_runs_merge_pairs(void **state)
 		assert_int_equal(series_request(s, &r), 0);
 	}
 	assert_in_range(series_points(s), SERIES_POINTS_MAX / 2, SERIES_POINTS_MAX);
-	assert_int_equal(series_step_ns(s), 8 * NS_PER_S);
+	assert_int_equal(series_step_ns(s), 32 * NS_PER_S);
 	for (unsigned i = 0; i < series_points(s); i++) {
 		sent += series_point(s, i)->sent;
 		ended += series_point(s, i)->ended;
@@ -104,7 +104,7 @@ static void test_long_runs_merge_pairs(void **state)
 	assert_int_equal(sent, seconds);
 	assert_int_equal(ended, seconds);
 	assert_int_equal(latencies, seconds);
-	assert_int_equal(series_point(s, 100)->ended, 8);
+	assert_int_equal(series_point(s, 100)->ended, 32);
 	series_free(s);
 }
 

@@ -14,7 +14,7 @@
 #include "base/sketch.h"
 #include "record/request.h"
 
-#define SERIES_POINTS_MAX 1800
+#define SERIES_POINTS_MAX 600 /* as wide as a chart; what ten minutes take is all that a run of any length takes */
 
 /* Of the gateway's processes together. */
 enum series_gauge_kind {

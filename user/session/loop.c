@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The event loop of a session. */
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -23,6 +24,8 @@
 #define JUDGE_NS (NS_PER_S / 4)
 #define SOAK_SAMPLES 200
 #define GAUGES_LEAST_NS (100 * NS_PER_MS)
+/* What a burst has taken (a stall of the machine, after which all is late at once) goes back to the system: malloc itself keeps it. */
+#define TRIM_NS (30 * NS_PER_S)
 
 /* The providers' logs come last, one each. */
 enum { POLL_SIGNAL, POLL_TICK, POLL_DONE, POLL_BEFORE, POLL_LOG, POLL_FDS = POLL_LOG + PLAN_PROVIDERS_MAX };
@@ -32,7 +35,7 @@ struct loop {
 	struct pollfd fd[POLL_FDS];
 	uint64_t next_second_ns;
 	struct progress progress;
-	uint64_t next_judge_ns;
+	uint64_t next_judge_ns, next_trim_ns;
 	uint64_t next_gauges_ns, gauges_every_ns;
 	struct rng rng;
 	bool measured_started;
@@ -122,6 +125,10 @@ static int every_second(struct loop *l, uint64_t now_ns)
 {
 	struct session *s = l->s;
 
+	if (now_ns >= l->next_trim_ns) {
+		l->next_trim_ns = now_ns + TRIM_NS;
+		malloc_trim(0);
+	}
 	progress_second(&l->progress, s, now_ns);
 	if (s->config->viewer)
 		viewer_show(s, now_ns);
