@@ -51,7 +51,7 @@ port=$(free_port) upstream=$(free_port)
 chroot "$root" /bin/toll gateway --listen "127.0.0.1:$port" --upstream "http://127.0.0.1:$upstream" --plant cpu=500us@request >"$work/chroot.txt" 2>&1 &
 gateway=$!
 await 5 grep -q listening "$work/chroot.txt"
-run_toll chroot "$work/confined.yaml" --gateway "http://127.0.0.1:$port" --provider "127.0.0.1:$upstream" --probes sockets,threads,alloc --sample-hz 2000
+run_toll chroot "$work/confined.yaml" --gateway "http://127.0.0.1:$port" --provider "127.0.0.1:$upstream" --probes sockets,threads,stacks,alloc --sample-hz 2000
 check "chroot: whole" "$whole" "$result"
 check "chroot: its program's symbols are found" '[.stacks.top_self[], .stacks.top_total[]] | any(.frame == "run_cpu")' "$result"
 check "chroot: its own libc's allocator is probed" '.allocator.functions | any(.file | startswith("'"$root"'"))' "$result"
