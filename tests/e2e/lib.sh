@@ -36,6 +36,41 @@ run_toll() {
 	[ "$code" -le 1 ] || sed 's/^/# /' "$work/$name.err"
 }
 
+# start_run NAME ARGS...: the same in the background, until its load flows; $run, ended by end_run
+start_run() {
+	local name=$1
+	shift
+	result=$work/$name/result.json
+	rm -rf "${work:?}/$name" "$work/$name.live"
+	"$toll" run "$@" --live "$work/$name.live" --quiet --out "$work/$name" >"$work/$name.txt" 2>"$work/$name.err" &
+	run=$!
+	await "${START_TIMEOUT:-10}" grep -qs '"sent":[1-9]' "$work/$name.live"
+}
+end_run() {
+	code=0
+	wait "$run" || code=$?
+}
+
+# listens LOG COMMAND...: started in the background, until it says that it listens; its pid in $gateway
+listens() {
+	local log=$work/$1
+	shift
+	"$@" >"$log" 2>&1 &
+	gateway=$!
+	await 10 grep -q listening "$log"
+}
+
+# host_begin NAME N: a network namespace, we are 10.123.N.1 and it is 10.123.N.2; host_end NAME
+host_begin() {
+	ip netns add "$1" 2>/dev/null && ip link add "$1a" type veth peer name "$1b" netns "$1" 2>/dev/null || return 1
+	ip addr add "10.123.$2.1/30" dev "$1a" && ip link set "$1a" up &&
+		ip -n "$1" addr add "10.123.$2.2/30" dev "$1b" && ip -n "$1" link set "$1b" up && ip -n "$1" link set lo up
+}
+host_end() {
+	ip link del "$1a" 2>/dev/null
+	ip netns del "$1" 2>/dev/null
+}
+
 # trusted NAME: whole coverage, order and losses of $result
 trusted() {
 	check "$1: coverage >= 99.9 %" '.trust.coverage >= 0.999' "$result"
@@ -45,6 +80,18 @@ trusted() {
 
 # scenario NAME: a scenario from standard input, kept as $work/NAME.yaml
 scenario() { cat >"$work/$1.yaml"; }
+
+# steady NAME RATE FOR [SERVICE_TIME]: one class at one rate
+steady() {
+	scenario "$1" <<-END
+		name: e2e/$1
+		classes:
+		  chat: {endpoint: chat, max_tokens: 5}
+		stages:
+		  - {name: steady, rate: $2, in_flight: 32, for: $3}
+		provider: {service_time: ${4:-3ms}, tokens: 5}
+	END
+}
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
@@ -87,9 +134,9 @@ trace_processes() {
 
 trace_directories() {
 	local d p
-	for d in /tmp/toll-gateway-* /tmp/toll-version-*; do
+	for d in /tmp/toll-gateway-* /tmp/toll-db-*; do
 		[ -e "$d" ] || continue
-		p=$(find /proc -maxdepth 2 -path '/proc/[0-9]*/cwd' -lname "$d" 2>/dev/null | head -n 1 | cut -d/ -f3)
+		p=$(find /proc -maxdepth 2 -path '/proc/[0-9]*/cwd' -lname "$d*" 2>/dev/null | head -n 1 | cut -d/ -f3)
 		if [ -z "$p" ] || is_ours "$p"; then echo "directory $d"; fi
 	done
 }

@@ -48,7 +48,8 @@ printf '{"prompt": "tell me of the %s, word by word"}\n' "$prompt" >"$work/promp
 run_with_key() { # NAME ARGS...
 	local name=$1
 	shift
-	API_KEY=$key "$toll" run "$work/secrets.yaml" --out "$work/$name" --verbose --capture full "$@" \
+	[ -e "$work/$name.yaml" ] || cp "$work/secrets.yaml" "$work/$name.yaml"
+	API_KEY=$key "$toll" run "$work/$name.yaml" --out "$work/$name" --verbose --capture full "$@" \
 		>"$screens/$name.out" 2>"$screens/$name.err" </dev/null &
 	local pid=$!
 	watch_arguments "$pid" "$screens/arguments"
@@ -58,6 +59,11 @@ run_with_key() { # NAME ARGS...
 run_with_key one --with reference --probes sockets,threads,syscalls,stacks --budget off
 check "the run with a key ended well" '.complete and .requests.ok > 200' "$work/one/result.json"
 run_with_key two --with reference --format json
+# a key that the gateway is told of
+# shellcheck disable=SC2016 # a placeholder of the scenario
+{ cat "$work/secrets.yaml" && printf 'tenants: {acme: {key: "${TENANT_KEY}", quota: 1000/s}}\n'; } >"$work/tenants.yaml"
+TENANT_KEY=$key run_with_key tenants --with reference
+check "tenants: the gateway knows their keys" '.complete and .requests.ok > 200' "$work/tenants/result.json"
 # a gateway that is not there, and one that refuses the key: errors are told without it
 run_with_key none --yes --gateway "http://user:$key@127.0.0.1:9"
 "$toll" provider --listen 127.0.0.1:0 >"$work/provider.port" 2>/dev/null &

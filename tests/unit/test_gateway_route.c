@@ -97,8 +97,9 @@ static void test_limiter(void **state)
 	}
 	assert_int_equal(l.keys, LIMITER_KEYS_MAX);
 	limiter_fini(&l);
-	assert_int_equal(limiter_init(&l, "a=fast", false, &err), -EINVAL);
-	assert_non_null(strstr(err.text, "KEY=RATE"));
+	assert_int_equal(limiter_init(&l, "b,sk-secret=fast", false, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "entry 2"));
+	assert_null(strstr(err.text, "secret"));
 }
 
 struct rig {

@@ -2,6 +2,7 @@
 /* toll gateway */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,7 +15,7 @@
 
 struct gateway_options {
 	const char *listen, *upstream, *plant, *tls_cert, *tls_key, *truth, *ready_fd;
-	const char *keys, *defect, *redis, *db, *billing;
+	const char *defect, *redis, *db, *billing;
 	uint64_t billing_queue, threads_max, scale_ns;
 	uint64_t redis_ttl_ns, db_pool, db_wait_ns, db_idle_ns;
 	uint64_t threads, retries, backlog, backoff_ns, attempt_ns, breaker_failures, breaker_open_ns, cache_bytes, cache_ttl_ns;
@@ -45,12 +46,14 @@ static const struct command_help help = {
 		  "disconnect:\n"
 		  "  leak=BYTES, mmap=BYTES, fd, closed_socket, close_wait, thread         leaks\n"
 		  "  cache=plateau, cache=slow, fragment=BYTES, warmup=BYTES, sawtooth=BYTES, inflight=BYTES\n"
-		  "                       no leaks, but they look like some\n",
+		  "                       no leaks, but they look like some\n"
+		  "\n"
+		  "environment: " GATEWAY_KEYS_VARIABLE "=KEY=RATE,...: only these API keys may call, each at most at its rate\n",
 	.examples = "  toll gateway --upstream http://127.0.0.1:9000 --plant sleep=1ms@request,cpu=200us@response\n"
 		    "  toll gateway --listen 127.0.0.1:8080 --upstream http://127.0.0.1:9000 --threads 2 --retries 2 --cache\n",
 };
 
-#define ROWS 31
+#define ROWS 30
 static void options_fill(struct option rows[ROWS], struct gateway_options *o)
 {
 	const struct option table[ROWS] = {
@@ -75,7 +78,6 @@ static void options_fill(struct option rows[ROWS], struct gateway_options *o)
 		 &o->breaker_failures},
 		{OPTION_DURATION, "breaker-open", 0, "TIME", "how long it stays open before one call may try (default 5s)",
 		 &o->breaker_open_ns},
-		{OPTION_STRING, "keys", 0, "KEY=RATE,...", "only these API keys may call, each at most at its rate", &o->keys},
 		{OPTION_STRING, "db", 0, "CONNINFO",
 		 "ask this PostgreSQL for the API key of each request (libpq's words; table api_keys: digest, tenant, "
 		 "rate_per_s)",
@@ -123,6 +125,7 @@ static int number(uint64_t value, uint64_t most, const char *option, unsigned *o
 
 static int config_fill(struct gateway_config *c, const struct gateway_options *o, int *ready_fd, struct err *err)
 {
+	const char *keys = getenv(GATEWAY_KEYS_VARIABLE);
 	char rest;
 
 	*ready_fd = -1;
@@ -140,7 +143,7 @@ static int config_fill(struct gateway_config *c, const struct gateway_options *o
 	c->cache_ttl_ns = o->cache_ttl_ns;
 	c->redis = o->redis && o->redis[0] ? o->redis : NULL;
 	c->redis_ttl_ns = o->redis_ttl_ns;
-	c->keys = o->keys && o->keys[0] ? o->keys : NULL;
+	c->keys = keys && keys[0] ? keys : NULL;
 	c->db = o->db && o->db[0] ? o->db : NULL;
 	c->db_wait_ns = o->db_wait_ns;
 	c->db_idle_ns = o->db_idle_ns;

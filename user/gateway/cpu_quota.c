@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "gateway/cpu_quota.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +12,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+
+#define GROUP_PREFIX "toll-gateway-"
 
 static int file_write(const char *group, const char *file, const char *text)
 {
@@ -98,7 +102,7 @@ static int group_enter(const char *group)
 
 static int group_make(struct cpu_quota *q, const char *parent, bool v2, uint64_t quota_ns, uint64_t period_ns)
 {
-	if (snprintf(q->group, sizeof(q->group), "%s/toll-gateway-%d", parent, getpid()) >= (int)sizeof(q->group))
+	if (snprintf(q->group, sizeof(q->group), "%s/" GROUP_PREFIX "%d", parent, getpid()) >= (int)sizeof(q->group))
 		return -ENAMETOOLONG;
 	if (v2)
 		file_write(parent, "cgroup.subtree_control", "+cpu"); /* may be set already; the limits' file tells */
@@ -114,24 +118,34 @@ static int group_make(struct cpu_quota *q, const char *parent, bool v2, uint64_t
 	return ret;
 }
 
-/* A group of version 2 that holds processes cannot hand the controller down, but its parent may have done so. */
-static int version_try(struct cpu_quota *q, bool v2, uint64_t quota_ns, uint64_t period_ns)
+/*
+ * Our group, where a group may be made, and the one above ("": none). A group of version 2 that holds processes cannot hand the controller
+ * down, but its parent may have done so.
+ */
+static int places_find(bool v2, char home[PATH_MAX], char above[PATH_MAX])
 {
 	char mount[PATH_MAX], path[PATH_MAX];
 
+	above[0] = '\0';
 	if (!mount_find(v2, mount, sizeof(mount)) || !group_find(v2, path, sizeof(path)))
 		return -ENOENT;
-	if (snprintf(q->home, sizeof(q->home), "%s%s", mount, path) >= (int)sizeof(q->home))
+	if (snprintf(home, PATH_MAX, "%s%s", mount, path) >= PATH_MAX)
 		return -ENAMETOOLONG;
-	int ret = group_make(q, q->home, v2, quota_ns, period_ns);
 	char *last = strrchr(path, '/');
-	if (!ret || !v2 || !last)
+	if (v2 && last)
+		snprintf(above, PATH_MAX, "%.*s", (int)(strlen(home) - strlen(last)), home);
+	return 0;
+}
+
+static int version_try(struct cpu_quota *q, bool v2, uint64_t quota_ns, uint64_t period_ns)
+{
+	char above[PATH_MAX];
+	int ret = places_find(v2, q->home, above);
+
+	if (ret)
 		return ret;
-	char parent[PATH_MAX];
-	*last = '\0';
-	if (snprintf(parent, sizeof(parent), "%s%s", mount, path) >= (int)sizeof(parent))
-		return -ENAMETOOLONG;
-	return group_make(q, parent, v2, quota_ns, period_ns);
+	ret = group_make(q, q->home, v2, quota_ns, period_ns);
+	return ret && above[0] ? group_make(q, above, v2, quota_ns, period_ns) : ret;
 }
 
 int cpu_quota_set(struct cpu_quota *q, uint64_t quota_ns, uint64_t period_ns, struct err *err)
@@ -146,6 +160,36 @@ int cpu_quota_set(struct cpu_quota *q, uint64_t quota_ns, uint64_t period_ns, st
 	return err_set(err, ret,
 		       "cannot put a CPU quota on the gateway by a control group: %s; root may, where they are mounted writable",
 		       strerror(-ret));
+}
+
+/* rmdir leaves alone what holds a process; who has just made its group lives, though it is not in it yet. */
+static void place_sweep(const char *place)
+{
+	DIR *groups = opendir(place);
+	char path[PATH_MAX], rest;
+	int pid;
+
+	for (struct dirent *e; groups && (e = readdir(groups));) {
+		if (sscanf(e->d_name, GROUP_PREFIX "%d%c", &pid, &rest) != 1 || !kill(pid, 0) || errno != ESRCH)
+			continue;
+		if (snprintf(path, sizeof(path), "%s/%s", place, e->d_name) < (int)sizeof(path))
+			rmdir(path);
+	}
+	if (groups)
+		closedir(groups);
+}
+
+void cpu_quota_sweep(void)
+{
+	char home[PATH_MAX], above[PATH_MAX];
+
+	for (int v2 = 0; v2 < 2; v2++) {
+		if (places_find(v2, home, above))
+			continue;
+		place_sweep(home);
+		if (above[0])
+			place_sweep(above);
+	}
 }
 
 void cpu_quota_clear(struct cpu_quota *q)

@@ -15,6 +15,8 @@ struct cpu_quota {
 
 /* quota_ns of CPU in each period_ns. Version 2 where it has the cpu controller, else version 1. */
 int cpu_quota_set(struct cpu_quota *q, uint64_t quota_ns, uint64_t period_ns, struct err *err);
+/* Removes the groups that killed gateways left where this process would make one. */
+void cpu_quota_sweep(void);
 void cpu_quota_clear(struct cpu_quota *q); /* zero-initialised: nothing */
 
 #endif

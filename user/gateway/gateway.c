@@ -81,7 +81,7 @@ static int gateway_open(struct gateway *g, const struct gateway_config *config, 
 	directory_choose(g);
 	int ret = upstreams_open(g, err);
 	if (!ret && config->keys && config->db)
-		ret = err_set(err, -EINVAL, "--keys and --db both say which API keys may call: give one of them");
+		ret = err_set(err, -EINVAL, GATEWAY_KEYS_VARIABLE " and --db both say which API keys may call: give one of them");
 	if (!ret && (config->keys || config->db))
 		ret = limiter_init(&g->limiter, config->keys, config->defects & GATEWAY_UNFAIR_LIMITER, err);
 	if (!ret && config->billing)

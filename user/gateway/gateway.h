@@ -75,6 +75,8 @@ struct gateway_truth {
 };
 
 #define GATEWAY_UPSTREAMS_MAX 8
+/* Where the keys come from: what stands in arguments can be read by every user of the machine. */
+#define GATEWAY_KEYS_VARIABLE "TOLL_GATEWAY_KEYS"
 
 /* Defects that load tests should find. */
 enum gateway_defect {

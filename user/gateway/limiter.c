@@ -9,8 +9,10 @@
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "gateway/gateway.h"
 
-static int key_parse(struct limiter_key *out, const char *text, size_t bytes, struct err *err)
+/* A key is told by its place in the list: what is said may be kept in a log. */
+static int key_parse(struct limiter_key *out, unsigned place, const char *text, size_t bytes, struct err *err)
 {
 	char word[sizeof(out->key) + 32];
 	char *rate;
@@ -20,8 +22,10 @@ static int key_parse(struct limiter_key *out, const char *text, size_t bytes, st
 	if (rate)
 		*rate++ = '\0';
 	if (!word[0] || strlen(word) >= sizeof(out->key) || (rate && units_parse_rate(rate, &out->rate_per_s)))
-		return err_set(err, -EINVAL, "--keys: expected KEY=RATE,KEY=RATE such as key-a=100/s,key-b=50/s, found \"%.60s\"",
-			       word);
+		return err_set(err, -EINVAL,
+			       GATEWAY_KEYS_VARIABLE
+			       ": expected KEY=RATE,KEY=RATE such as key-a=100/s,key-b=50/s; entry %u is none",
+			       place);
 	snprintf(out->key, sizeof(out->key), "%.95s", word);
 	out->tokens = fmax(1.0, out->rate_per_s);
 	return 0;
@@ -38,8 +42,8 @@ int limiter_init(struct limiter *l, const char *text, bool unfair, struct err *e
 		int ret;
 
 		if (l->keys == LIMITER_KEYS_MAX)
-			return err_set(err, -E2BIG, "--keys: more than %d of them", LIMITER_KEYS_MAX);
-		ret = key_parse(&l->key[l->keys], text, n, err);
+			return err_set(err, -E2BIG, GATEWAY_KEYS_VARIABLE ": more than %d of them", LIMITER_KEYS_MAX);
+		ret = key_parse(&l->key[l->keys], l->keys + 1, text, n, err);
 		if (ret)
 			return ret;
 		l->shared.rate_per_s += l->key[l->keys].rate_per_s;

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "gateway/cpu_quota.h"
 #include "session/parts.h"
 #include "session/soaking.h"
 
@@ -71,6 +72,8 @@ void session_tear_down(struct session *s)
 	s->probe = NULL;
 	code_close(&s->code);
 	recipe_stop(&s->gateway);
+	if (s->recipe)
+		cpu_quota_sweep(); /* a gateway that was killed could not */
 	session_peers_stop(&s->peers);
 	for (unsigned i = 0; i < s->providers; i++)
 		provider_child_reap(&s->provider[i]);

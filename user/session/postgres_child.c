@@ -93,17 +93,16 @@ static int file_write(const struct setup *s, const char *name, const char *text)
 
 static int directory_make(struct setup *s, struct err *err)
 {
-	unsigned char random[16];
+	unsigned char random[16] = {0};
 	char pass[80];
-	int ret = 0;
+	int ret = scratch_make(&s->out->own, "db");
 
-	snprintf(s->out->directory, sizeof(s->out->directory), "/tmp/toll-db-XXXXXX");
-	if (!mkdtemp(s->out->directory)) {
-		ret = -errno;
-		s->out->directory[0] = '\0';
+	if (ret)
 		return err_set(err, ret, "cannot make a directory for PostgreSQL in /tmp: %s", strerror(-ret));
-	}
-	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+	snprintf(s->out->directory, sizeof(s->out->directory), "%s/db", s->out->own.path);
+	if (chmod(s->out->own.path, 0711) || mkdir(s->out->directory, 0700))
+		ret = -errno;
+	if (!ret && getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		ret = -EIO;
 	for (unsigned i = 0; i < sizeof(random); i++)
 		snprintf(s->password + 2 * i, 3, "%02x", random[i]);
@@ -318,7 +317,5 @@ void postgres_child_stop(struct postgres_child *p)
 	if (p->pid > 0)
 		child_stop(p->pid, SIGINT, STOP_NS, NULL);
 	p->pid = 0;
-	if (p->directory[0])
-		child_remove_directory(p->directory);
-	p->directory[0] = '\0';
+	scratch_remove(&p->own);
 }

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "session/scratch.h"
 
 struct postgres_key {
 	const char *key; /* API key in clear; only its digest goes into the database */
@@ -20,7 +21,8 @@ struct postgres_key {
 struct postgres_child {
 	pid_t pid; /* 0: none */
 	unsigned port;
-	char directory[32]; /* "": none */
+	struct scratch own;
+	char directory[44]; /* in it, the database user's */
 	char conninfo[240]; /* for libpq; holds no secret */
 };
 

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/url.h"
+#include "gateway/cpu_quota.h"
 #include "session/parts.h"
 
 #define PREFLIGHT_PATH "/v1/models"
@@ -216,6 +217,8 @@ static int recipe_begin(struct session *s)
 	const struct session_config *c = s->config;
 	int rc = recipe_load(c->recipe, &s->recipe, &s->err);
 
+	scratch_sweep();
+	cpu_quota_sweep();
 	if (!rc && c->plan)
 		rc = session_peers_start(&s->peers, c->plan, is_reference(s), s->log_path, &s->err);
 	return rc ? rc : gateway_start(s, 0, NULL);
@@ -225,16 +228,16 @@ static int recipe_begin(struct session *s)
 int session_gateway_restart(struct session *s)
 {
 	char workdir[sizeof(s->gateway.workdir)];
-	bool own = s->gateway.own_workdir;
+	struct scratch own = s->gateway.own;
 	unsigned port = s->gateway.listen_port;
 	int rc;
 
 	memcpy(workdir, s->gateway.workdir, sizeof(workdir));
-	s->gateway.own_workdir = false;
+	s->gateway.own = (struct scratch){0};
 	recipe_stop(&s->gateway);
 	s->headers = 0;
 	rc = gateway_start(s, port, workdir);
-	s->gateway.own_workdir = own;
+	s->gateway.own = own;
 	headers_collect(s);
 	return rc;
 }

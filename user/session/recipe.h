@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "session/scratch.h"
 
 struct recipe;
 
@@ -47,7 +48,7 @@ struct recipe_running {
 	char url[128];
 	char log_path[256]; /* stdout and stderr */
 	char workdir[224];
-	bool own_workdir;
+	struct scratch own; /* the workdir, where recipe_stop is to remove it */
 	char *header[RECIPE_HEADERS_MAX]; /* "Name: value" that each request must carry */
 	unsigned headers;
 	int stop_signal;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,20 +42,20 @@ int make_directories(const char *path)
 /* What `program --version` says first. */
 static int program_version(char *program, char *text, size_t size)
 {
-	char log[] = "/tmp/toll-version-XXXXXX", arg[] = "--version";
+	char log[32], arg[] = "--version";
 	char *argv[] = {program, arg, NULL};
 	struct child_spec spec = {.argv = argv, .log_path = log};
 	int status;
 
-	int fd = mkstemp(log);
+	int fd = memfd_create("version", MFD_CLOEXEC);
 	if (fd < 0)
 		return -errno;
+	snprintf(log, sizeof(log), "/proc/self/fd/%d", fd);
 	int ret = child_run(&spec, VERSION_TIMEOUT_NS, &status, NULL);
 	ssize_t n = pread(fd, text, size - 1, 0);
 	text[n > 0 ? n : 0] = '\0';
 	text[strcspn(text, "\n")] = '\0';
 	close(fd);
-	unlink(log);
 	return ret;
 }
 

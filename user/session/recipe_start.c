@@ -237,9 +237,8 @@ static int make_workdir(const struct recipe_params *params, struct recipe_runnin
 	int ret = 0;
 
 	if (!params->workdir) {
-		snprintf(out->workdir, sizeof(out->workdir), "/tmp/toll-gateway-XXXXXX");
-		out->own_workdir = mkdtemp(out->workdir) != NULL;
-		ret = out->own_workdir ? 0 : -errno;
+		ret = scratch_make(&out->own, "gateway");
+		snprintf(out->workdir, sizeof(out->workdir), "%s", out->own.path);
 	} else {
 		char whole[PATH_MAX];
 		ret = make_directories(params->workdir);
@@ -352,7 +351,8 @@ int recipe_start(const struct recipe *r, const struct recipe_params *params, str
 	}
 	free(v);
 	if (ret) {
-		out->own_workdir &= ret == -EINTR; /* else its log tells why */
+		if (ret == -ECHILD || ret == -ETIMEDOUT)
+			scratch_leave(&out->own); /* the error names its log */
 		recipe_stop(out);
 	}
 	return ret;
@@ -375,9 +375,7 @@ void recipe_stop(struct recipe_running *running)
 	if (running->pid > 0)
 		child_stop(running->pid, running->stop_signal, running->grace_ns, NULL);
 	running->pid = 0;
-	if (running->own_workdir)
-		child_remove_directory(running->workdir);
-	running->own_workdir = false;
+	scratch_remove(&running->own);
 	words_free(running->header, running->headers);
 	running->headers = 0;
 }
