@@ -4,14 +4,7 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-scenario short <<'END'
-name: e2e/short
-classes:
-  chat: {endpoint: chat, weight: 1, max_tokens: 5}
-stages:
-  - {name: steady, rate: 100/s, in_flight: 32, for: 20s}
-provider: {service_time: 3ms, tokens: 5}
-END
+steady short 100/s 20s
 
 # refuses NAME EXIT PATTERN ARGS...: exactly one line that fits the pattern, and the exit code
 refuses() {
@@ -30,11 +23,30 @@ refuses() {
 trace_begin
 dead=$(free_port)
 refuses "port with no listener" 2 "no process listens|nothing listens|no listener" run gateway/smoke --gateway "http://127.0.0.1:$dead"
+if unshare -n true 2>/dev/null; then # no way leads there
+	printf '#!/bin/sh\nexec unshare -n sh -c "ip link set lo up && exec \\"\\$@\\"" sh "%s" "$@"\n' "$(realpath "$toll")" >"$work/nonet"
+	chmod 755 "$work/nonet"
+	toll=$work/nonet refuses "unreachable gateway" 2 "cannot connect to the gateway at 10.9.9.9:80: Network is unreachable" run gateway/smoke --yes --gateway http://10.9.9.9:80
+else
+	skip "unreachable gateway" "no network namespace can be made here"
+fi
 refuses "unknown scenario" 2 "gateway/smoke" run gateway/smok --with reference
 printf 'name: x\nclasses:\n  a: {endpoint: chat, wait: 3}\nstages:\n  - {vus: 1, for: 1s}\n' >"$work/bad.yaml"
 refuses "unknown key names file and line" 2 "bad.yaml.*3.*wait" run "$work/bad.yaml" --with reference
 printf 'name: x\nclasses:\n  a: {endpoint: chat, weight: 1}\nstages:\n  - {vus: 1, for: 10}\n' >"$work/unit.yaml"
 refuses "missing unit names file and line" 2 "unit.yaml.*5.*for" run "$work/unit.yaml" --with reference
+sed '/max_tokens/s/5}/5, weight: 0}/' "$work/short.yaml" >"$work/weight.yaml"
+refuses "a weight of zero" 2 "weight.yaml:3: classes.chat.weight: .*above 0" run "$work/weight.yaml" --with reference
+sed 's/for: 20s/for: -1s/' "$work/short.yaml" >"$work/negative.yaml"
+refuses "a negative duration" 2 "negative.yaml:5: stages.0..for: .*duration" run "$work/negative.yaml" --with reference
+{ cat "$work/short.yaml" && echo 'criteria: ["latency.p42 < 5ms"]'; } >"$work/metric.yaml"
+refuses "a criterion on a metric that does not exist" 2 "metric.yaml:7: .*latency.p42.*did you mean latency.p50" run "$work/metric.yaml" --with reference
+{ cat "$work/short.yaml" && printf '%10000000s' '#'; } >"$work/large.yaml"
+refuses "a scenario of 10 MB" 2 "large.yaml: larger than 1 MiB" run "$work/large.yaml" --with reference
+{ cat "$work/short.yaml" && echo 'criteria: &a ["success_rate > 5%", *a]'; } >"$work/cyclic.yaml"
+refuses "a scenario that includes itself" 2 "cyclic.yaml:7: criteria.1.: " run "$work/cyclic.yaml" --with reference
+printf 'name: t\ntitle: t\nurl: x\nstart: [%s' "$(printf '[%.0s' $(seq 9999))" >"$work/deep.yaml"
+refuses "a recipe of brackets" 2 "deep.yaml:4: .*more than 32 deep" run gateway/smoke --with "$work/deep.yaml"
 refuses "unknown recipe" 2 "nginx" run gateway/smoke --with ngin
 refuses "bad URL" 2 "http://HOST:PORT" run gateway/smoke --gateway localhost:80
 refuses "unknown plant" 2 "sleep" run gateway/smoke --with reference --plant slep=1ms@request
@@ -76,53 +88,40 @@ cut_short() {
 	check "$name: incomplete, and why" ".complete == false and (.cut_short_because | test(\"$pattern\"))" "$work/cut/result.json"
 	check "$name: what was measured is there" '.requests.ok > 50 and .toll.count > 50' "$work/cut/result.json"
 }
-background_run() {
-	rm -rf "$work/cut" "$work/cut.err"
-	"$toll" run "$work/short.yaml" "$@" --out "$work/cut" >"$work/cut.txt" 2>"$work/cut.err" &
-	run=$!
-	for _ in $(seq 100); do # until load has flowed for about 2 s
-		grep -qsE '[0-9]+ done' "$work/cut.err" && break
-		sleep 0.1
-	done
-	sleep 0.2
-}
-await_run() {
-	code=0
-	wait "$run" || code=$?
+# loaded ARGS...: a run with a second of load behind it
+loaded() {
+	start_run cut "$work/short.yaml" "$@"
+	await 30 grep -qsE '"sent":[0-9]{3}' "$work/cut.live"
 }
 
-background_run --with reference
+loaded --with reference
 kill -INT "$run"
-await_run
+end_run
 cut_short "Ctrl-C" "Ctrl-C"
 trace_none "Ctrl-C"
 
-background_run --with reference
+loaded --with reference
 pid=$(pgrep -P "$run" -f 'gateway --listen|toll gateway|exe gateway' | head -n 1)
 kill -KILL "$pid"
-await_run
+end_run
 cut_short "gateway killed" "gateway"
 trace_none "gateway killed"
 
-background_run --with reference
+loaded --with reference
 kill -KILL "$(pgrep -P "$run" -f 'exe provider')"
-await_run
+end_run
 cut_short "provider killed" "provider was killed by signal 9"
 trace_none "provider killed"
 
 # somebody else starts the gateway again while it is loaded: found, and watched from there on
 port=$(free_port) upstream=$(free_port)
-gateway_again() {
-	"$toll" gateway --listen "127.0.0.1:$port" --upstream "http://127.0.0.1:$upstream" >"$work/again.txt" 2>&1 &
-	gateway=$!
-	await 5 grep -q listening "$work/again.txt"
-}
+gateway_again() { listens again.txt "$toll" gateway --listen "127.0.0.1:$port" --upstream "http://127.0.0.1:$upstream"; }
 gateway_again
-background_run --gateway "http://127.0.0.1:$port" --provider "127.0.0.1:$upstream" --for 5s
+loaded --gateway "http://127.0.0.1:$port" --provider "127.0.0.1:$upstream" --for 5s
 kill -KILL "$gateway"
 wait "$gateway" 2>/dev/null
 gateway_again
-await_run
+end_run
 check "gateway started again: the run goes on, and says so" '.complete and (.notes | any(test("found again.*pid '"$gateway"'")))' "$work/cut/result.json"
 check "gateway started again: its process is the one that is told" '.gateway.pids == ['"$gateway"']' "$work/cut/result.json"
 check "gateway started again: joined before and after" '.toll.count > 300 and .trust.order_violations == 0' "$work/cut/result.json"
@@ -151,7 +150,7 @@ sleep 1
 kill -STOP "$run"
 sleep 0.5
 kill -CONT "$run"
-await_run
+end_run
 if [ "$code" -eq 1 ]; then pass "a late driver: exit 1"; else fail "a late driver: exit 1" "exit $code"; fi
 if head -n 1 "$work/cut.txt" | grep -q "^INVALID.*schedule"; then pass "a late driver: the report opens with INVALID and why"; else
 	fail "a late driver: the report opens with INVALID and why" "$(head -n 2 "$work/cut.txt")"
@@ -185,23 +184,18 @@ check "without root: the toll is not measured, never 0" '(.toll == null) and (.n
 	"$work/user/out/result.json"
 
 # a gateway on another host: at the other end of a veth pair, its process out of sight
-if ip netns add "toll$$" 2>/dev/null && ip link add "tolla$$" type veth peer name "tollb$$" netns "toll$$" 2>/dev/null; then
-	ip addr add 10.123.45.1/30 dev "tolla$$" && ip link set "tolla$$" up
-	ip -n "toll$$" addr add 10.123.45.2/30 dev "tollb$$" && ip -n "toll$$" link set "tollb$$" up && ip -n "toll$$" link set lo up
-	ip netns exec "toll$$" "$toll" provider --listen 10.123.45.2:9000 --service-time 3ms >"$work/far.txt" 2>&1 &
-	far=$!
-	for _ in $(seq 100); do grep -q listening "$work/far.txt" && break; sleep 0.05; done
+if host_begin "toll$$" 45; then
+	listens far.txt ip netns exec "toll$$" "$toll" provider --listen 10.123.45.2:9000 --service-time 3ms
 	code=0
 	timeout 60 unshare --pid --fork --mount-proc "$toll" run "$work/short.yaml" --gateway http://10.123.45.2:9000 --for 2s --quiet --out "$work/far" >/dev/null 2>"$work/far.err" || code=$?
 	check "gateway on another host: the load still runs" '.requests.ok > 100' "$work/far/result.json"
 	check "gateway on another host: the toll is not measured, and why" \
 		'.toll == null and (.not_measured | tostring | test("not on this host"))' "$work/far/result.json"
-	kill "$far" && wait "$far" 2>/dev/null
-	ip link del "tolla$$"
+	kill "$gateway" && wait "$gateway" 2>/dev/null
 else
 	skip "gateway on another host" "cannot make a network namespace with a veth pair here"
 fi
-ip netns del "toll$$" 2>/dev/null
+host_end "toll$$"
 trace_none "gateway on another host"
 
 # a kernel without type information (hidden in a mount namespace of our own)

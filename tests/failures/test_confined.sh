@@ -5,14 +5,7 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
 
-scenario confined <<'END'
-name: failures/confined
-classes:
-  chat: {endpoint: chat, weight: 1, max_tokens: 5}
-stages:
-  - {name: steady, rate: 200/s, in_flight: 32, for: 1s}
-provider: {service_time: 3ms, tokens: 5}
-END
+steady confined 200/s 1s
 whole='.complete and .requests.ok == .requests.sent and .requests.sent == 200 and .trust.coverage >= 0.999 and .trust.order_violations == 0 and ([.trust.lost[]] | add == 0)'
 trace_begin
 
@@ -20,13 +13,10 @@ trace_begin
 
 # network, pid and mount namespaces of its own, reached by its own address as a container is
 net=tollf$$
-if ip netns add "$net" 2>/dev/null && ip link add "${net}a" type veth peer name "${net}b" netns "$net" 2>/dev/null; then
-	ip addr add 10.123.46.1/30 dev "${net}a" && ip link set "${net}a" up
-	ip -n "$net" addr add 10.123.46.2/30 dev "${net}b" && ip -n "$net" link set "${net}b" up && ip -n "$net" link set lo up
-	ip netns exec "$net" unshare --mount --pid --fork --kill-child --mount-proc "$toll" gateway --listen 10.123.46.2:9000 --upstream http://10.123.46.1:9100 \
-		--threads 2 >"$work/net.txt" 2>&1 &
-	outer=$!
-	await 5 grep -q listening "$work/net.txt"
+if host_begin "$net" 46; then
+	listens net.txt ip netns exec "$net" unshare --mount --pid --fork --kill-child --mount-proc "$toll" gateway --listen 10.123.46.2:9000 \
+		--upstream http://10.123.46.1:9100 --threads 2
+	outer=$gateway
 	run_toll net "$work/confined.yaml" --gateway http://10.123.46.2:9000 --provider 10.123.46.1:9100 --probes sockets,threads,syscalls,alloc
 	check "namespaces: found by its own address, joined by ends" "$whole and .trust.joined_by.ends == 200" "$result"
 	check "namespaces: how it was found is told" '.gateway.how | test("network namespace")' "$result"
@@ -35,11 +25,10 @@ if ip netns add "$net" 2>/dev/null && ip link add "${net}a" type veth peer name 
 	pkill -P "$outer" 2>/dev/null
 	kill "$outer" 2>/dev/null
 	wait "$outer" 2>/dev/null
-	ip link del "${net}a"
 else
 	skip namespaces "cannot make a network namespace with a veth pair here"
 fi
-ip netns del "$net" 2>/dev/null
+host_end "$net"
 trace_none namespaces
 
 # its root is a directory that holds the program and its libraries
@@ -48,9 +37,7 @@ mkdir -p "$root/bin" "$root/proc"
 cp "$toll" "$root/bin/toll"
 ldd "$toll" | grep -o '/[^ ]*' | while read -r library; do mkdir -p "$root$(dirname "$library")" && cp "$library" "$root$library"; done
 port=$(free_port) upstream=$(free_port)
-chroot "$root" /bin/toll gateway --listen "127.0.0.1:$port" --upstream "http://127.0.0.1:$upstream" --plant cpu=500us@request >"$work/chroot.txt" 2>&1 &
-gateway=$!
-await 5 grep -q listening "$work/chroot.txt"
+listens chroot.txt chroot "$root" /bin/toll gateway --listen "127.0.0.1:$port" --upstream "http://127.0.0.1:$upstream" --plant cpu=500us@request
 run_toll chroot "$work/confined.yaml" --gateway "http://127.0.0.1:$port" --provider "127.0.0.1:$upstream" --probes sockets,threads,stacks,alloc --sample-hz 2000
 check "chroot: whole" "$whole" "$result"
 check "chroot: its program's symbols are found" '[.stacks.top_self[], .stacks.top_total[]] | any(.frame == "run_cpu")' "$result"
@@ -76,9 +63,7 @@ cp -r "$toll" scenarios "$work/user/"
 setpriv_run bpf +bpf,+perfmon run "$work/confined.yaml" --with reference
 check "CAP_BPF and CAP_PERFMON, no root: enough for a gateway of the same user" "$whole" "$result"
 # another user's gateway: /proc of it wants more
-"$toll" gateway --listen "127.0.0.1:$port" --upstream "http://127.0.0.1:$upstream" >"$work/other.txt" 2>&1 &
-gateway=$!
-await 5 grep -q listening "$work/other.txt"
+listens other.txt "$toll" gateway --listen "127.0.0.1:$port" --upstream "http://127.0.0.1:$upstream"
 setpriv_run ptrace +bpf,+perfmon,+sys_ptrace,+dac_read_search run "$work/confined.yaml" --gateway "http://127.0.0.1:$port" --provider "127.0.0.1:$upstream"
 check "... with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH for another user's" "$whole" "$result"
 setpriv_run none +net_raw run "$work/confined.yaml" --gateway "http://127.0.0.1:$port" --provider "127.0.0.1:$upstream"

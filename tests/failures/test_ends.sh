@@ -5,14 +5,7 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
 
-scenario ends <<'END'
-name: failures/ends
-classes:
-  chat: {endpoint: chat, weight: 1, max_tokens: 5}
-stages:
-  - {name: steady, rate: 200/s, in_flight: 32, for: 20s}
-provider: {service_time: 3ms, tokens: 5}
-END
+steady ends 200/s 20s
 
 # signalled SIGNAL AFTER_S: a run of 0.6 s that gets it then; its end must fit its result
 signalled() {
@@ -58,26 +51,21 @@ fi
 check "... and its result says so" '(.complete | not) and (.cut_short_because | test("while a gateway that never listens was starting"))' "$work/never/result.json"
 trace_none "a signal while the gateway starts"
 
-# toll itself is killed: its probes, its provider and its gateway go with it; the gateway's directory stays, for nobody is left to remove it
-started() { # NAME ARGS...: in the background, until its load flows
-	local name=$1
-	shift
-	rm -rf "${work:?}/$name"
-	"$toll" run "$work/ends.yaml" "$@" --live "$work/$name.live" --quiet --out "$work/$name" >"$work/$name.txt" 2>"$work/$name.err" &
-	run=$!
-	await 10 grep -qs '"sent":[1-9]' "$work/$name.live"
-}
-ended() { # exit code in $code
-	code=0
-	wait "$run" || code=$?
-}
-started killed --with nginx --for 10s
+# toll itself is killed: its probes, its provider and its gateway go with it; the gateway's directory goes when toll starts the next
+start_run killed "$work/ends.yaml" --with nginx --for 10s
 kill -KILL "$run"
 wait "$run" 2>/dev/null
-# shellcheck disable=SC2317 # await calls it
-only_directory() { trace_is_gone || ! grep -qv '^directory' "$work/trace.left"; }
-if await 5 only_directory; then pass "SIGKILL of toll: only the gateway's directory is left"; else fail "SIGKILL of toll: only the gateway's directory is left" "$(cat "$work/trace.left")"; fi
-sed -n 's/^directory //p' "$work/trace.left" | xargs -r rm -rf
+trace_none "SIGKILL of toll, but for the gateway's directory" directory
+"$toll" run "$work/ends.yaml" --with reference --for 200ms --quiet --out "$work/next" >/dev/null 2>&1
+trace_none "SIGKILL of toll, then the next run"
+
+# the gateway is killed, with the control group that it made for itself
+start_run quota "$work/ends.yaml" --with reference --plant quota=90ms/100ms@request --for 5s
+find /sys/fs/cgroup -type d -name 'toll-gateway*' | grep -q . || fail "a killed gateway's control group" "it made none: $(cat "$work/quota.err")"
+kill -KILL "$(pgrep -P "$run" -f 'gateway --listen')"
+end_run
+check "SIGKILL of the gateway: cut short, and why" '(.complete | not) and (.cut_short_because | test("was killed by signal 9"))' "$result"
+trace_none "SIGKILL of the gateway, in a control group"
 
 # kill -9 for a family of runs: the run under way ends by itself, and in order
 "$toll" run "$work/ends.yaml" "$work/ends.yaml" --with reference --for 10s --out "$work/family" >/dev/null 2>&1 &
@@ -88,10 +76,10 @@ kill -KILL "$run"
 wait "$run" 2>/dev/null
 trace_none "SIGKILL of a family of runs"
 
-started worker --with nginx --workers 2 --for 2s
+start_run worker "$work/ends.yaml" --with nginx --workers 2 --for 2s
 worker=$(pgrep -P "$(pgrep -P "$run" nginx)" nginx | head -n 1)
 kill -KILL "$worker"
-ended
+end_run
 check "a worker killed: the run goes on, and the loss is told" '.complete and (.notes | any(test("process '"$worker"' .nginx. of the gateway ended")))' "$work/worker/result.json"
 check "a worker killed: all that was answered is joined" '.trust.coverage >= 0.999 and .trust.order_violations == 0 and (.gateway.pids | index('"$worker"') == null)' "$work/worker/result.json"
 trace_none "a worker killed"
@@ -112,11 +100,10 @@ while time.time() < end:
 gateway.wait()
 END
 port=$(free_port) upstream=$(free_port)
-python3 "$work/storm.py" "$work/storm.live" "$toll" gateway --listen "127.0.0.1:$port" --upstream "http://127.0.0.1:$upstream" >"$work/gateway.txt" 2>&1 &
-storm=$!
-await 5 grep -q listening "$work/gateway.txt"
-started storm --gateway "http://127.0.0.1:$port" --pid "$storm" --provider "127.0.0.1:$upstream" --for 3s
-ended
+listens gateway.txt python3 "$work/storm.py" "$work/storm.live" "$toll" gateway --listen "127.0.0.1:$port" --upstream "http://127.0.0.1:$upstream"
+storm=$gateway
+start_run storm "$work/ends.yaml" --gateway "http://127.0.0.1:$port" --pid "$storm" --provider "127.0.0.1:$upstream" --for 3s
+end_run
 check "a storm of forks: whole, in order, nothing lost" '.complete and .trust.coverage >= 0.999 and .trust.order_violations == 0 and ([.trust.lost[]] | add == 0)' "$work/storm/result.json"
 check "a storm of forks: how many ended is told" '.notes | any(test("^[0-9]{3,} processes of the gateway ended"))' "$work/storm/result.json"
 
@@ -126,8 +113,8 @@ gateway=$(pgrep -P "$storm" toll)
 watch=$!
 "$toll" run "$work/ends.yaml" --gateway "http://127.0.0.1:$port" --for 2s --quiet --out "$work/second" >/dev/null 2>&1 &
 second=$!
-started first --gateway "http://127.0.0.1:$port" --provider "127.0.0.1:$upstream" --for 4s
-ended
+start_run first "$work/ends.yaml" --gateway "http://127.0.0.1:$port" --provider "127.0.0.1:$upstream" --for 4s
+end_run
 wait "$second" "$watch"
 check "two tolls on one gateway: the first joins all of its own" '.complete and .trust.coverage >= 0.999 and .requests.sent == 800 and .trust.joined_by.ends == 800' "$work/first/result.json"
 check "two tolls on one gateway: so does the second" '.complete and .requests.sent == 400 and .trust.order_violations == 0' "$work/second/result.json"
@@ -137,13 +124,13 @@ wait "$storm" 2>/dev/null
 trace_none "storms and crowds"
 
 # everything stands still for a second, as in a VM that was suspended: load that came late is nobody's figure
-started suspended --with reference --for 3s
+start_run suspended "$work/ends.yaml" --with reference --for 3s
 # shellcheck disable=SC2046 # several pids
 kill -STOP "$run" $(pgrep -P "$run")
 sleep 1
 # shellcheck disable=SC2046
 kill -CONT $(pgrep -P "$run") "$run"
-ended
+end_run
 check "everything stands still for a second: invalid, and why" '(.invalid | test("could not keep its schedule")) and .complete' "$work/suspended/result.json"
 check "everything stands still for a second: still whole and in order" '.trust.order_violations == 0 and .trust.coverage >= 0.999' "$work/suspended/result.json"
 

@@ -1,4 +1,4 @@
-// rooms: base scenario session/recipe session/recipe_schema session/recipe_template session/recipe_prepare session/recipe_start session/child
+// rooms: base scenario session/recipe session/recipe_schema session/recipe_template session/recipe_prepare session/recipe_start session/child session/scratch
 // SPDX-License-Identifier: GPL-2.0-only
 /* Any bytes as a recipe: it names itself and its start, or an error names the file; and any bytes as a template. Nothing is started. */
 #include <stdint.h>

@@ -42,6 +42,35 @@ static int parser_error(const yaml_parser_t *parser, const char *name, const cha
 		       parser->context ? parser->context : "");
 }
 
+/*
+ * libyaml looks at every open bracket again for each word that it reads: a few hundred kB of them would take it minutes. Word by word it
+ * can be stopped in time. What else is wrong with the text is found by who reads it next.
+ */
+int document_check_depth(const char *name, const char *text, size_t bytes, struct err *err)
+{
+	yaml_parser_t parser;
+	yaml_event_t event = {0};
+	unsigned depth = 0;
+	bool goes_on = true;
+	size_t line = 0;
+
+	if (!yaml_parser_initialize(&parser))
+		return err_set(err, -ENOMEM, "%s: out of memory while reading it", name);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text, bytes);
+	while (goes_on && yaml_parser_parse(&parser, &event)) {
+		depth += event.type == YAML_SEQUENCE_START_EVENT || event.type == YAML_MAPPING_START_EVENT;
+		depth -= event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT;
+		goes_on = event.type != YAML_STREAM_END_EVENT && depth <= DOCUMENT_DEPTH_MAX;
+		line = event.start_mark.line + 1;
+		yaml_event_delete(&event);
+	}
+	yaml_parser_delete(&parser);
+	if (depth <= DOCUMENT_DEPTH_MAX)
+		return 0;
+	return err_set(err, -EINVAL, "%s:%zu: lists and mappings lie more than %d deep; nothing in such a file does", name, line,
+		       DOCUMENT_DEPTH_MAX);
+}
+
 static int check_alone(yaml_parser_t *parser, const char *name, struct err *err)
 {
 	yaml_document_t second;
@@ -61,8 +90,10 @@ static int check_alone(yaml_parser_t *parser, const char *name, struct err *err)
 static int load(struct document *doc, const char *text, size_t bytes)
 {
 	yaml_parser_t parser;
-	int ret = 0;
+	int ret = document_check_depth(doc->name, text, bytes, doc->err);
 
+	if (ret)
+		return ret;
 	if (!yaml_parser_initialize(&parser))
 		return err_set(doc->err, -ENOMEM, "%s: out of memory while reading it", doc->name);
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, bytes);

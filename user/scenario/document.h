@@ -16,6 +16,7 @@
 #include "base/err.h"
 
 #define DOCUMENT_BYTES_MAX (1u << 20)
+#define DOCUMENT_DEPTH_MAX 32
 
 struct document;
 
@@ -23,6 +24,8 @@ struct document;
 int document_parse(struct document **out, const char *name, const char *text, size_t bytes, struct err *err);
 /* path "-": standard input. */
 int document_read(struct document **out, const char *path, struct err *err);
+/* -EINVAL with file and line when lists and mappings lie deeper in each other than that; for whoever reads YAML by other means. */
+int document_check_depth(const char *name, const char *text, size_t bytes, struct err *err);
 void document_free(struct document *doc);
 
 /* As the errors have it. */

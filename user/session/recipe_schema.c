@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "scenario/document.h"
 #include "session/recipe_parts.h"
 
 #define STRING(key, flags, type, member) CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | (flags), struct type, member, 0, 65536)
@@ -161,6 +162,9 @@ int recipe_schema_load(const char *path, const char *text, unsigned long bytes, 
 		.log_fn = complain, .log_ctx = &c, .mem_fn = cyaml_mem, .log_level = CYAML_LOG_ERROR, .flags = CYAML_CFG_DEFAULT};
 	cyaml_data_t *data = NULL;
 
+	int ret = document_check_depth(path, text, bytes, err);
+	if (ret)
+		return ret;
 	cyaml_err_t failed = cyaml_load_data((const uint8_t *)text, bytes, &config, &recipe_value, &data, NULL);
 	if (!failed && !data)
 		return err_set(err, -EINVAL, "%s:1: the file is empty; expected a recipe (name, title, url, start)", path);
