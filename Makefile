@@ -23,7 +23,7 @@ WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-protot
 CPPFLAGS := -I. -Iuser -I$(BUILD) -D_GNU_SOURCE -isystem /usr/include/postgresql
 CFLAGS ?= -O2 -g
 CFLAGS_ALL := -std=c11 $(WARN) $(CFLAGS) -fno-omit-frame-pointer -pthread
-LDLIBS := -lbpf -lZydis -ldw -lelf -liberty -lz -lcurl -lcyaml -lyaml -ljansson -lhttp_parser -lseccomp -lcap-ng -lpq -lssl -lcrypto -lncursesw -ltinfo -lm -pthread
+LDLIBS := -lbpf -lZydis -ldw -lelf -liberty -lz -lcurl -lcyaml -lyaml -ljansson -lhttp_parser -lmicrohttpd -lseccomp -lcap-ng -lpq -lssl -lcrypto -lncursesw -ltinfo -lm -pthread
 
 ROOMS := base record scenario http provider gateway driver symbol probe timeline attribution leak report compare session commands
 SRCS := $(wildcard $(addsuffix /*.c,$(addprefix user/,$(ROOMS))))

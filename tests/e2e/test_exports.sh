@@ -54,14 +54,14 @@ check_dashboard() {
 
 # Servers of our own, on ports of their own: InfluxDB, Prometheus as a receiver of remote writes, and one that keeps what a collector would get.
 start_servers() {
-	read -r influx_port rpc prom_port otlp_port < <(python3 -c 'import socket
-s = [socket.socket() for _ in range(4)]
+	read -r influx_port rpc prom_port otlp_port scrape_port < <(python3 -c 'import socket
+s = [socket.socket() for _ in range(5)]
 [x.bind(("127.0.0.1", 0)) for x in s]
 print(*[x.getsockname()[1] for x in s])')
 	INFLUXDB_HTTP_BIND_ADDRESS=127.0.0.1:$influx_port INFLUXDB_BIND_ADDRESS=127.0.0.1:$rpc INFLUXDB_META_DIR=$work/meta INFLUXDB_DATA_DIR=$work/data \
 		INFLUXDB_DATA_WAL_DIR=$work/wal INFLUXDB_REPORTING_DISABLED=true influxd -config /dev/null >"$work/influxd.log" 2>&1 &
 	servers=$!
-	echo 'global: {}' >"$work/prometheus.yml"
+	printf 'scrape_configs: [{job_name: toll, scrape_interval: 200ms, static_configs: [{targets: ["127.0.0.1:%s"]}]}]\n' "$scrape_port" >"$work/prometheus.yml"
 	prometheus --config.file="$work/prometheus.yml" --storage.tsdb.path="$work/tsdb" --web.listen-address="127.0.0.1:$prom_port" \
 		--web.enable-remote-write-receiver >"$work/prometheus.log" 2>&1 &
 	servers+=" $!"
@@ -101,15 +101,21 @@ check_influx() {
 	is "influx: so is what the run itself posted" "$(influx_count live)" "$wanted"
 }
 
-# As Prometheus itself tells it after a remote write.
+prometheus_says() { # TIME QUERY
+	curl -s "http://127.0.0.1:$prom_port/api/v1/query?time=$1" --data-urlencode "query=$2" | jq -r '.data.result[0].value[1]'
+}
+
+# As Prometheus itself tells it after a remote write, and after it scraped the run.
 check_remote_write() {
 	local ends
 	ends=$(jq '(.date | fromdate) + .duration_s' "$result")
+	is "scrape: Prometheus saw the requests grow while the run went" \
+		"$(prometheus_says "$((${ends%.*} + 5))" "sum(max_over_time(toll_requests_total{outcome=\"ok\",job=\"toll\"}[1m])) > bool sum(min_over_time(toll_requests_total{outcome=\"ok\",job=\"toll\"}[1m]))")" 1
 	is "remote-write: Prometheus has every request" \
-		"$(curl -s "http://127.0.0.1:$prom_port/api/v1/query?time=$ends" --data-urlencode 'query=sum(toll_requests_total{outcome="ok",class!=""})' | jq -r '.data.result[0].value[1]')" \
+		"$(prometheus_says "$ends" 'sum(toll_requests_total{outcome="ok",class!="",job=""})')" \
 		"$(jq '[.classes[].requests.ok] | add' "$result")"
 	is "remote-write: and every metric" \
-		"$(curl -s "http://127.0.0.1:$prom_port/api/v1/label/__name__/values" | jq -r '.data[]' | sort | head -c 100000)" \
+		"$(curl -s "http://127.0.0.1:$prom_port/api/v1/label/__name__/values" | jq -r '.data[] | select(startswith("toll_"))' | sort)" \
 		"$(sed -n 's/^\(toll_[a-z0-9_]*\).*/\1/p' "$work/prometheus" | sort -u)"
 }
 
@@ -186,7 +192,7 @@ check_stacks() {
 }
 
 start_servers
-run_toll exports demo --with reference --quick --export "influx=http://127.0.0.1:$influx_port/write?db=live" \
+run_toll exports demo --with reference --quick --metrics-listen "127.0.0.1:$scrape_port" --export "influx=http://127.0.0.1:$influx_port/write?db=live" \
 	--export "remote-write=http://127.0.0.1:$prom_port/api/v1/write" --export "otlp=http://127.0.0.1:$otlp_port/v1/traces" --export "prometheus=$work/live.prom" --export "csv=$work/live.csv"
 for format in junit prometheus influx csv csv-series hdr otlp; do export_as "$format"; done
 if cmp -s "$work/live.prom" "$work/prometheus" && cmp -s "$work/live.csv" "$work/csv"; then pass "run --export writes what report does"; else

@@ -35,16 +35,18 @@ static int listen_split(const char *text, char host[LISTEN_HOST_MAX], const char
 	return 0;
 }
 
-static int listen_failed(struct err *err, const char *listen_text, const char *port, int code)
+static int listen_failed(struct err *err, const struct http_listen_config *config, const char *port, int code)
 {
+	const char *listen_text = config->listen, *option = config->option ? config->option : "--listen";
+
 	if (code == -EADDRINUSE)
 		return err_set(err, code,
 			       "cannot listen on %s: port %s is taken by another program: stop it, or give another port "
-			       "with --listen (port 0: any free one)",
-			       listen_text, port);
+			       "with %s (port 0: any free one)",
+			       listen_text, port, option);
 	if (code == -EACCES)
-		return err_set(err, code, "cannot listen on %s: ports below 1024 need root: give a higher one with --listen",
-			       listen_text);
+		return err_set(err, code, "cannot listen on %s: ports below 1024 need root: give a higher one with %s",
+			       listen_text, option);
 	if (code == -EADDRNOTAVAIL)
 		return err_set(err, code,
 			       "cannot listen on %s: this machine has no such address: give one of its own, or 127.0.0.1",
@@ -82,7 +84,7 @@ static int listener_bind(struct http_listener *l, const struct http_listen_confi
 			       config->listen, gai_strerror(failure));
 	l->fd = socket_listen(found, config->backlog);
 	freeaddrinfo(found);
-	return l->fd < 0 ? listen_failed(err, config->listen, port, l->fd) : 0;
+	return l->fd < 0 ? listen_failed(err, config, port, l->fd) : 0;
 }
 
 static int listener_find_port(struct http_listener *l)
@@ -124,6 +126,11 @@ int http_listener_open(struct http_listener **out, const struct http_listen_conf
 	}
 	*out = l;
 	return 0;
+}
+
+int http_listener_fd(const struct http_listener *l)
+{
+	return l->fd;
 }
 
 unsigned http_listener_port(const struct http_listener *l)

@@ -23,9 +23,11 @@ struct http_listen_config {
 	unsigned backlog; /* 0: 1024 */
 	const char *tls_cert; /* PEM files; both or none */
 	const char *tls_key;
+	const char *option; /* where the address came from, for errors; NULL: "--listen" */
 };
 /* err says which port is taken and what to do. */
 int http_listener_open(struct http_listener **out, const struct http_listen_config *config, struct err *err);
+int http_listener_fd(const struct http_listener *l); /* for a server that is not ours; stays the listener's */
 unsigned http_listener_port(const struct http_listener *l);
 bool http_listener_tls(const struct http_listener *l);
 void http_listener_close(struct http_listener *l); /* after its servers are freed */

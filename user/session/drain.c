@@ -65,6 +65,7 @@ void session_drain(struct session *s)
 /* Probes first: nothing may be charged to a gateway that is ending. The gateway before its provider. */
 void session_tear_down(struct session *s)
 {
+	metrics_endpoint_close(&s->metrics);
 	group_watch_close(&s->groups);
 	alloc_watch_close(&s->alloc);
 	soaking_tear_down(s);

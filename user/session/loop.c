@@ -28,7 +28,7 @@
 #define TRIM_NS (30 * NS_PER_S)
 
 /* The providers' logs come last, one each. */
-enum { POLL_SIGNAL, POLL_TICK, POLL_DONE, POLL_BEFORE, POLL_LOG, POLL_FDS = POLL_LOG + PLAN_PROVIDERS_MAX };
+enum { POLL_SIGNAL, POLL_TICK, POLL_DONE, POLL_BEFORE, POLL_METRICS, POLL_LOG, POLL_FDS = POLL_LOG + PLAN_PROVIDERS_MAX };
 
 struct loop {
 	struct session *s;
@@ -130,6 +130,7 @@ static int every_second(struct loop *l, uint64_t now_ns)
 		malloc_trim(0);
 	}
 	progress_second(&l->progress, s, now_ns);
+	metrics_endpoint_serve(&s->metrics); /* its time-outs too */
 	if (s->config->viewer)
 		viewer_show(s, now_ns);
 	return s->probe ? probe_flush(s->probe, false) : 0;
@@ -257,6 +258,8 @@ static int loop_run(struct loop *l)
 			rc = on_tick(l, now_ns);
 		else
 			rc = logs_read(l);
+		if (l->fd[POLL_METRICS].revents & POLLIN)
+			metrics_endpoint_serve(&l->s->metrics);
 		on_before(l, now_ns);
 		if (is_over(l, now_ns))
 			break;
@@ -315,6 +318,7 @@ int session_loop(struct session *s)
 	l.fd[POLL_TICK] = (struct pollfd){.fd = tick_timer(), .events = POLLIN};
 	l.fd[POLL_DONE] = (struct pollfd){.fd = s->driver ? driver_done_fd(s->driver) : -1, .events = POLLIN};
 	l.fd[POLL_BEFORE] = (struct pollfd){.fd = s->driver ? driver_before_fd(s->driver) : -1, .events = POLLIN};
+	l.fd[POLL_METRICS] = (struct pollfd){.fd = metrics_endpoint_fd(&s->metrics), .events = POLLIN};
 	for (unsigned i = 0; i < PLAN_PROVIDERS_MAX; i++)
 		l.fd[POLL_LOG + i] = (struct pollfd){.fd = i < s->providers ? s->provider[i].log_fd : -1, .events = POLLIN};
 	if (l.fd[POLL_SIGNAL].fd < 0 || l.fd[POLL_TICK].fd < 0)

@@ -15,6 +15,7 @@
 #include "session/gauges.h"
 #include "session/group_watch.h"
 #include "session/growth_watch.h"
+#include "session/metrics_endpoint.h"
 #include "session/overhead.h"
 #include "session/peers.h"
 #include "session/pipeline.h"
@@ -54,6 +55,7 @@ struct session {
 	struct provider_child provider[PLAN_PROVIDERS_MAX];
 	unsigned providers;
 	struct session_peers peers;
+	struct metrics_endpoint metrics;
 	struct recipe *recipe;
 	struct recipe_running gateway;
 	struct discovered found;
@@ -117,6 +119,8 @@ void session_drain(struct session *s);
 void session_tear_down(struct session *s);
 /* result.c: the document, its files, the report on the screen; an exit code. */
 int session_result(struct session *s);
+/* The document of what there is so far, while it runs: a new reference, NULL without memory. */
+json_t *session_document_now(struct session *s);
 
 /* probing.c: the measured part begins; every tick; the parts of the result (a new reference). */
 void session_probes_start(struct session *s, uint64_t now_ns);

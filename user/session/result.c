@@ -170,32 +170,47 @@ static int folded_write(struct session *s, const struct stacks *stacks, bool all
 			 : 0;
 }
 
+/* What is known while it runs, too. */
+static void input_now(struct session *s, struct report_input *in)
+{
+	pipeline_fill_report(s->pipeline, in);
+	in->command = s->config->plan ? "run" : "attach";
+	in->start_unix_s = (uint64_t)s->start_wall_s;
+	in->no_probes_because = s->no_probes_because[0] ? s->no_probes_because : NULL;
+	in->probe_cpu_known = session_probe_share(s, &in->probe_cpu_share);
+	in->probe_paths = s->probe_was_on ? s->paths : NULL;
+	in->open_loop = plan_is_open(s->config->plan);
+	gateway_fill(s, &in->gateway);
+}
+
 static void input_fill(struct session *s, struct report_input *in, struct notes *notes, const char *invalid)
 {
 	struct run_meta *meta = pipeline_meta(s->pipeline);
 
 	if (meta)
 		memcpy(meta->peer, s->peers.label, sizeof(meta->peer));
-	pipeline_fill_report(s->pipeline, in);
+	input_now(s, in);
 	for (unsigned i = 0; i < in->notes; i++)
 		note_add(notes, "%.190s", in->note[i]);
 	notes_make(s, notes);
-	in->command = s->config->plan ? "run" : "attach";
 	in->complete = !s->cut_short[0];
 	in->cut_short_because = s->cut_short[0] ? s->cut_short : NULL;
-	in->start_unix_s = (uint64_t)s->start_wall_s;
 	in->invalid_because = invalid[0] ? invalid : NULL;
-	in->no_probes_because = s->no_probes_because[0] ? s->no_probes_because : NULL;
 	s->probed = session_probed(s);
 	in->probed = s->probed;
-	in->probe_cpu_known = session_probe_share(s, &in->probe_cpu_share);
-	in->probe_paths = s->probe_was_on ? s->paths : NULL;
-	in->open_loop = plan_is_open(s->config->plan);
 	in->note = notes->line;
 	in->notes = notes->count;
-	gateway_fill(s, &in->gateway);
 	driver_fill(s, in);
 	truth_fill(&s->truth, s->truth_path, in);
+}
+
+json_t *session_document_now(struct session *s)
+{
+	struct report_input in;
+
+	input_now(s, &in);
+	in.cut_short_because = "it still runs";
+	return report_build(&in);
 }
 
 /* The head of the capture once more, whole, so that a replay tells the same; then the file is closed. */
