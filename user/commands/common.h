@@ -67,7 +67,9 @@ struct common_options {
 		{OPTION_FLAG, "top", 0, NULL, "a full screen of it while it goes; q ends it", &(common).top},                    \
 		{OPTION_FLAG, "plain", 0, NULL, "progress as lines, not as one line that changes", &(s)->plain},                 \
 		{OPTION_STRING, "live", 0, "FILE", "write a JSON line of figures there each second", &(s)->live_path},           \
-		{OPTION_STRING, "metrics-listen", 0, "HOST:PORT", "Prometheus may scrape /metrics there while it runs",          \
+		{OPTION_STRING,    "metrics-url", 0, "URL", "the gateway's own Prometheus page, or its path: told beside",       \
+		 &(s)->metrics_url},                                                                                             \
+		{OPTION_STRING,       "metrics-listen", 0, "HOST:PORT", "Prometheus may scrape /metrics there while it runs",    \
 		 &(s)->metrics_listen},                                                                                          \
 		{OPTION_FLAG, "quiet", 'q', NULL, "no progress lines", &(s)->quiet},                                             \
 		{OPTION_FLAG, "verbose", 'v', NULL, "libbpf's messages too", &(common).verbose},                                 \

@@ -312,17 +312,37 @@ static struct hoard_request hoard_request_of(const struct forward *f, bool left)
 				      .left = left};
 }
 
+/* True: it asked for the gateway's own counters, and has them. */
+static bool metrics_answered(struct forward_shared *s, struct http_exchange *x)
+{
+	struct http_head head = {.status = 200, .content_type = "text/plain; version=0.0.4"};
+	struct buf body = {0};
+
+	if (strcmp(http_request_target(x), "/metrics") != 0 || strcmp(http_request_method(x), "GET") != 0)
+		return false;
+	if (own_metrics_print(s->metrics, &body))
+		head.status = 503;
+	head.body_bytes = (int64_t)body.used;
+	http_answer(x, &head, body.data, body.used);
+	buf_fini(&body);
+	return true;
+}
+
 void forward_request(void *ctx, struct http_exchange *x)
 {
 	static const struct http_head no_memory = {.status = 503};
 	struct forward_shared *s = ctx;
-	struct forward *f = calloc(1, sizeof(*f));
+	struct forward *f;
 
+	if (metrics_answered(s, x))
+		return;
+	f = calloc(1, sizeof(*f));
 	if (!f) {
 		http_answer(x, &no_memory, NULL, 0);
 		return;
 	}
 	f->shared = s;
+	f->start_ns = clock_now_ns();
 	f->x = x;
 	f->next = s->live;
 	if (s->live)
@@ -339,6 +359,15 @@ void forward_request(void *ctx, struct http_exchange *x)
 	f->plants = (struct plant_run){
 		.place = &s->place, .truth = &f->truth, .chance = rng_u64(&s->rng), .done = plants_done, .ctx = f};
 	gate_enter(f);
+}
+
+static void metrics_count(const struct forward *f)
+{
+	struct own_metrics *m = f->shared->metrics;
+
+	atomic_fetch_add(&m->requests, 1);
+	atomic_fetch_add(&m->errors, f->status >= 500);
+	atomic_fetch_add(&m->duration_ns, clock_now_ns() - f->start_ns);
 }
 
 static void usage_tell(const struct forward *f)
@@ -363,6 +392,7 @@ void forward_done(void *ctx, struct http_exchange *x, enum http_end end)
 		hoard_end(f->shared->hoard, &request, f->held);
 	}
 	usage_tell(f);
+	metrics_count(f);
 	f->x = NULL;
 	if (f->up && (f->shared->defects & GATEWAY_KEEPS_CALLS))
 		upstream_abandon(f->up);

@@ -9,6 +9,7 @@
 #include "gateway/db.h"
 #include "gateway/hoard.h"
 #include "gateway/limiter.h"
+#include "gateway/own_metrics.h"
 #include "gateway/plant_run.h"
 #include "gateway/redis.h"
 #include "gateway/route.h"
@@ -31,6 +32,7 @@ struct forward_shared {
 	struct truth_log truth;
 	struct rng rng;
 	struct hoard *hoard; /* NULL: none is planted */
+	struct own_metrics *metrics; /* of all workers */
 	struct forward *live;
 };
 

@@ -59,7 +59,8 @@ static bool answer_cached(struct forward *f)
 	const struct cache_answer *a = cache_entry_answer(e);
 	const struct http_head head = {
 		.status = a->status, .content_type = a->content_type, .fields = a->fields, .body_bytes = (int64_t)a->body_bytes};
-	http_answer(f->x, &head, a->body, a->body_bytes);
+	atomic_fetch_add(&f->shared->metrics->memory_hits, 1);
+	http_answer(f->x, &head, a->body, a->body_bytes); /* f may be gone */
 	cache_release(e);
 	return true;
 }
@@ -71,6 +72,7 @@ static void on_second(struct redis_ask *ask, const char *value, size_t bytes)
 	const char *body = value ? memchr(value, '\n', bytes) : NULL;
 	char type[128] = "";
 
+	atomic_fetch_add(body ? &f->shared->metrics->redis_hits : &f->shared->metrics->misses, 1);
 	if (!body) {
 		forward_upstream(f);
 		return;
@@ -93,5 +95,9 @@ bool cache_answers(struct forward *f)
 	if (answer_cached(f))
 		return true;
 	f->second = (struct redis_ask){.answer = on_second, .ctx = f};
-	return redis && f->key.used && !redis_get(redis, &f->second, f->key.data, f->key.used);
+	if (redis && f->key.used && !redis_get(redis, &f->second, f->key.data, f->key.used))
+		return true;
+	if (f->shared->cache)
+		atomic_fetch_add(&f->shared->metrics->misses, 1);
+	return false;
 }

@@ -27,6 +27,7 @@ struct forward {
 	bool full; /* waits for drained() */
 	unsigned status; /* as answered */
 	uint64_t answer_bytes;
+	uint64_t start_ns;
 	char tenant[DB_TENANT_MAX]; /* "": not known */
 	void *held; /* of the hoard */
 };

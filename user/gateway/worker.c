@@ -178,6 +178,7 @@ int worker_open(struct worker *w, struct gateway *g, unsigned index, struct err 
 	w->shared.limiter = g->config->keys || g->config->db ? &g->limiter : NULL;
 	w->shared.defects = g->config->defects;
 	w->shared.cache = g->cache;
+	w->shared.metrics = &g->metrics;
 	rng_init(&w->shared.rng, 1, index);
 	if (g->config->plants.hoard.count) {
 		w->shared.hoard = hoard_new(&g->config->plants.hoard, g->target[0].authority, index);

@@ -20,6 +20,7 @@ struct gateway {
 	struct upstream_target billing;
 	struct limiter limiter;
 	struct cache *cache;
+	struct own_metrics metrics;
 	int truth_fd;
 	struct cpu_quota quota;
 	char directory[PATH_MAX]; /* for files that plants need */

@@ -5,6 +5,33 @@
 
 /* clang-format off */
 #define SCHEMA_PEERS \
+	"    \"own_counters\": {\n" \
+	"      \"description\": \"counters of the gateway's own Prometheus page, over the measured part; meaning: as their names suggest\",\n" \
+	"      \"type\": \"object\",\n" \
+	"      \"required\": [\"url\", \"seen\", \"changed\", \"rows\"],\n" \
+	"      \"properties\": {\n" \
+	"        \"url\": {\"type\": \"string\"},\n" \
+	"        \"seen\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"changed\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"cache_hit_rate\": {\"type\": \"number\", \"minimum\": 0},\n" \
+	"        \"rows\": {\n" \
+	"          \"type\": \"array\",\n" \
+	"          \"items\": {\n" \
+	"            \"type\": \"object\",\n" \
+	"            \"required\": [\"name\", \"meaning\"],\n" \
+	"            \"properties\": {\n" \
+	"              \"name\": {\"type\": \"string\"},\n" \
+	"              \"meaning\": {\"enum\": [\"cache_hits\", \"cache_misses\", \"requests\", \"tokens\", \"cost\", \"duration\", \"other\"]},\n" \
+	"              \"change\": {\"type\": \"number\"},\n" \
+	"              \"count\": {\"type\": \"number\"},\n" \
+	"              \"mean_ns\": {\"type\": \"integer\"},\n" \
+	"              \"mean\": {\"type\": \"number\"},\n" \
+	"              \"began_anew\": {\"const\": true}\n" \
+	"            }\n" \
+	"          }\n" \
+	"        }\n" \
+	"      }\n" \
+	"    },\n" \
 	"    \"tenants\": {\"type\": \"object\", \"additionalProperties\": {\"$ref\": \"#/$defs/class\"}},\n" \
 	"    \"resilience\": {\n" \
 	"      \"description\": \"how the gateway dealt with upstreams that fail, inferred from its calls\",\n" \

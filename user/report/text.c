@@ -32,6 +32,7 @@ const struct text_part text_parts[] = {
 	{"allocator", "The allocator", text_alloc},
 	{"planted", "Planted costs", text_planted},
 	{"exemplars", "Requests one by one", text_exemplars},
+	{"own", "What the gateway counts itself", text_own},
 	{"gateway", "The gateway", text_gateway},
 	{"probes", "What the probes cost", text_probes},
 	{"driver", "The driver", text_driver},

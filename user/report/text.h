@@ -103,6 +103,7 @@ void text_leak(struct text *t, const json_t *doc);
 void text_survivors(struct text *t, const json_t *leak); /* text_leak()'s parts on sites */
 void text_growth_stacks(struct text *t, const json_t *leak);
 void text_exemplars(struct text *t, const json_t *doc);
+void text_own(struct text *t, const json_t *doc);
 void text_gateway(struct text *t, const json_t *doc);
 void text_driver(struct text *t, const json_t *doc);
 void text_capture(struct text *t, const json_t *doc);

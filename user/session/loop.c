@@ -164,6 +164,7 @@ static int on_tick(struct loop *l, uint64_t now_ns)
 		if (rc)
 			return rc;
 		session_peers_sample(&s->peers, now_ns);
+		own_counters_begin(&s->own, s->config->metrics_url, s->url);
 		overhead_init(&s->overhead, now_ns + NS_PER_S);
 		session_probes_start(s, now_ns);
 		l->measured_started = true;
@@ -302,8 +303,11 @@ int session_loop(struct session *s)
 {
 	struct loop l = {.s = s, .gauges_every_ns = gauges_interval_ns(s)};
 	sigset_t stop;
-	int rc = load_start(s);
+	int rc;
 
+	if (!s->config->plan || !s->config->plan->warmup_ns)
+		own_counters_begin(&s->own, s->config->metrics_url, s->url);
+	rc = load_start(s);
 	if (rc)
 		return rc;
 	rc = progress_open(&l.progress, s, &s->err);
@@ -331,6 +335,7 @@ int session_loop(struct session *s)
 	overhead_fini(&s->overhead);
 	s->end_ns = clock_now_ns();
 	session_peers_sample(&s->peers, s->end_ns);
+	own_counters_end(&s->own);
 	if (!rc)
 		rc = gauges_frame(s, gauges_sample(&s->gauges, s->end_ns));
 	close(l.fd[POLL_SIGNAL].fd);

@@ -17,6 +17,7 @@
 #include "session/growth_watch.h"
 #include "session/metrics_endpoint.h"
 #include "session/overhead.h"
+#include "session/own_counters.h"
 #include "session/peers.h"
 #include "session/pipeline.h"
 #include "session/provider_child.h"
@@ -56,6 +57,7 @@ struct session {
 	unsigned providers;
 	struct session_peers peers;
 	struct metrics_endpoint metrics;
+	struct own_counters own;
 	struct recipe *recipe;
 	struct recipe_running gateway;
 	struct discovered found;

@@ -107,6 +107,7 @@ json_t *session_probed(const struct session *s)
 	group_watch_result(&s->groups, groups);
 	alloc_watch_result(&s->alloc, parts, groups, not_measured);
 	ab_part(s, probes, not_measured);
+	own_counters_result(&s->own, parts, not_measured);
 	soaking_result(s, parts, not_measured);
 	json_object_set_new(probes, "groups", groups);
 	if (s->probe_was_on)

@@ -32,6 +32,7 @@ static void session_free(struct session *s)
 	alloc_watch_fini(&s->alloc);
 	survivor_watch_fini(&s->survivors);
 	growth_watch_fini(&s->growth);
+	own_counters_fini(&s->own);
 	json_decref(s->probed);
 	driver_free(s->driver);
 	pipeline_free(s->pipeline);

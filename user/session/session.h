@@ -82,6 +82,7 @@ struct session_config {
 	const char *live_path; /* a JSON line each second goes there; NULL: none */
 	bool json; /* print the document instead of the text */
 	bool colour;
+	const char *metrics_url; /* the gateway's own Prometheus page; NULL: none */
 	const char *metrics_listen; /* HOST:PORT where Prometheus may scrape while it runs; NULL: nowhere */
 	const struct session_viewer *viewer; /* NULL: none */
 	bool no_result; /* only the viewer is served: nothing is printed or written */
