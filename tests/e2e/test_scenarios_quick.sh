@@ -50,6 +50,8 @@ assert sum(len(s) for s in suites) == int(suites.get("tests")), suites.attrib
 END_PY
 	pass "one JUnit file of the family"
 else fail "one JUnit file of the family" "$(head -c 600 "$work/family/junit.xml")"; fi
+check "each level has the gateway's CPU and memory" '[.stages[].gateway | .memory_bytes.peak > 1e6 and .cpu_cores.mean > 0 and .cpu_ns_per_request > 0] | length == 3 and all' \
+	"$work/family/model-api/standard/result.json"
 "$toll" run model-api/ --with reference --quick --quiet --skip-passed --out "$work/family" >"$work/family.txt" 2>&1
 if [ "$(grep -c "^passed before" "$work/family.txt")" -ge 1 ]; then pass "what has passed is skipped"; else
 	fail "what has passed is skipped" "$(cat "$work/family.txt")"

@@ -210,6 +210,31 @@ void build_classes(struct build *b)
 	}
 }
 
+static void stage_gateway(struct build *b, json_t *stage, const struct report_set *set)
+{
+	const struct gauge_span *g = &set->gateway;
+	uint64_t requests = set->stats ? set->stats->completed : 0;
+	json_t *gateway, *part;
+
+	if (!g->samples)
+		return;
+	gateway = build_object(b, stage, "gateway");
+	part = build_object(b, gateway, "memory_bytes");
+	build_put(b, part, "initial", build_u64(g->rss_initial_bytes));
+	build_put(b, part, "mean", build_u64(g->rss_mean_bytes));
+	build_put(b, part, "peak", build_u64(g->rss_peak_bytes));
+	build_put(b, part, "final", build_u64(g->rss_final_bytes));
+	if (!g->over_ns)
+		return;
+	part = build_object(b, gateway, "cpu_cores");
+	build_put(b, part, "mean", build_number((double)g->cpu_ns / (double)g->over_ns));
+	build_put(b, part, "max", build_number(g->cores_max));
+	if (requests && set->duration_s > 0)
+		build_put(
+			b, gateway, "cpu_ns_per_request",
+			build_u64((uint64_t)((double)g->cpu_ns / (double)g->over_ns * set->duration_s * 1e9 / (double)requests)));
+}
+
 void build_stages(struct build *b)
 {
 	char prefix[128];
@@ -225,5 +250,6 @@ void build_stages(struct build *b)
 			build_put(b, stage, "recovery_s", build_number((double)set->recovery_ns / 1e9));
 		snprintf(prefix, sizeof(prefix), "stages.%u.", i);
 		build_set(b, stage, prefix, set);
+		stage_gateway(b, stage, set);
 	}
 }

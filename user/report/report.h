@@ -14,6 +14,7 @@
 #include "attribution/attribution.h"
 #include "attribution/calls.h"
 #include "attribution/disconnects.h"
+#include "attribution/gauge_track.h"
 #include "attribution/pools.h"
 #include "attribution/resilience.h"
 #include "attribution/series.h"
@@ -72,6 +73,7 @@ struct report_set {
 	bool recovery_known; /* a stage that is compared with the first one ... */
 	bool recovered; /* ... false: not within the stage */
 	uint64_t recovery_ns;
+	struct gauge_span gateway; /* of a stage */
 };
 
 /* Who serves at a labelled peer's address, if that is on this host. */

@@ -103,6 +103,26 @@ static void set_goodput(struct text *t, const json_t *set)
 	text_wrap(t, TEXT_DIM, "", 4, line);
 }
 
+/* What the gateway took in this stage. */
+static void set_gateway(struct text *t, const json_t *stage)
+{
+	const json_t *gateway = json_object_get(stage, "gateway"), *memory = json_object_get(gateway, "memory_bytes"),
+		     *cores = json_object_get(gateway, "cpu_cores");
+	char a[TEXT_CELL], b[TEXT_CELL], c[TEXT_CELL], line[240];
+	int used;
+
+	if (!gateway)
+		return;
+	used = snprintf(line, sizeof(line), "gateway: memory %s, peak %s",
+			units_format_bytes(a, sizeof(a), text_u64(memory, "final")),
+			units_format_bytes(b, sizeof(b), text_u64(memory, "peak")));
+	if (cores)
+		snprintf(line + used, sizeof(line) - (size_t)used, " · CPU %s of one, max %s, %s a request",
+			 text_percent(a, text_number(cores, "mean")), text_percent(b, text_number(cores, "max")),
+			 text_ns(c, gateway, "cpu_ns_per_request"));
+	text_wrap(t, TEXT_DIM, "", 4, line);
+}
+
 /* The stage at which most requests a second met their SLO: what more load would not add to. */
 static void stages_best(struct text *t, const json_t *stages)
 {
@@ -172,6 +192,7 @@ void text_sets(struct text *t, const json_t *doc)
 	json_array_foreach (stages, i, stage) {
 		set_row(t, text_string(stage, "name"), stage);
 		set_goodput(t, stage);
+		set_gateway(t, stage);
 	}
 	stages_best(t, stages);
 	text_blank(t);

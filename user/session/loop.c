@@ -37,6 +37,7 @@ struct loop {
 	struct progress progress;
 	uint64_t next_judge_ns, next_trim_ns;
 	uint64_t next_gauges_ns, gauges_every_ns;
+	uint32_t stage; /* of the last sample */
 	struct rng rng;
 	bool measured_started;
 	bool viewer_left;
@@ -101,6 +102,18 @@ static uint64_t warmup_end_ns(const struct session *s)
 static int gauges_frame(struct session *s, bool taken)
 {
 	return taken ? session_frame(s, CAPTURE_GAUGES, &s->gauges.record, sizeof(s->gauges.record)) : 0;
+}
+
+/* A stage begins: what the gateway takes in it is told from here on. */
+static bool stage_began(struct loop *l, uint64_t now_ns)
+{
+	const struct session *s = l->s;
+	uint32_t stage = s->driver ? driver_stage(s->driver) : 0;
+
+	if (stage == l->stage || now_ns < s->gauges.last_ns + GAUGES_LEAST_NS)
+		return false;
+	l->stage = stage;
+	return true;
 }
 
 static void viewer_show(const struct session *s, uint64_t now_ns)
@@ -175,7 +188,7 @@ static int on_tick(struct loop *l, uint64_t now_ns)
 		l->next_judge_ns = now_ns + JUDGE_NS;
 		live_judge(s);
 	}
-	if (now_ns >= l->next_gauges_ns) {
+	if (now_ns >= l->next_gauges_ns || stage_began(l, now_ns)) {
 		/* at uneven times: collections of a heap that keep step with the samples would drift through them like growth */
 		l->next_gauges_ns = now_ns + l->gauges_every_ns * (75 + rng_below(&l->rng, 51)) / 100;
 		rc = gauges_frame(s, gauges_sample(&s->gauges, now_ns));

@@ -290,6 +290,7 @@ static int frame_gauges(struct pipeline *p, const struct record_gauges *g)
 {
 	int r = blocks_gauges(blocks_of(p), g);
 
+	gauge_track_add(&p->gauges, g);
 	if (!r && p->meta.soak)
 		r = leak_watch_gauges(p->leak, g);
 	return r ? r : series_gauges(p->series, g);

@@ -102,10 +102,13 @@ static void fill_classes(const struct pipeline *p, struct report_input *in)
 	}
 }
 
+/* The session takes a sample when it sees a stage begin: so much later at most. */
+#define STAGE_SAMPLE_NS (40 * NS_PER_MS)
+
 static void fill_stages(const struct pipeline *p, struct report_input *in)
 {
 	in->stages = p->meta.stages;
-	for (uint32_t i = 0; i < p->meta.stages; i++)
+	for (uint32_t i = 0; i < p->meta.stages; i++) {
 		in->stage[i] = (struct report_set){
 			.from_s = seconds(p->meta.start_ns, p->stage_span[i].first_due_ns),
 			.from_ns = p->stage_span[i].first_due_ns,
@@ -115,6 +118,10 @@ static void fill_stages(const struct pipeline *p, struct report_input *in)
 			.duration_s = stage_duration_s(p, i),
 			.attribution = attribution_stage(p->attribution, i),
 		};
+		if (in->stage[i].from_ns)
+			gauge_track_span(&p->gauges, in->stage[i].from_ns, in->stage[i].to_ns + STAGE_SAMPLE_NS,
+					 &in->stage[i].gateway);
+	}
 }
 
 static void fill_tenants(const struct pipeline *p, struct report_input *in)

@@ -6,6 +6,7 @@
 #include "attribution/blocks.h"
 #include "attribution/calls.h"
 #include "attribution/disconnects.h"
+#include "attribution/gauge_track.h"
 #include "attribution/pools.h"
 #include "attribution/recovery.h"
 #include "attribution/resilience.h"
@@ -28,6 +29,7 @@ struct pipeline {
 	struct timeline *timeline;
 	struct attribution *attribution;
 	struct series *series;
+	struct gauge_track gauges;
 	struct sockets *sockets;
 	struct pools *pools;
 	struct disconnects *disconnects;
