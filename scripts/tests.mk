@@ -9,7 +9,8 @@ FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-r
 FUZZ_CFLAGS := -std=c11 -Wall -Wextra -Werror $(FUZZ_FLAGS) -pthread
 TEST_LDLIBS := -Wl,--as-needed $(LDLIBS) -luring -lcmocka
 
-SAN_TESTS := $(wildcard tests/unit/test_*.c tests/model/test_*.c tests/replay/test_*.c)
+# the longest first
+SAN_TESTS := $(wildcard tests/model/test_*.c tests/unit/test_*.c tests/replay/test_*.c)
 BPF_TESTS := $(wildcard tests/bpf/test_*.c)
 FUZZ_TESTS := $(wildcard tests/fuzz/fuzz_*.c)
 # makers of what benches measure on: plain, as the program is

@@ -93,6 +93,71 @@ steady() {
 	END
 }
 
+# poisson NAME RATE TIME SERVICE-TIME: chats at a Poisson rate, after a warm-up
+poisson() {
+	scenario "$1" <<END
+name: e2e/$1
+classes:
+  chat: {endpoint: chat, max_tokens: 5}
+warmup: 300ms
+stages:
+  - {name: steady, rate: $2/s, arrival: poisson, in_flight: 32, for: $3}
+provider: {service_time: $4, tokens: 5}
+END
+}
+
+# one_user NAME REQUESTS SERVICE-TIME: chats one after the other
+one_user() {
+	scenario "$1" <<END
+name: e2e/$1
+classes:
+  chat: {endpoint: chat, max_tokens: 5}
+stages:
+  - {name: one, vus: 1, requests: $2}
+provider: {service_time: $3, tokens: 5}
+END
+}
+
+# mixed NAME USERS REQUESTS: chats, streams and embeddings
+mixed() {
+	scenario "$1" <<END
+name: e2e/$1
+classes:
+  chat: {endpoint: chat, weight: 60, max_tokens: 10}
+  chat_stream: {endpoint: chat, stream: true, weight: 25, max_tokens: 10}
+  embeddings: {endpoint: embeddings, weight: 15}
+stages:
+  - {name: all, vus: $2, requests: $3}
+provider: {service_time: 2ms, inter_token_time: 1ms, tokens: 10}
+criteria:
+  - success_rate == 100%
+END
+}
+
+# run_whole NAME SCENARIO REQUESTS ARGS...: a run through a gateway of which every request is joined and every phase seen
+run_whole() {
+	local name=$1 scenario=$2 requests=$3
+	shift 3
+	run_toll "$name" "$work/$scenario.yaml" "$@"
+	check "$name: all $requests answered" ".requests.ok == $requests and .requests.sent == $requests" "$result"
+	trusted "$name"
+	check "$name: joined by both ends" ".trust.joined_by.ends + .trust.joined_by.tag >= 0.999 * $requests" "$result"
+	check "$name: every phase of the toll was seen" \
+		'[.phases | .pick_up_request, .process_request, .pick_up_response, .process_response | .count > 0] | all' "$result"
+	check "$name: streams joined chunk by chunk" '.streams.chunk_lag.count > 0 and .streams.chunks_unmatched == 0' "$result"
+}
+
+# of a plant of a hundred calls of malloc for each request
+malloc_row='.allocator.functions[] | select(.name == "malloc" and (.file | contains("libc.so")))'
+# shellcheck disable=SC2034 # for the tests
+every_malloc="[$malloc_row] | length == 1 and .[0].calls_per_request >= 100 and .[0].calls_per_request < 140"
+
+# share_of PHASE FUNCTION: of the phase's samples on a CPU for the request, the share whose stack has the function, by jq
+share_of() {
+	echo "[.stacks.folded[] | select(.phase == \"$1\" and (.cause | startswith(\"own_\")))] |
+		([.[] | select(.frames | any(contains(\"$2\"))) | .ns] | add // 0) / ([.[].ns] | add // 1)"
+}
+
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 # await SECONDS COMMAND...: until it succeeds; false when it never does

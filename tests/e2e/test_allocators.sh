@@ -9,22 +9,13 @@ if [ "$(id -u)" -ne 0 ]; then
 	finish
 fi
 
-scenario allocators <<'END'
-name: e2e/allocators
-classes:
-  chat: {endpoint: chat, weight: 1, max_tokens: 5}
-warmup: 500ms
-stages:
-  - {name: steady, rate: 200/s, arrival: poisson, in_flight: 32, for: 5s}
-provider: {service_time: 1ms, tokens: 5}
-END
-row='.allocator.functions[] | select(.name == "malloc" and (.file | contains("libc.so")))'
+poisson allocators 200 5s 1ms
 
 run_toll all "$work/allocators.yaml" --with reference --plant "malloc=100x512@request" --probes alloc --budget off
 trusted all
-check "every malloc: 100 a request, and the gateway's own" "[$row] | length == 1 and .[0].calls_per_request >= 100 and .[0].calls_per_request < 140" "$result"
-check "every byte" "$row | .bytes_per_request >= 51200 and .bytes_per_request < 120000" "$result"
-check "some time, and a distribution" "$row | .time_per_request_ns > 0 and .latency.count > 0 and .failed == 0" "$result"
+check "every malloc: 100 a request, and the gateway's own" "$every_malloc" "$result"
+check "every byte" "$malloc_row | .bytes_per_request >= 51200 and .bytes_per_request < 120000" "$result"
+check "some time, and a distribution" "$malloc_row | .time_per_request_ns > 0 and .latency.count > 0 and .failed == 0" "$result"
 check "what gives back asks for nothing and cannot fail" \
 	'.allocator.functions[] | select(.name == "free") | .calls > 0 and (has("bytes") or has("failed") | not)' "$result"
 check "seen all the time" '.allocator.on_share > 0.98 and .probes.groups.alloc.on_share > 0.98' "$result"
@@ -42,7 +33,7 @@ check "the budget holds them back" '.probes.groups.alloc | (.mode == "windows" o
 check "... since when is told" '.probes.groups.alloc.limited_from_s != null' "$result"
 # a first look of 100 ms and a window at the end of a pause may come on top of it in five seconds
 check "... to what was asked for" '.probes.groups.alloc.cpu_share < 0.025' "$result"
-check "figures a request hold in windows too" "[$row] | length == 0 or .[0].calls == 0 or .[0].calls_per_request == null or (.[0].calls_per_request > 700 and .[0].calls_per_request < 1500)" "$result"
+check "figures a request hold in windows too" "[$malloc_row] | length == 0 or .[0].calls == 0 or .[0].calls_per_request == null or (.[0].calls_per_request > 700 and .[0].calls_per_request < 1500)" "$result"
 
 sed -i 's/for: 5s/for: 17s/' "$work/allocators.yaml"
 run_toll ab "$work/allocators.yaml" --with reference --plant "malloc=1000x512@request" --budget off --ab

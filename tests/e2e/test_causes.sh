@@ -5,14 +5,7 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-scenario causes <<'END'
-name: e2e/causes
-classes:
-  chat: {endpoint: chat, max_tokens: 5}
-stages:
-  - {name: one, vus: 1, requests: 50}
-provider: {service_time: 1ms, tokens: 5}
-END
+one_user causes 50 1ms
 
 # Waiting for a CPU is the other programs' of this machine, so it only counts where it was planted. ALSO is what the plant's own CPU is told as:
 # on a fast disk writing takes as long as waiting for it.

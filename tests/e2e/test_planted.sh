@@ -6,15 +6,7 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-scenario planted <<'END'
-name: e2e/planted
-classes:
-  chat: {endpoint: chat, weight: 1, max_tokens: 5}
-warmup: 300ms
-stages:
-  - {name: steady, rate: 100/s, arrival: poisson, in_flight: 32, for: 4s}
-provider: {service_time: 3ms, tokens: 5}
-END
+poisson planted 100 4s 3ms
 
 planted() { # KIND AMOUNT SIDE
 	local name="$1=$2@$3"

@@ -149,14 +149,7 @@ if [ "$(cat "$work/fast.positions")" = "4000 0" ]; then pass "positions of both 
 fi
 
 # no instant is lost or counted twice
-scenario one <<'END'
-name: e2e/one
-classes:
-  chat: {endpoint: chat, weight: 1, max_tokens: 5}
-stages:
-  - {name: all, vus: 1, requests: 200}
-provider: {service_time: 10ms, tokens: 5}
-END
+one_user one 200 10ms
 run_toll one "$work/one.yaml" --with reference --provider 127.0.0.1:0
 check "the parts add up to t11 - t0 in every kept timeline" \
 	'[.exemplars[] | ([.phases[].ns] | add) == .total_ns] | (length > 0 and all)' "$result"

@@ -5,21 +5,7 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-scenario stacks <<'END'
-name: e2e/stacks
-classes:
-  chat: {endpoint: chat, weight: 1, max_tokens: 5}
-warmup: 300ms
-stages:
-  - {name: steady, rate: 60/s, arrival: poisson, in_flight: 32, for: 4s}
-provider: {service_time: 3ms, tokens: 5}
-END
-
-# Of the phase's samples on a CPU for the request, the share whose stack has the function, by jq
-share_of() { # PHASE FUNCTION
-	echo "[.stacks.folded[] | select(.phase == \"$1\" and (.cause | startswith(\"own_\")))] |
-		([.[] | select(.frames | any(contains(\"$2\"))) | .ns] | add // 0) / ([.[].ns] | add // 1)"
-}
+poisson stacks 60 4s 3ms
 
 run_toll cpu "$work/stacks.yaml" --with reference --plant cpu=4ms@request
 check "samples are taken, all with a stack" '.stacks.samples > 50 and .stacks.samples_without_stack == 0' "$result"

@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# The same checks on each of $KERNELS (Debian's, in virtual machines) and on the kernel that runs here, and a table of what came out:
-# build/kernels.md. A kernel that cannot be had is skipped.
+# The same checks on each of $KERNELS (Debian's, in virtual machines; "here": the kernel that runs), and a table of what came out:
+# build/kernels.md. A kernel that cannot be had is skipped. What was tried before with the same program is in the table too.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 2
 build=${BUILD:-build}
-kernels=${KERNELS:-5.10 6.1 6.12 6.16 7.3}
-out=$(mktemp -d /tmp/toll-kernels.XXXXXX)
-trap 'rm -rf "$out"' EXIT
-failures=0 tried=()
+all="5.10 6.1 6.12 6.16 7.3 here"
+out=$build/kernels
+mkdir -p "$out"
+failures=0
 
 took() { # NAME STATUS: its lines of tests, told under its name
 	local name=$1 log=$out/$1
@@ -16,7 +16,6 @@ took() { # NAME STATUS: its lines of tests, told under its name
 		echo "skip $name: $(tail -1 "$log.err")"
 		return
 	fi
-	tried+=("$name")
 	grep -E '^(ok|not ok|skip|#)' "$log" | sed -E "s/^(ok|not ok|skip) /\1 $name: /"
 	failures=$((failures + $(grep -c '^not ok' "$log")))
 	if ! grep -q '^ok' "$log"; then
@@ -25,7 +24,7 @@ took() { # NAME STATUS: its lines of tests, told under its name
 	fi
 }
 
-for name in $kernels here; do
+for name in ${KERNELS:-$all}; do
 	status=0
 	if [ "$name" = here ]; then
 		bash tests/kernels/check.sh >"$out/$name" 2>"$out/$name.err" || status=$?
@@ -37,6 +36,10 @@ for name in $kernels here; do
 done
 
 # a row for each ability and result, a column for each kernel that was tried
+tried=()
+for name in $(tr ' ' '\n' <<<"$all ${KERNELS:-}" | awk '!seen[$0]++'); do
+	[ "$out/$name" -nt "$build/toll" ] && grep -q '^row ' "$out/$name" && tried+=("$name")
+done
 [ ${#tried[@]} -eq 0 ] || (
 	cd "$out" || exit
 	awk -F '\t' -v "columns=${#tried[@]}" '
