@@ -10,6 +10,7 @@
 #include "probe/calibrate.h"
 #include "tests/support/alloc_target.h"
 #include "tests/support/test.h"
+#include "tests/support/uprobes_here.h"
 
 #define JEMALLOC "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
 #define TCMALLOC "/usr/lib/x86_64-linux-gnu/libtcmalloc_minimal.so.4"
@@ -21,6 +22,7 @@ static struct alloc_probe *open_probe(enum uprobe_link_kind link)
 	struct alloc_probe *p = NULL;
 	struct err err = {0};
 
+	uprobes_or_skip(link);
 	if (alloc_probe_open(&p, &config, &err))
 		fail_msg("%s", err.text);
 	alloc_probe_sample(p, 1, 1);
@@ -90,6 +92,7 @@ static void every_call_with(enum uprobe_link_kind link, const char *preload, con
 		print_message("skip %s is not installed\n", preload);
 		skip();
 	}
+	uprobes_or_skip(link);
 	alloc_target_start(&t, "calls", preload);
 	p = open_probe(link);
 	watch(p, t.pid);
@@ -101,29 +104,13 @@ static void every_call_with(enum uprobe_link_kind link, const char *preload, con
 
 static void by_session_link(void **state)
 {
-	struct alloc_probe *p = open_probe(UPROBE_LINK_BEST);
-	enum uprobe_link_kind best = alloc_probe_link(p);
-
 	(void)state;
-	alloc_probe_close(p);
-	if (best != UPROBE_LINK_SESSION) {
-		print_message("skip this kernel has no session links (6.13)\n");
-		skip();
-	}
 	every_call_with(UPROBE_LINK_SESSION, NULL, "libc.so");
 }
 
 static void by_multi_links(void **state)
 {
-	struct alloc_probe *p = open_probe(UPROBE_LINK_BEST);
-	enum uprobe_link_kind best = alloc_probe_link(p);
-
 	(void)state;
-	alloc_probe_close(p);
-	if (best > UPROBE_LINK_MULTI) {
-		print_message("skip this kernel has no links of many uprobes (6.6)\n");
-		skip();
-	}
 	every_call_with(UPROBE_LINK_MULTI, NULL, "libc.so");
 }
 
@@ -321,6 +308,7 @@ static void the_probes_own_time_is_taken_off(void **state)
 	uint64_t below = 0, median_ns = 0;
 
 	(void)state;
+	uprobes_or_skip(UPROBE_LINK_BEST);
 	if (calibrate(UPROBE_LINK_BEST, &c, &err))
 		fail_msg("%s", err.text);
 	memcpy(config.bias_ns, c.bias_ns, sizeof(config.bias_ns));
@@ -347,6 +335,7 @@ static void calibration_is_quick_and_sane(void **state)
 	struct err err = {0};
 
 	(void)state;
+	uprobes_or_skip(UPROBE_LINK_BEST);
 	if (calibrate(UPROBE_LINK_BEST, &c, &err))
 		fail_msg("%s", err.text);
 	for (unsigned i = PROBE_INSN_PUSH; i < PROBE_INSNS; i++) {

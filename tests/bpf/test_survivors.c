@@ -7,6 +7,7 @@
 #include "probe/survivor_probe.h"
 #include "tests/support/alloc_target.h"
 #include "tests/support/test.h"
+#include "tests/support/uprobes_here.h"
 
 #define JEMALLOC "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
 
@@ -34,6 +35,7 @@ static void rig_start(struct rig *r, uint32_t blocks_max, enum uprobe_link_kind 
 	struct err err = {0};
 
 	memset(r, 0, sizeof(*r));
+	uprobes_or_skip(link);
 	if (calibrate(link, &r->calibration, &err) || survivor_probe_open(&r->probe, &config, &err))
 		fail_msg("%s", err.text);
 	alloc_target_start(&r->target, "keeps", preload);
