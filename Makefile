@@ -35,12 +35,14 @@ BPF_OBJS := $(BPF_SRCS:%.c=$(BUILD)/%.o)
 SKEL := $(BUILD)/toll.skel.h
 
 # --- the program ---------------------------------------------------------------------------------------------------------------
-.PHONY: all setup demo test check bench clean
+.PHONY: all objects setup demo test check bench clean
 all: $(BUILD)/toll
 
 $(BUILD)/toll: $(OBJS) $(MAIN:%.c=$(BUILD)/%.o)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) $^ -o $@ $(LDLIBS)
+
+objects: $(OBJS) $(MAIN:%.c=$(BUILD)/%.o)
 
 $(BUILD)/%.o: %.c Makefile | $(BUILD)/.setup
 	$(call say,CC,$<)
@@ -54,10 +56,13 @@ $(BUILD)/user/report/html_assets.o $(BUILD)/san/user/report/html_assets.o: $(wil
 $(patsubst %.c,$(BUILD)/%.o,$(wildcard user/probe/*.c)): | $(SKEL)
 
 # --- BPF: one object per source, linked, turned into a skeleton -----------------------------------------------------------------
+MULTIARCH = $(shell $(CC) -print-multiarch)
+BPF_ARCH = $(if $(findstring aarch64,$(MULTIARCH)),arm64,x86)
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c Makefile | $(BUILD)/.setup
 	$(call say,BPF,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) --target=bpf -D__TARGET_ARCH_x86 -O2 -g -Wall -Werror -I. -idirafter /usr/include/$(shell $(CC) -print-multiarch) -MMD -MP -c $< -o $@
+	$(Q)$(CLANG) --target=bpf -D__TARGET_ARCH_$(BPF_ARCH) -O2 -g -Wall -Werror -I. -idirafter /usr/include/$(MULTIARCH) -idirafter /usr/$(MULTIARCH)/include \
+		-MMD -MP -c $< -o $@
 
 $(BUILD)/toll.bpf.o: $(BPF_OBJS)
 	$(call say,BPFLINK,$@)

@@ -2,14 +2,6 @@
 /* System calls of gateway threads, each with its time. While these are attached every system call of the machine passes here. */
 #include "bpf/thread_state.bpf.h"
 
-/* x86-64: arch/x86/entry/syscalls/syscall_64.tbl */
-enum kernel_send_call {
-	KERNEL_NR_WRITE = 1,
-	KERNEL_NR_WRITEV = 20,
-	KERNEL_NR_SENDFILE = 40,
-	KERNEL_NR_SENDTO = 44,
-	KERNEL_NR_SENDMSG = 46,
-};
 #define IOVECS_MAX 16 /* of one send; more: not known whether it went short */
 
 /* When the programs were last put on: a call that was entered before may have ended unseen. */
@@ -63,15 +55,15 @@ static __always_inline __u64 send_bytes(const struct pt_regs___kernel *regs, lon
 	struct user_msghdr m = {};
 
 	switch (nr) {
-	case KERNEL_NR_WRITE:
-	case KERNEL_NR_SENDTO:
-		return regs->dx;
-	case KERNEL_NR_SENDFILE:
-		return regs->r10;
-	case KERNEL_NR_WRITEV:
-		return iov_bytes(regs->si, regs->dx);
-	case KERNEL_NR_SENDMSG:
-		if (bpf_probe_read_user(&m, sizeof(m), (void *)regs->si))
+	case __NR_write:
+	case __NR_sendto:
+		return call_argument(regs, 2);
+	case __NR_sendfile:
+		return call_argument(regs, 3);
+	case __NR_writev:
+		return iov_bytes(call_argument(regs, 1), call_argument(regs, 2));
+	case __NR_sendmsg:
+		if (bpf_probe_read_user(&m, sizeof(m), (void *)call_argument(regs, 1)))
 			return 0;
 		return iov_bytes(m.iov, m.iovs);
 	}
@@ -91,7 +83,7 @@ int BPF_PROG(toll_sys_exit, struct pt_regs___kernel *regs, long ret)
 	now_ns = bpf_ktime_get_ns();
 	enter_ns = t->call_enter_ns;
 	t->call_enter_ns = 0;
-	nr = (long)regs->orig_ax;
+	nr = (long)regs->REGS_CALL;
 	at = t->calls.count;
 	if (nr < 0 || at >= WIRE_SYSCALLS_MAX)
 		return 0;

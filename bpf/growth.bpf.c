@@ -129,9 +129,9 @@ static __always_inline void heap_moved(void *ctx, __u64 end)
 
 static __always_inline bool clone_made_thread(const struct pt_regs___kernel *regs, __u64 nr)
 {
-	__u64 flags = regs->di;
+	__u64 flags = call_argument(regs, 0);
 
-	if (nr == __NR_clone3 && bpf_probe_read_user(&flags, sizeof(flags), (void *)regs->di))
+	if (nr == __NR_clone3 && bpf_probe_read_user(&flags, sizeof(flags), (void *)call_argument(regs, 0)))
 		return false;
 	return flags & CLONE_THREAD;
 }
@@ -183,19 +183,19 @@ static __always_inline void mapping_call(void *ctx, const struct pt_regs___kerne
 {
 	switch (nr) {
 	case __NR_mmap:
-		if (regs->r10 & MAP_ANONYMOUS && regs->dx & PROT_WRITE)
-			taken(ctx, WIRE_KEPT_MAPPING, ret, (regs->si + PAGE_BYTES - 1) & ~(__u64)(PAGE_BYTES - 1));
+		if (call_argument(regs, 3) & MAP_ANONYMOUS && call_argument(regs, 2) & PROT_WRITE)
+			taken(ctx, WIRE_KEPT_MAPPING, ret, (call_argument(regs, 1) + PAGE_BYTES - 1) & ~(__u64)(PAGE_BYTES - 1));
 		break;
 	case __NR_munmap:
-		unmapped(regs->di, (regs->si + PAGE_BYTES - 1) & ~(__u64)(PAGE_BYTES - 1));
+		unmapped(call_argument(regs, 0), (call_argument(regs, 1) + PAGE_BYTES - 1) & ~(__u64)(PAGE_BYTES - 1));
 		break;
 	case __NR_mremap: {
 		struct wire_block b;
 
 		/* only what was followed goes on: it may be no anonymous memory */
-		if (block_take_out(WIRE_KEPT_MAPPING, regs->di, &b)) {
+		if (block_take_out(WIRE_KEPT_MAPPING, call_argument(regs, 0), &b)) {
 			block_ends(&b, bpf_ktime_get_ns());
-			taken(ctx, WIRE_KEPT_MAPPING, ret, regs->dx);
+			taken(ctx, WIRE_KEPT_MAPPING, ret, call_argument(regs, 2));
 		}
 		break;
 	}
@@ -215,14 +215,14 @@ static __always_inline void call_ended(void *ctx, const struct pt_regs___kernel 
 		mapping_call(ctx, regs, nr, ret);
 		break;
 	case __NR_close:
-		ended(WIRE_KEPT_DESCRIPTOR, (__u32)regs->di);
+		ended(WIRE_KEPT_DESCRIPTOR, (__u32)call_argument(regs, 0));
 		break;
 	case __NR_pipe:
 	case __NR_pipe2:
-		pair_made(ctx, regs->di);
+		pair_made(ctx, call_argument(regs, 0));
 		break;
 	case __NR_socketpair:
-		pair_made(ctx, regs->r10);
+		pair_made(ctx, call_argument(regs, 3));
 		break;
 	case __NR_clone:
 	case __NR_clone3:
@@ -230,7 +230,7 @@ static __always_inline void call_ended(void *ctx, const struct pt_regs___kernel 
 			taken(ctx, WIRE_KEPT_THREAD, ret, 1);
 		break;
 	case __NR_fcntl:
-		if (regs->si == F_DUPFD || regs->si == F_DUPFD_CLOEXEC)
+		if (call_argument(regs, 1) == F_DUPFD || call_argument(regs, 1) == F_DUPFD_CLOEXEC)
 			taken(ctx, WIRE_KEPT_DESCRIPTOR, ret, 1);
 		break;
 	default:
@@ -241,7 +241,7 @@ static __always_inline void call_ended(void *ctx, const struct pt_regs___kernel 
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(toll_growth_call, struct pt_regs___kernel *regs, long ret)
 {
-	__u64 nr = regs->orig_ax;
+	__u64 nr = regs->REGS_CALL;
 
 	/* what has failed made nothing */
 	if (!is_of_interest(nr) || (ret < 0 && ret > -PAGE_BYTES) || !is_watched())

@@ -6,6 +6,7 @@
 #ifndef TOLL_KERNEL_BPF_H
 #define TOLL_KERNEL_BPF_H
 
+#include <asm/unistd.h>
 #include <linux/bpf.h>
 #include <linux/types.h>
 #include <stdbool.h>
@@ -159,13 +160,20 @@ struct task_struct___before_5_14 {
 struct task_struct___before_5_16 {
 	unsigned int cpu; /* in thread_info since (bcf9033e5449) */
 };
-/* x86; a flavour, for asm/ptrace.h has a pt_regs of its own */
+/* A flavour, for asm/ptrace.h has a pt_regs of its own. */
+#ifdef __TARGET_ARCH_arm64
+struct pt_regs___kernel {
+	__u64 regs[31], sp, pc, orig_x0;
+	__s32 syscallno; /* of the entry into the kernel; -1: it was no system call */
+};
+#else
 struct pt_regs___kernel {
 	unsigned long bp, ip, sp;
 	unsigned long
 		orig_ax; /* of the entry into the kernel: a system call's number, -1 by an exception, below it by an interrupt */
 	unsigned long ax, di, si, dx, r10;
 };
+#endif
 struct bpf_iter_meta;
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;
@@ -191,6 +199,47 @@ struct bpf_iter__bpf_sk_storage_map {
 };
 
 #pragma clang attribute pop
+
+/*
+ * What is called differently by architecture. On arm64 the return address of a function is in a register and placement.h knows no
+ * instruction, so there are no programs on functions; their source only has to compile: number n of a register is xn.
+ */
+#ifdef __TARGET_ARCH_arm64
+#define REGS_IP pc
+#define REGS_SP sp
+#define REGS_BP regs[29]
+#define REGS_CALL syscallno
+#define call_argument(r, n) ((n) ? (r)->regs[n] : (r)->orig_x0)
+#define is_user_mode(r) (((r).pstate & 0xf) == 0) /* PSR_MODE_EL0t */
+struct pt_regs { /* struct user_pt_regs */
+	__u64 rax, rcx, rdx, rbx, x4, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15, x16_to_x30[15], rsp, rip, pstate;
+};
+#else
+#define REGS_IP ip
+#define REGS_SP sp
+#define REGS_BP bp
+#define REGS_CALL orig_ax
+#define CALL_ARGUMENT_0 di
+#define CALL_ARGUMENT_1 si
+#define CALL_ARGUMENT_2 dx
+#define CALL_ARGUMENT_3 r10
+#define call_argument(r, n) ((__u64)(r)->CALL_ARGUMENT_##n)
+#define is_user_mode(r) (((r).cs & 3) != 0)
+#endif
+/* Calls that only x86 has; where there are none: numbers of no call. */
+#ifndef __NR_open
+#define __NR_open 0xff00
+#define __NR_creat 0xff01
+#define __NR_dup2 0xff02
+#define __NR_pipe 0xff03
+#define __NR_epoll_create 0xff04
+#define __NR_epoll_wait 0xff05
+#define __NR_eventfd 0xff06
+#define __NR_signalfd 0xff07
+#define __NR_inotify_init 0xff08
+#define __NR_poll 0xff09
+#define __NR_select 0xff0a
+#endif
 
 /* include/linux/sched.h */
 #define KERNEL_TASK_INTERRUPTIBLE 0x1
@@ -259,8 +308,8 @@ static __always_inline unsigned int current_flags(void)
 	return BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), flags);
 }
 
-#define KERNEL_STACK_BYTES (4 * 4096) /* THREAD_SIZE of x86-64 without KASAN, arch/x86/include/asm/page_64_types.h */
-/* Registers of the thread's last entry into the kernel, to be read by helper: where task_pt_regs() finds them on x86-64. */
+#define KERNEL_STACK_BYTES (4 * 4096) /* THREAD_SIZE without KASAN and, on arm64, with pages of 4 KiB */
+/* Registers of the thread's last entry into the kernel, to be read by helper: where task_pt_regs() finds them. */
 static __always_inline const struct pt_regs___kernel *task_regs_address(const struct task_struct *task)
 {
 	char *stack = BPF_CORE_READ(task, stack);
@@ -268,19 +317,19 @@ static __always_inline const struct pt_regs___kernel *task_regs_address(const st
 	return (const void *)(stack + KERNEL_STACK_BYTES - bpf_core_type_size(struct pt_regs___kernel));
 }
 
-/* orig_ax of that entry. bpf_task_pt_regs() came with 5.15 (dd6e10fbd9fb). */
+/* The number of that entry. bpf_task_pt_regs() came with 5.15 (dd6e10fbd9fb). */
 static __always_inline long task_entry(struct task_struct *task)
 {
 	if (HAS_HELPER(task_pt_regs))
-		return (long)((struct pt_regs___kernel *)bpf_task_pt_regs(task))->orig_ax;
-	return (long)BPF_CORE_READ(task_regs_address(task), orig_ax);
+		return (long)((struct pt_regs___kernel *)bpf_task_pt_regs(task))->REGS_CALL;
+	return (long)BPF_CORE_READ(task_regs_address(task), REGS_CALL);
 }
 
 static __always_inline long current_entry(void)
 {
 	if (HAS_HELPER(get_current_task_btf))
 		return task_entry(bpf_get_current_task_btf());
-	return (long)BPF_CORE_READ(task_regs_address((struct task_struct *)bpf_get_current_task()), orig_ax);
+	return (long)BPF_CORE_READ(task_regs_address((struct task_struct *)bpf_get_current_task()), REGS_CALL);
 }
 
 struct user_registers {
@@ -293,15 +342,15 @@ static __always_inline void current_registers(struct user_registers *out)
 
 	if (HAS_HELPER(get_current_task_btf) && HAS_HELPER(task_pt_regs)) {
 		regs = (struct pt_regs___kernel *)bpf_task_pt_regs(bpf_get_current_task_btf());
-		out->ip = regs->ip;
-		out->sp = regs->sp;
-		out->bp = regs->bp;
+		out->ip = regs->REGS_IP;
+		out->sp = regs->REGS_SP;
+		out->bp = regs->REGS_BP;
 		return;
 	}
 	regs = task_regs_address((struct task_struct *)bpf_get_current_task());
-	out->ip = BPF_CORE_READ(regs, ip);
-	out->sp = BPF_CORE_READ(regs, sp);
-	out->bp = BPF_CORE_READ(regs, bp);
+	out->ip = BPF_CORE_READ(regs, REGS_IP);
+	out->sp = BPF_CORE_READ(regs, REGS_SP);
+	out->bp = BPF_CORE_READ(regs, REGS_BP);
 }
 
 static __always_inline unsigned int task_state(const struct task_struct *task)

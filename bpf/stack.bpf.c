@@ -7,8 +7,6 @@
 
 const volatile __u32 sample_period_ns = 0;
 
-#define USER_MODE 3 /* privilege level in the code segment's selector */
-
 static __always_inline __u64 sample_stack(void *ctx, bool in_kernel)
 {
 	struct stack_take t;
@@ -30,7 +28,7 @@ SEC("?perf_event")
 int toll_sample(struct bpf_perf_event_data *ctx)
 {
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
-	bool in_kernel = (ctx->regs.cs & USER_MODE) == 0;
+	bool in_kernel = !is_user_mode(ctx->regs);
 	struct wire_sample *s;
 	__u64 now_ns, key;
 

@@ -7,8 +7,6 @@
 #ifndef TOLL_STACK_BPF_H
 #define TOLL_STACK_BPF_H
 
-#include <asm/unistd_64.h>
-
 #include "bpf/emit.bpf.h"
 
 #define TEXTS_MAX 1024

@@ -1,7 +1,7 @@
 # Tests. A test program links the rooms that a "// rooms: base record" line among its first three names; "probe/proc" (below
 # user/) or "tests/support/x" names one source instead of a room. Unit, model and replay tests are built with ASan + UBSan,
 # each source once (build/san); tests/bpf is built plain, for it attaches to the real kernel as root; tests/fuzz with libFuzzer.
-.PHONY: test-unit test-bpf test-fuzz test-e2e test-failures test-programs test-kernels check-compilers fuzz long-haul
+.PHONY: test-unit test-bpf test-fuzz test-e2e test-failures test-programs test-kernels check-compilers check-arch fuzz long-haul
 
 SAN_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 SAN_CFLAGS := -std=c11 $(WARN) $(SAN_FLAGS) -pthread
@@ -85,13 +85,16 @@ long-haul: $(BUILD)/toll $(BUILD)/tests/bench/make_capture
 test: $(BUILD)/toll test-programs
 	$(Q)scripts/run-tests $(SAN_BINS) $(FUZZ_BINS) $(BPF_BINS) $(E2E_TESTS)
 
-# outside `make test`: other kernels in virtual machines ($KERNELS), other compilers
+# outside `make test`: other kernels in virtual machines ($KERNELS), other compilers, another architecture
 test-kernels: $(BUILD)/toll
 	$(Q)scripts/setup kernels || true
 	$(Q)TEST_TIMEOUT=3000 scripts/run-tests tests/kernels/test_kernels.sh; status=$$?; cat $(BUILD)/kernels.md; exit $$status
 check-compilers: $(BUILD)/toll
 	$(Q)scripts/setup compilers || true
 	$(Q)scripts/check-compilers
+check-arch:
+	$(Q)scripts/setup arch || true
+	$(Q)scripts/check-arch
 
 check: $(BUILD)/.setup
 	$(Q)scripts/check

@@ -12,6 +12,17 @@
 #define SYS_futex_waitv 449
 #endif
 #define CALL_FUTEX_WAIT 455
+/* that only x86 has; elsewhere numbers of no call */
+#ifndef SYS_open
+#define SYS_open 0xff00
+#define SYS_unlink 0xff01
+#define SYS_rename 0xff02
+#define SYS_stat 0xff03
+#define SYS_epoll_wait 0xff04
+#define SYS_poll 0xff05
+#define SYS_select 0xff06
+#define SYS_pause 0xff07
+#endif
 
 const char *thread_wait_name(enum thread_wait wait)
 {
