@@ -76,9 +76,10 @@ fuzz: $(FUZZ_BINS)
 		grep -E 'stat::number_of_executed|ERROR|SUMMARY|Test unit' ; [ $${PIPESTATUS[0]} -eq 0 ] || exit 1; done
 test-e2e: $(BUILD)/toll $(BENCH_BINS)
 	$(Q)scripts/run-tests $(E2E_TESTS)
-# some four minutes; test_machine.sh wants a machine of its own
+# some four minutes, and as many for each of $KERNELS in machines of test_machine.sh
 test-failures: $(BUILD)/toll
-	$(Q)scripts/run-tests $(wildcard tests/failures/test_*.sh)
+	$(Q)scripts/setup kernels || true
+	$(Q)TEST_TIMEOUT=3000 scripts/run-tests $(wildcard tests/failures/test_*.sh)
 # an hour
 long-haul: $(BUILD)/toll $(BUILD)/tests/bench/make_capture
 	$(Q)scripts/long-haul

@@ -17,7 +17,7 @@ if host_begin "$net" 46; then
 	listens net.txt ip netns exec "$net" unshare --mount --pid --fork --kill-child --mount-proc "$toll" gateway --listen 10.123.46.2:9000 \
 		--upstream http://10.123.46.1:9100 --threads 2
 	outer=$gateway
-	run_toll net "$work/confined.yaml" --gateway http://10.123.46.2:9000 --provider 10.123.46.1:9100 --probes sockets,threads,syscalls,alloc
+	run_toll net "$work/confined.yaml" --gateway http://10.123.46.2:9000 --provider 10.123.46.1:9100 --probes sockets,threads,syscalls,alloc --budget off
 	check "namespaces: found by its own address, joined by ends" "$whole and .trust.joined_by.ends == 200" "$result"
 	check "namespaces: how it was found is told" '.gateway.how | test("network namespace")' "$result"
 	check "namespaces: its threads and its allocator are known" '.trust.threads.known >= 3 and .allocator.calls_per_request > 0' "$result"
@@ -38,7 +38,7 @@ cp "$toll" "$root/bin/toll"
 ldd "$toll" | grep -o '/[^ ]*' | while read -r library; do mkdir -p "$root$(dirname "$library")" && cp "$library" "$root$library"; done
 port=$(free_port) upstream=$(free_port)
 listens chroot.txt chroot "$root" /bin/toll gateway --listen "127.0.0.1:$port" --upstream "http://127.0.0.1:$upstream" --plant cpu=500us@request
-run_toll chroot "$work/confined.yaml" --gateway "http://127.0.0.1:$port" --provider "127.0.0.1:$upstream" --probes sockets,threads,stacks,alloc --sample-hz 2000
+run_toll chroot "$work/confined.yaml" --gateway "http://127.0.0.1:$port" --provider "127.0.0.1:$upstream" --probes sockets,threads,stacks,alloc --budget off --sample-hz 2000
 check "chroot: whole" "$whole" "$result"
 check "chroot: its program's symbols are found" '[.stacks.top_self[], .stacks.top_total[]] | any(.frame == "run_cpu")' "$result"
 check "chroot: its own libc's allocator is probed" '.allocator.functions | any(.file | startswith("'"$root"'"))' "$result"
@@ -81,7 +81,7 @@ check "no CAP_SYS_RESOURCE: whole" "$whole" "$result"
 result=$work/notrace/result.json
 # shellcheck disable=SC2016 # another shell's words
 timeout 60 unshare -m bash -c 'awk "\$3 ~ /^(tracefs|debugfs)$/ { print \$2 }" /proc/mounts | xargs -r -n 1 umount -l; shift; exec "$@"' sh - "$toll" run "$work/confined.yaml" \
-	--with reference --probes sockets,threads,syscalls,alloc --quiet --out "$work/notrace" >/dev/null 2>&1
+	--with reference --probes sockets,threads,syscalls,alloc --budget off --quiet --out "$work/notrace" >/dev/null 2>&1
 check "no tracefs: every group of probes works" "$whole"' and .allocator.calls_per_request > 0 and (.causes.own_kernel.count // 0) > 0' "$result"
 
 # control groups of version 1 alone

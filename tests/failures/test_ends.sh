@@ -81,7 +81,8 @@ worker=$(pgrep -P "$(pgrep -P "$run" nginx)" nginx | head -n 1)
 kill -KILL "$worker"
 end_run
 check "a worker killed: the run goes on, and the loss is told" '.complete and (.notes | any(test("process '"$worker"' .nginx. of the gateway ended")))' "$work/worker/result.json"
-check "a worker killed: all that was answered is joined" '.trust.coverage >= 0.999 and .trust.order_violations == 0 and (.gateway.pids | index('"$worker"') == null)' "$work/worker/result.json"
+# what was inside it goes to the other one, by the client: such a request has two ways through the gateway
+check "a worker killed: all else that was answered is joined" '.trust.requests - .trust.joined <= 3 and .trust.order_violations == 0 and (.gateway.pids | index('"$worker"') == null)' "$work/worker/result.json"
 trace_none "a worker killed"
 
 # thousands of children that live for a moment each, beside the gateway in one tree
