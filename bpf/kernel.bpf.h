@@ -94,6 +94,7 @@ struct tcp_sock {
 	__u64 bytes_received;
 	__u64 bytes_sent;
 	__u64 bytes_retrans;
+	__u64 tcp_clock_cache; /* CLOCK_MONOTONIC; see tcp_stamp_ns() */
 };
 struct sk_buff {
 	struct sock *sk;

@@ -37,6 +37,24 @@ static __always_inline struct tcp_sock *tcp_sock_of(struct sock *sk)
 	return can_cast ? bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock)) : bpf_skc_to_tcp_sock(sk);
 }
 
+/*
+ * When TCP took in hand what it is sending or receiving: its own reading of the clock, made once for each segment that comes, before it
+ * looks at the data (tcp_rcv_established(), tcp_rcv_state_process()), and once when it begins to send what is queued (tcp_write_xmit()):
+ * 1.1 us before net_dev_queue, 1.3 us before sk_data_ready, as tcp_probe. Another reading costs a mark a third more.
+ */
+static __always_inline __u64 tcp_stamp_ns(const struct sock *sk)
+{
+	const struct tcp_sock *tp = (const struct tcp_sock *)sk;
+
+	if (!bpf_core_field_exists(tp->tcp_clock_cache))
+		return bpf_ktime_get_ns();
+	/* by helper: a socket that was reached through a segment may not be cast by one (6.4+) */
+	if (!can_cast)
+		return BPF_CORE_READ(tp, tcp_clock_cache);
+	tp = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
+	return tp->tcp_clock_cache;
+}
+
 /* OUT: a segment with new data goes to the device. It repeats for retransmits and for every device on the path: only new bytes count. */
 SEC("tp_btf/net_dev_queue")
 int BPF_PROG(toll_leaves, struct sk_buff *skb)
@@ -67,7 +85,7 @@ int BPF_PROG(toll_leaves, struct sk_buff *skb)
 	end = position_of(st->out_base, st->pos[WIRE_LANE_OUT], seq + payload);
 	if ((__s64)(end - st->pos[WIRE_LANE_OUT]) <= 0)
 		return 0;
-	mark_take(st, WIRE_LANE_OUT, end, bpf_ktime_get_ns(), sock_is_owned(sk) ? bpf_get_current_pid_tgid() : 0, 0);
+	mark_take(st, WIRE_LANE_OUT, end, tcp_stamp_ns(sk), sock_is_owned(sk) ? bpf_get_current_pid_tgid() : 0, 0);
 	return 0;
 }
 
@@ -99,7 +117,7 @@ int BPF_PROG(toll_data_ready, struct sock *sk)
 	end = position_of(st->in_base, st->pos[WIRE_LANE_IN], next);
 	if ((__s64)(end - st->pos[WIRE_LANE_IN]) <= 0)
 		return 0;
-	mark_take(st, WIRE_LANE_IN, end, bpf_ktime_get_ns(), 0, 0);
+	mark_take(st, WIRE_LANE_IN, end, tcp_stamp_ns(sk), 0, 0);
 	return 0;
 }
 
@@ -251,7 +269,10 @@ static __always_inline struct sock_state *inherited(const struct sock *sk)
 	return st;
 }
 
-/* At this moment the next byte to come and the next byte to go have position 0 (tcp_finish_connect, tcp_rcv_state_process). */
+/*
+ * At this moment the next byte to come and the next byte to go have position 0 (tcp_finish_connect, tcp_rcv_state_process). Its time is that
+ * of the segment: data may have come with it.
+ */
 static __always_inline void on_established(const struct sock *sk, struct sock_state *st, __u64 now_ns)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
@@ -266,7 +287,7 @@ static __always_inline void on_established(const struct sock *sk, struct sock_st
 	st->open.conn = sock_conn_id(sk, st);
 	st->in_base = tp->rcv_nxt;
 	st->out_base = tp->write_seq;
-	conn_send(sk, st, now_ns, now_ns);
+	conn_send(sk, st, now_ns, tcp_stamp_ns(sk));
 }
 
 static __always_inline void close_send(struct sock_state *st, __u64 now_ns)

@@ -122,7 +122,7 @@ struct wire_connect_failed {
 /*
  * The three places where a byte of a connection is seen at this end (DESIGN section 1):
  * IN readable (sk_data_ready, before 6.3 tcp_probe), READ read by the process (tcp_rcv_space_adjust),
- * OUT leaves (net_dev_queue).
+ * OUT leaves (net_dev_queue). IN and OUT have the time at which TCP took the segment in hand.
  */
 enum wire_lane {
 	WIRE_LANE_IN = 0,

@@ -55,6 +55,39 @@ static void test_turns_are_cut_where_the_direction_flips(void **state)
 	pair_close(&p);
 }
 
+/* TCP's own reading of the clock is that of this segment, however long the connection was quiet: one exchange follows the other. */
+static void test_marks_have_the_time_of_their_segment(void **state)
+{
+	uint64_t before[8], after[8];
+	struct probe_pair p;
+
+	(void)state;
+	pair_open(&p, 1);
+	for (int i = 0; i < 8; i++) {
+		clock_sleep_until(clock_now_ns() + 2 * NS_PER_MS, NULL);
+		before[i] = clock_now_ns();
+		exchange(&p, 10, 20);
+		after[i] = clock_now_ns();
+	}
+	pair_collect(&p);
+	for (uint32_t i = 0; i < 8; i++) {
+		const struct wire_lane_span *c = pair_turn(&p, p.client_cookie, i)->lane;
+		const struct wire_lane_span *s = pair_turn(&p, p.server_cookie, i)->lane;
+		const uint64_t marks[] = {before[i],
+					  c[WIRE_LANE_OUT].first_ns,
+					  s[WIRE_LANE_IN].first_ns,
+					  s[WIRE_LANE_READ].first_ns,
+					  s[WIRE_LANE_OUT].first_ns,
+					  c[WIRE_LANE_IN].first_ns,
+					  c[WIRE_LANE_READ].first_ns,
+					  after[i]};
+
+		for (size_t k = 1; k < sizeof(marks) / sizeof(marks[0]); k++)
+			assert_in_range(marks[k], marks[k - 1], after[i]);
+	}
+	pair_close(&p);
+}
+
 /* How often the records tell of this turn as ended; 0 also when a later turn of the connection came before it. */
 static unsigned turn_told(const struct probe_pair *p, uint64_t cookie, uint32_t turn)
 {
@@ -694,6 +727,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_turns_are_cut_where_the_direction_flips),
+		cmocka_unit_test(test_marks_have_the_time_of_their_segment),
 		cmocka_unit_test(test_turns_that_wait_come_once_and_in_order),
 		cmocka_unit_test(test_peek_is_no_read),
 		cmocka_unit_test(test_later_marks_carry_positions),
