@@ -20,6 +20,10 @@ END
 
 run_whole nginx mixed 2000 --with nginx
 run_whole nginx-unbuffered mixed 2000 --with nginx --set buffering=off
+# the ways of the oldest kernel tell the same
+run_whole oldest mixed 2000 --with nginx --path sockets=hash --path tcp=copy --path readable=tcp_probe --path open=file_operations \
+	--path threads=hash --path switch=task --path alloc=perf
+check "oldest: the ways that were asked for" '.trust.paths | tostring | test("tcp_probe.*sockets in a hash")' "$result"
 run_whole haproxy mixed 2000 --with haproxy
 run_whole reference mixed 2000 --with reference
 

@@ -9,6 +9,7 @@ row() { printf 'row %s\t%s\n' "$1" "$2"; }
 mixed mixed 8 2000
 one_user planted 60 3ms
 one_user calls 40 3ms
+one_user tight 150 20ms
 
 # cannot ABILITY: prints why this kernel has not got it, or nothing
 cannot() {
@@ -52,6 +53,11 @@ row "40 ms of planted sleep: apart" "$(jq -r '"\(.planted[0].difference_ns / 100
 check "the budget: every group that can be is told, and what all took" \
 	"(.probes.groups | keys) == $(if [ -n "$(cannot "calls of the allocator")" ]; then echo '["sockets", "stacks", "syscalls", "threads"]'; else echo '["alloc", "sockets", "stacks", "syscalls", "threads"]'; fi)" "$result"
 row "groups by the default budget" "$(jq -r '[.probes.groups | to_entries[] | "\(.key) \(.value.mode) \(.value.on_share * 100 | round) %"] | join(", ")' "$result")"
+
+RUN_TIMEOUT=200 run_toll tight "$work/tight.yaml" --with reference --budget 0.1%
+check "a tight budget: groups are held back, and since when" \
+	'[.probes.groups | to_entries[] | select(.key != "sockets") | .value | (.mode == "windows" or .mode == "left_out") and .on_share < 1 and .limited_from_s != null] | any' "$result"
+check "... all requests are joined all the same" '.trust.coverage == 1' "$result"
 
 # where the planted work is done, by samples and by calls of the allocator
 RUN_TIMEOUT=200 run_toll calls "$work/calls.yaml" --with reference --plant malloc=100x512@request,cpu=10ms@request \

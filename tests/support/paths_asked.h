@@ -28,7 +28,7 @@ static inline struct paths paths_asked(void)
 }
 
 /* The ways of the oldest kernel work on every one: a group of tests once with the best, once with those. */
-#define OLDEST_PATHS "sockets=hash tcp=copy readable=tcp_probe open=file_operations threads=hash"
+#define OLDEST_PATHS "sockets=hash tcp=copy readable=tcp_probe open=file_operations threads=hash switch=task"
 #define run_on_all_paths(tests)                                                                                                  \
 	(cmocka_run_group_tests(tests, NULL, NULL) +                                                                             \
 	 (getenv("TEST_PATHS") ? 0 : setenv("TEST_PATHS", OLDEST_PATHS, 1) + cmocka_run_group_tests(tests, NULL, NULL)))

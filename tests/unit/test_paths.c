@@ -58,9 +58,27 @@ static void test_unknown_ones_are_refused(void **state)
 	assert_true(parse(&p, &err, "readable=tcp_prob", NULL) < 0);
 	assert_true(parse(&p, &err, "=tcp_probe", NULL) < 0);
 	assert_true(parse(&p, &err, "read=tcp_probe", NULL) < 0);
+	assert_string_equal(err.text, "--path read=tcp_probe: read has tcp_rcv_space_adjust, on every kernel");
+	assert_true(parse(&p, &err, "leaves", NULL) < 0);
+	assert_true(parse(&p, &err, "reads=tcp_probe", NULL) < 0);
 	assert_string_equal(err.text,
-			    "--path read=tcp_probe: expected NAME=IMPL, such as readable=tcp_probe; names are sockets, tcp, "
-			    "readable, accept, open, threads, switch, alloc");
+			    "--path reads=tcp_probe: expected NAME=IMPL, such as readable=tcp_probe; names are sockets, tcp, "
+			    "readable, accept, open, threads, switch, alloc; and, done in one way only, leaves, read, connect, "
+			    "syscalls, faults");
+}
+
+static void test_what_has_one_way_may_be_asked_for(void **state)
+{
+	static const char *const only[] = {"leaves=net_dev_queue", "read=tcp_rcv_space_adjust", "connect=inet_sock_set_state",
+					   "syscalls=sys_exit", "faults=page_fault_user"};
+	struct paths p;
+	struct err err;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(only) / sizeof(only[0]); i++) {
+		assert_int_equal(parse(&p, &err, only[i], NULL), 0);
+		assert_false(paths_any(&p));
+	}
 }
 
 /* An address without type is no key of socket storage. */
@@ -79,9 +97,8 @@ static void test_what_goes_together(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_name_is_taken),
-		cmocka_unit_test(test_the_last_one_counts),
-		cmocka_unit_test(test_unknown_ones_are_refused),
+		cmocka_unit_test(test_every_name_is_taken),      cmocka_unit_test(test_the_last_one_counts),
+		cmocka_unit_test(test_unknown_ones_are_refused), cmocka_unit_test(test_what_has_one_way_may_be_asked_for),
 		cmocka_unit_test(test_what_goes_together),
 	};
 

@@ -31,6 +31,7 @@ enum row {
 	ROW_SCHEDULER,
 	ROW_FIND_THREADS,
 	ROW_SYSCALLS,
+	ROW_FAULTS,
 	ROW_SAMPLES,
 	ROW_ALLOC,
 	ROWS,
@@ -134,6 +135,8 @@ static const struct ability table[ROWS] = {
 			      ABILITY_UNKNOWN, ""},
 	[ROW_SYSCALLS] = {"system calls", "load and attach", "the kernel's share of CPU time, by call", false, ABILITY_UNKNOWN,
 			  ""},
+	[ROW_FAULTS] = {"faults of pages", "load and attach", "stacks behind pages that a soak sees written to first", false,
+			ABILITY_UNKNOWN, ""},
 	[ROW_SAMPLES] = {"CPU samples with stacks", "samples of this process, unwound and named",
 			 "stacks inside the toll, top frames", false, ABILITY_UNKNOWN, ""},
 	[ROW_ALLOC] = {"calls of the allocator", "load, and attach to a function of our own", "calls, bytes and time of malloc",
@@ -142,9 +145,9 @@ static const struct ability table[ROWS] = {
 
 /* Done in one way on all kernels: the program. */
 static const char *const program_of[ROWS] = {
-	[ROW_LEAVES] = "toll_leaves",          [ROW_READ] = "toll_read",      [ROW_STATES] = "toll_state",
-	[ROW_RETRANSMITS] = "toll_retransmit", [ROW_PROCESSES] = "toll_fork", [ROW_FIND_THREADS] = "toll_find_threads",
-	[ROW_SYSCALLS] = "toll_sys_exit",
+	[ROW_LEAVES] = "toll_leaves",          [ROW_READ] = "toll_read",           [ROW_STATES] = "toll_state",
+	[ROW_RETRANSMITS] = "toll_retransmit", [ROW_PROCESSES] = "toll_fork",      [ROW_FIND_THREADS] = "toll_find_threads",
+	[ROW_SYSCALLS] = "toll_sys_exit",      [ROW_FAULTS] = "toll_growth_touch",
 };
 
 /* Done in several ways. In this order: sockets and threads first, for the programs of others keep their state there. */

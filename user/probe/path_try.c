@@ -9,6 +9,7 @@
 
 #include "probe/accounts.h"
 #include "probe/alloc_programs.h"
+#include "probe/kept_feed_bpf.h"
 #include "probe/probe.h"
 #include "probe/skeleton.h"
 
@@ -61,6 +62,8 @@ int program_try(const char *name, const struct paths *paths, unsigned groups, ch
 	bpf_object__for_each_program(prog, skel->obj) bpf_program__set_autoload(prog, !strcmp(bpf_program__name(prog), name));
 	prog = bpf_object__find_program_by_name(skel->obj, name);
 	bpf_map__set_max_entries(skel->maps.events, RING_BYTES);
+	if (prog == skel->progs.toll_growth_touch)
+		kept_feed_choose(skel, 1); /* where that fails loading tells */
 	snprintf(why, size, "%s", bpf_program__section_name(prog));
 	rc = toll_bpf__load(skel);
 	if (rc)

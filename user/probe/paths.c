@@ -20,6 +20,13 @@ static const struct {
 	[PATH_SWITCH] = {"switch", {"argument", "task"}},
 	[PATH_ALLOC] = {"alloc", {"session", "multi", "perf"}},
 };
+/* Done in one way on all kernels: there is nothing to choose. */
+static const struct {
+	const char *name, *impl;
+} only[] = {
+	{"leaves", "net_dev_queue"}, {"read", "tcp_rcv_space_adjust"}, {"connect", "inet_sock_set_state"},
+	{"syscalls", "sys_exit"},    {"faults", "page_fault_user"},
+};
 _Static_assert(UPROBE_LINK_SESSION == 1 && UPROBE_LINK_MULTI == 2 && UPROBE_LINK_PERF == 3, "names of PATH_ALLOC");
 
 const char *path_name(enum path path)
@@ -50,11 +57,25 @@ static int impl_unknown(const char *text, enum path path, struct err *err)
 	return err_set(err, -EINVAL, "--path %s: %s has %s", text, path_name(path), all);
 }
 
+/* 1: it is none of these. */
+static int only_parse(const char *text, size_t bytes, struct err *err)
+{
+	for (size_t i = 0; i < sizeof(only) / sizeof(only[0]); i++) {
+		if (strlen(only[i].name) != bytes || memcmp(only[i].name, text, bytes) != 0)
+			continue;
+		if (text[bytes] && !strcmp(text + bytes + 1, only[i].impl))
+			return 0;
+		return err_set(err, -EINVAL, "--path %s: %s has %s, on every kernel", text, only[i].name, only[i].impl);
+	}
+	return 1;
+}
+
 static int path_parse(const char *text, struct paths *out, struct err *err)
 {
 	size_t bytes = strcspn(text, "=");
 	char all[120] = "";
 	size_t used = 0;
+	int rc;
 
 	for (unsigned path = 0; path < PATHS; path++) {
 		const char *name = path_name(path);
@@ -70,7 +91,14 @@ static int path_parse(const char *text, struct paths *out, struct err *err)
 		}
 		return impl_unknown(text, path, err);
 	}
-	return err_set(err, -EINVAL, "--path %s: expected NAME=IMPL, such as readable=tcp_probe; names are %s", text, all);
+	rc = only_parse(text, bytes, err);
+	if (rc <= 0)
+		return rc;
+	return err_set(err, -EINVAL,
+		       "--path %s: expected NAME=IMPL, such as readable=tcp_probe; names are %s; and, done in one way only, "
+		       "leaves, read, "
+		       "connect, syscalls, faults",
+		       text, all);
 }
 
 int paths_parse(const struct option_list *list, struct paths *out, struct err *err)
