@@ -15,7 +15,9 @@ BPF_TESTS := $(wildcard tests/bpf/test_*.c)
 FUZZ_TESTS := $(wildcard tests/fuzz/fuzz_*.c)
 # makers of what benches measure on: plain, as the program is
 BENCH_TOOLS := $(wildcard tests/bench/*.c)
-E2E_TESTS := $(wildcard tests/e2e/test_*.sh)
+# the longest first
+E2E_LONGEST := $(addprefix tests/e2e/test_,scenarios_quick.sh soak.sh failures.sh)
+E2E_TESTS := $(E2E_LONGEST) $(filter-out $(E2E_LONGEST),$(wildcard tests/e2e/test_*.sh))
 SAN_BINS := $(SAN_TESTS:%.c=$(BUILD)/%)
 BPF_BINS := $(BPF_TESTS:%.c=$(BUILD)/%)
 FUZZ_BINS := $(FUZZ_TESTS:%.c=$(BUILD)/%)

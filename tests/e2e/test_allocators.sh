@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
+# alone: what the budget lets on and what A/B measures are shares of CPU time
 # Allocator calls of a gateway that makes a known number of them for each request; the budget of all probes; A/B; what a run without flags tells.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
