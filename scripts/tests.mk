@@ -81,7 +81,7 @@ test-e2e: $(BUILD)/toll $(BENCH_BINS)
 # some four minutes, and as many for each of $KERNELS in machines of test_machine.sh
 test-failures: $(BUILD)/toll
 	$(Q)scripts/setup kernels || true
-	$(Q)TEST_TIMEOUT=3000 scripts/run-tests $(wildcard tests/failures/test_*.sh)
+	$(Q)TEST_JOBS=1 TEST_TIMEOUT=3000 scripts/run-tests $(wildcard tests/failures/test_*.sh)
 # an hour
 long-haul: $(BUILD)/toll $(BUILD)/tests/bench/make_capture
 	$(Q)scripts/long-haul
