@@ -12,7 +12,7 @@
 #include "symbol/symbols.h"
 
 #define TRY_HZ 999
-#define TRY_NS NS_PER_S
+#define TRY_NS (3 * NS_PER_S) /* on a machine that is overloaded or emulated; else it takes milliseconds */
 
 struct tried {
 	struct symbols *symbols;
@@ -73,7 +73,7 @@ static void tell(const struct probe *p, const struct tried *t, int rc, char *det
 	else if (rc)
 		snprintf(detail, size, "samples of this process could not be read: %s", strerror(-rc));
 	else if (!t->samples)
-		snprintf(detail, size, "the perf software clock gave no sample of this process within a second");
+		snprintf(detail, size, "the perf software clock gave no sample of this process within three seconds");
 	else if (!t->whole)
 		snprintf(detail, size, "%u samples of this process, none of their %u stacks could be unwound to its end",
 			 t->samples, t->stacks);
