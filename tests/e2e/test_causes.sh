@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
+# alone: a quota is told only where the gateway gets the CPU that uses it up
 # Planted costs are named: each kind is the first cause of its phase, alone and beside another one, and the causes of a phase add up to it.
 # How large each is is a timing: `make bench ROWS=causes` compares that with the gateway's own clocks.
 # shellcheck source=tests/e2e/lib.sh
