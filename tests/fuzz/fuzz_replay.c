@@ -1,4 +1,4 @@
-// rooms: base leak record scenario/criteria scenario/metrics timeline attribution report session/gaps session/pipeline session/pipeline_fill session/replay session/run_meta session/run_meta_json scenario/fault
+// rooms: base leak record scenario/criteria scenario/metrics timeline attribution report session/gaps session/pipeline session/pipeline_ends session/pipeline_fill session/replay session/run_meta session/run_meta_json scenario/fault
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Any frames as a capture that is replayed as far as its result, as `toll replay` does it. Frames stand short in the input: a byte of type,

@@ -453,7 +453,7 @@ static unsigned ahead_agrees(const char *path)
 
 	assert_int_equal(capture_reader_open(&r[0], path, NULL), 0);
 	assert_int_equal(capture_reader_open(&r[1], path, NULL), 0);
-	assert_int_equal(capture_ahead_new(&ahead, r[1], NULL), 0);
+	assert_int_equal(capture_ahead_new(&ahead, r[1], NULL, NULL, NULL), 0);
 	for (;;) {
 		rc[0] = capture_read(r[0], &type[0], &data[0], &bytes[0], &err[0]);
 		rc[1] = capture_ahead_read(ahead, &type[1], &data[1], &bytes[1], &err[1]);
@@ -498,11 +498,90 @@ static void test_read_ahead_is_the_same(void **state)
 	assert_int_equal(ahead_agrees(f->path), 2 * TEXTS + 1);
 	/* who has seen enough leaves the rest */
 	assert_int_equal(capture_reader_open(&r, f->path, NULL), 0);
-	assert_int_equal(capture_ahead_new(&ahead, r, NULL), 0);
+	assert_int_equal(capture_ahead_new(&ahead, r, NULL, NULL, NULL), 0);
 	assert_int_equal(capture_ahead_read(ahead, &type, &data, &bytes, NULL), 1);
 	capture_ahead_free(ahead);
 	capture_reader_free(r);
 	capture_ahead_free(NULL);
+}
+
+/* What the thread has done, and how far the worker is. */
+struct halves {
+	unsigned seen; /* by the thread */
+	unsigned through; /* heads that the worker is done with */
+	unsigned fail_at;
+	bool early; /* a frame behind a head was touched before the worker was through with it */
+};
+
+static int half_of(void *ctx, enum capture_frame type, const void *data, uint32_t bytes)
+{
+	struct halves *h = ctx;
+
+	if (type == CAPTURE_END)
+		return 0;
+	assert_int_equal(type, CAPTURE_WIRE);
+	assert_int_equal(((const struct wire_turn *)data)->conn, h->seen);
+	assert_int_equal(bytes, sizeof(struct wire_turn));
+	h->seen++;
+	h->early |= __atomic_load_n(&h->through, __ATOMIC_ACQUIRE) < h->seen / 2;
+	return h->seen == h->fail_at ? -ENOMEM : 0;
+}
+
+static void write_halves(const char *path)
+{
+	struct capture_writer *w = NULL;
+	struct wire_turn t = {.h = {.kind = WIRE_KIND_TURN, .size = sizeof(t)}, .role = WIRE_ROLE_GATEWAY};
+
+	assert_int_equal(capture_writer_open(&w, path, CAPTURE_FULL, 0, NULL), 0);
+	for (unsigned i = 0; i < TEXTS; i++) {
+		if (i % 2)
+			assert_int_equal(capture_write(w, CAPTURE_META, "{}", 2), 0);
+		t.conn = i;
+		assert_int_equal(capture_write(w, CAPTURE_WIRE, &t, sizeof(t)), 0);
+	}
+	assert_int_equal(capture_writer_close(w, NULL, NULL), 0);
+}
+
+/* Reads all with a half of the work on the thread; returns how many turns came, *rc is how it ended. */
+static unsigned halves_read(const char *path, struct halves *h, int *rc, struct err *err)
+{
+	struct capture_reader *r;
+	struct capture_ahead *ahead;
+	enum capture_frame type;
+	const void *data;
+	uint32_t bytes;
+	unsigned turns = 0;
+
+	assert_int_equal(capture_reader_open(&r, path, NULL), 0);
+	assert_int_equal(capture_ahead_new(&ahead, r, half_of, h, NULL), 0);
+	while ((*rc = capture_ahead_read(ahead, &type, &data, &bytes, err)) == 1) {
+		turns += type == CAPTURE_WIRE;
+		if (type == CAPTURE_META) /* the next read tells that it is done with */
+			__atomic_add_fetch(&h->through, 1, __ATOMIC_RELEASE);
+		if (type == CAPTURE_END)
+			break;
+	}
+	capture_ahead_free(ahead);
+	capture_reader_free(r);
+	return turns;
+}
+
+static void test_read_ahead_does_half_of_the_work(void **state)
+{
+	struct fixture *f = *state;
+	struct halves h = {0}, failing = {.fail_at = 5};
+	struct err err = {0};
+	int rc;
+
+	write_halves(f->path);
+	assert_int_equal(halves_read(f->path, &h, &rc, NULL), TEXTS);
+	assert_int_equal(rc, 1);
+	assert_int_equal(h.seen, TEXTS);
+	assert_false(h.early);
+	/* those before stand, and why is told */
+	assert_int_equal(halves_read(f->path, &failing, &rc, &err), 4);
+	assert_int_equal(rc, -ENOMEM);
+	assert_non_null(strstr(err.text, "Cannot allocate memory"));
 }
 
 static void test_sample_keeps_whole_seconds(void **state)
@@ -594,6 +673,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_cut_anywhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_frames_lie_aligned_and_texts_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_read_ahead_is_the_same, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_read_ahead_does_half_of_the_work, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_any_byte_damaged, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refusals_say_where, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nothing_behind_the_end, setup, teardown),

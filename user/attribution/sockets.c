@@ -30,6 +30,13 @@ struct place {
 	uint16_t port;
 };
 
+/* Turns of joined requests to one peer. */
+struct asked {
+	uint8_t addr[16];
+	uint16_t port;
+	uint64_t requests;
+};
+
 struct sockets {
 	uint64_t start_ns;
 	struct map *socks;
@@ -39,6 +46,10 @@ struct sockets {
 	struct sockets_sends sends;
 	struct place place[PLACES_MAX];
 	unsigned places;
+	/* sockets_whole()'s, which may be called on another thread: on lines of its own */
+	_Alignas(64) uint64_t requests;
+	struct asked asked[SOCKETS_PEERS_MAX];
+	unsigned askeds;
 };
 
 /* --- peers ------------------------------------------------------------------------------------------------------------------ */
@@ -281,10 +292,11 @@ static int wire_off_cpu(struct sockets *s, const struct wire_off_cpu *r)
 struct sockets *sockets_new(void)
 {
 	static const uint8_t nobody[16];
-	struct sockets *s = calloc(1, sizeof(*s));
+	struct sockets *s = aligned_alloc(_Alignof(struct sockets), sizeof(*s));
 
 	if (!s)
 		return NULL;
+	memset(s, 0, sizeof(*s));
 	s->socks = map_new();
 	s->sends.blocked = hist_new();
 	if (peer_init(&s->inbound, nobody, 0) || peer_init(&s->upstream, nobody, 0) || !s->socks || !s->sends.blocked) {
@@ -338,16 +350,36 @@ int sockets_wire(struct sockets *s, const void *record)
 	}
 }
 
-int sockets_whole(struct sockets *s, const struct whole_request *w)
+void sockets_whole(struct sockets *s, const struct whole_request *w)
 {
 	if (w->driver.flags & RECORD_WARMUP || w->unmatched != TIMELINE_MATCHED)
-		return 0;
-	s->inbound.requests++;
+		return;
+	s->requests++;
 	for (uint32_t i = 0; i < w->upstreams; i++) {
-		int peer = peer_find(s, w->upstream[i].peer_addr, w->upstream[i].peer_port);
+		const struct whole_upstream *u = &w->upstream[i];
+		unsigned at = 0;
+
+		while (at < s->askeds &&
+		       (s->asked[at].port != u->peer_port || memcmp(s->asked[at].addr, u->peer_addr, sizeof(u->peer_addr)) != 0))
+			at++;
+		if (at == SOCKETS_PEERS_MAX) {
+			at--;
+		} else if (at == s->askeds) {
+			s->asked[s->askeds++].port = u->peer_port;
+			memcpy(s->asked[at].addr, u->peer_addr, sizeof(u->peer_addr));
+		}
+		s->asked[at].requests++;
+	}
+}
+
+static int asked_count(struct sockets *s)
+{
+	s->inbound.requests = s->requests;
+	for (unsigned i = 0; i < s->askeds; i++) {
+		int peer = peer_find(s, s->asked[i].addr, s->asked[i].port);
 		if (peer < 0)
 			return peer;
-		s->peer[peer].requests++;
+		s->peer[peer].requests += s->asked[i].requests;
 	}
 	return 0;
 }
@@ -382,6 +414,8 @@ int sockets_finish(struct sockets *s)
 
 	while (!rc && map_next(s->socks, &cursor, &cookie, &k))
 		rc = sock_end(s, k);
+	if (!rc)
+		rc = asked_count(s);
 	for (unsigned i = 0; i < s->peers && !rc; i++) {
 		s->peer[i].inner = is_inner(s, &s->peer[i]);
 		if (!s->peer[i].inner)

@@ -23,7 +23,7 @@ struct sockets_peer {
 	uint64_t opened; /* connections that were made in the measured part */
 	uint64_t used; /* connections with a turn in it, older ones too */
 	uint64_t turns;
-	uint64_t requests; /* whole requests: their turns to this peer */
+	uint64_t requests; /* whole requests: their turns to this peer; after sockets_finish() */
 	uint64_t retransmits;
 	uint64_t unread_untold; /* turns without a figure: marks were dropped */
 	uint64_t failed; /* connects */
@@ -50,7 +50,8 @@ void sockets_free(struct sockets *s);
 void sockets_start(struct sockets *s, uint64_t start_ns);
 /* A record whose size has been checked (capture_wire_check), aligned. -ENOMEM */
 int sockets_wire(struct sockets *s, const void *record);
-int sockets_whole(struct sockets *s, const struct whole_request *w); /* -ENOMEM */
+/* Shares nothing with sockets_wire(): the two may be called on two threads. */
+void sockets_whole(struct sockets *s, const struct whole_request *w);
 /* Once, when no more records will come: turns that are known only by snapshots count. -ENOMEM */
 int sockets_finish(struct sockets *s);
 

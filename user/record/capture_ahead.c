@@ -19,11 +19,14 @@ struct item {
 struct batch {
 	struct buf frames; /* struct item, payload, a NUL, ... */
 	int rc; /* of the read behind the last frame: 1: more comes */
+	bool has_head; /* its last frame: the worker must be through with it before there is more */
 	struct err err;
 };
 
 struct capture_ahead {
 	struct capture_reader *reader;
+	capture_ahead_fn *half; /* or NULL */
+	void *ctx;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -54,36 +57,53 @@ static int item_add(struct buf *b, enum capture_frame type, const void *data, ui
 	return 0;
 }
 
-static void batch_fill(struct capture_ahead *a, struct batch *b)
+static int frame_take(struct capture_ahead *a, struct batch *b)
 {
 	enum capture_frame type;
 	const void *data;
 	uint32_t bytes;
+	int rc = capture_read(a->reader, &type, &data, &bytes, &b->err);
 
+	if (rc != 1)
+		return rc;
+	b->has_head = type == CAPTURE_META;
+	rc = b->has_head || !a->half ? 0 : a->half(a->ctx, type, data, bytes);
+	if (!rc)
+		rc = item_add(&b->frames, type, data, bytes);
+	return rc ? err_set(&b->err, rc, "cannot work on the capture ahead: %s", strerror(-rc)) : 1;
+}
+
+static void batch_fill(struct capture_ahead *a, struct batch *b)
+{
 	b->frames.used = 0;
-	do {
-		b->rc = capture_read(a->reader, &type, &data, &bytes, &b->err);
-		if (b->rc == 1 && item_add(&b->frames, type, data, bytes))
-			b->rc = err_set(&b->err, -ENOMEM, "no memory to read the capture ahead");
-	} while (b->rc == 1 && b->frames.used < BATCH_BYTES);
+	b->has_head = false;
+	do
+		b->rc = frame_take(a, b);
+	while (b->rc == 1 && b->frames.used < BATCH_BYTES && !b->has_head);
+}
+
+/* Waits until at most so many batches are the worker's; false: it has seen enough. */
+static bool batches_wait(struct capture_ahead *a, unsigned most)
+{
+	pthread_mutex_lock(&a->lock);
+	while (!a->stop && a->filled - a->taken > most)
+		pthread_cond_wait(&a->changed, &a->lock);
+	bool stop = a->stop;
+	pthread_mutex_unlock(&a->lock);
+	return !stop;
 }
 
 static void *read_ahead(void *ctx)
 {
 	struct capture_ahead *a = ctx;
+	bool has_head = false;
 	int rc = 1;
 
-	while (rc == 1) {
-		pthread_mutex_lock(&a->lock);
-		while (!a->stop && a->filled - a->taken == BATCHES)
-			pthread_cond_wait(&a->changed, &a->lock);
-		bool stop = a->stop;
+	while (rc == 1 && batches_wait(a, has_head ? 0 : BATCHES - 1)) {
 		struct batch *b = &a->batch[a->filled % BATCHES];
-		pthread_mutex_unlock(&a->lock);
-		if (stop)
-			break;
 		batch_fill(a, b);
 		rc = b->rc;
+		has_head = b->has_head;
 		pthread_mutex_lock(&a->lock);
 		a->filled++;
 		pthread_cond_signal(&a->changed);
@@ -92,7 +112,8 @@ static void *read_ahead(void *ctx)
 	return NULL;
 }
 
-int capture_ahead_new(struct capture_ahead **out, struct capture_reader *reader, struct err *err)
+int capture_ahead_new(struct capture_ahead **out, struct capture_reader *reader, capture_ahead_fn *half, void *ctx,
+		      struct err *err)
 {
 	struct capture_ahead *a = calloc(1, sizeof(*a));
 	int rc;
@@ -101,6 +122,8 @@ int capture_ahead_new(struct capture_ahead **out, struct capture_reader *reader,
 	if (!a)
 		return err_set(err, -ENOMEM, "no memory to read the capture ahead");
 	a->reader = reader;
+	a->half = half;
+	a->ctx = ctx;
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_cond_init(&a->changed, NULL);
 	rc = pthread_create(&a->thread, NULL, read_ahead, a);

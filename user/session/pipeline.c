@@ -9,7 +9,6 @@
 #include "base/clock.h"
 
 #define TEAR_DOWN_NS (100 * NS_PER_MS) /* after the load: what closes from then on may be our doing */
-#define EXPIRE_EVERY_NS (60 * NS_PER_S)
 
 /* The measured part begins where the warm-up ends; the session knows when that is before the first record. */
 static struct blocks *blocks_of(const struct pipeline *p)
@@ -30,8 +29,7 @@ static void on_whole(void *ctx, const struct whole_request *w)
 		r = resilience_add(p->resilience, w);
 	if (!r)
 		r = series_whole(p->series, w, attribution_newest_cut(p->attribution));
-	if (!r)
-		r = sockets_whole(p->sockets, w);
+	sockets_whole(p->sockets, w);
 	if (r && !p->failed)
 		p->failed = r;
 	if (p->config.whole)
@@ -56,17 +54,12 @@ static int stats_init(struct pipeline *p)
 	return r;
 }
 
-static bool is_alone(const struct run_meta_stage *stage)
-{
-	return stage->tenants && !(stage->tenants & (stage->tenants - 1));
-}
-
 static uint64_t stages_alone(const struct run_meta *m)
 {
 	uint64_t alone = 0;
 
 	for (uint32_t i = 0; i < m->stages; i++)
-		if (is_alone(&m->stage[i]))
+		if (pipeline_is_alone(&m->stage[i]))
 			alone |= UINT64_C(1) << i;
 	return alone;
 }
@@ -121,11 +114,12 @@ static int pipeline_open(struct pipeline *p)
 
 int pipeline_new(struct pipeline **out, const struct pipeline_config *config, struct err *err)
 {
-	struct pipeline *p = calloc(1, sizeof(*p));
+	struct pipeline *p = aligned_alloc(_Alignof(struct pipeline), sizeof(*p));
 	int r = p ? 0 : -ENOMEM;
 
 	*out = NULL;
 	if (p) {
+		memset(p, 0, sizeof(*p));
 		p->config = *config;
 		p->config.meta = NULL;
 	}
@@ -175,62 +169,12 @@ void pipeline_free(struct pipeline *p)
 	free(p);
 }
 
-static void span_add(struct span *s, const struct record_request *r)
-{
-	if (!s->first_due_ns || r->due_ns < s->first_due_ns)
-		s->first_due_ns = r->due_ns;
-	if (r->end_ns > s->last_end_ns)
-		s->last_end_ns = r->end_ns;
-}
-
-#define SETS_MAX 4
-
-/* The statistics that a request belongs to, at most SETS_MAX; returns how many. */
-static unsigned sets_of(struct pipeline *p, const struct record_request *r, struct request_stats *set[SETS_MAX])
-{
-	unsigned n = 0;
-
-	if (r->flags & RECORD_WARMUP) {
-		set[n++] = &p->warmup;
-		return n;
-	}
-	set[n++] = &p->total;
-	if (r->class_index < p->meta.classes)
-		set[n++] = &p->class_[r->class_index];
-	if (r->stage_index < p->meta.stages)
-		set[n++] = &p->stage[r->stage_index];
-	if (r->tenant && r->tenant <= p->meta.tenants)
-		set[n++] = r->stage_index < p->meta.stages && is_alone(&p->meta.stage[r->stage_index])
-				   ? &p->tenant_alone[r->tenant - 1]
-				   : &p->tenant[r->tenant - 1];
-	return n;
-}
-
 static int frame_request(struct pipeline *p, const struct record_request *r)
 {
-	struct request_stats *set[SETS_MAX];
-	unsigned n = sets_of(p, r, set);
-	int ret = 0;
+	int ret = r->flags & RECORD_WARMUP ? 0 : blocks_request(blocks_of(p), r);
 
-	if (r->flags & RECORD_WARMUP) {
-		p->warmup_requests++;
-	} else {
-		span_add(&p->span, r);
-		if (r->stage_index < p->meta.stages)
-			span_add(&p->stage_span[r->stage_index], r);
-		ret = blocks_request(blocks_of(p), r);
-		if (!ret)
-			ret = disconnects_request(p->disconnects, r);
-		if (!ret)
-			ret = recovery_add(p->recovery, r);
-	}
-	for (unsigned i = 0; i < n && !ret; i++)
-		ret = request_stats_add(set[i], r);
-	if (!ret)
-		ret = gaps_take(p->gaps, r->id, set, n);
 	if (!ret)
 		ret = series_request(p->series, r);
-	leak_watch_requests(p->leak, r->class_index, 1);
 	return ret ? ret : timeline_request(p->timeline, r);
 }
 
@@ -242,23 +186,13 @@ static int frame_events(struct pipeline *p, const void *data, uint32_t bytes)
 	if (bytes < sizeof(*head) || head->count > RECORD_EVENTS_BATCH_MAX ||
 	    bytes != sizeof(*head) + head->count * sizeof(*event))
 		return -EPROTO;
-	int r = head->from_driver ? gaps_events(p->gaps, head, event) : 0;
-	return r ? r : timeline_events(p->timeline, head, event);
+	return timeline_events(p->timeline, head, event);
 }
 
 static int frame_tick(struct pipeline *p, uint64_t now_ns)
 {
-	if (!p->first_tick_ns)
-		p->first_tick_ns = now_ns;
-	if (now_ns > p->last_tick_ns)
-		p->last_tick_ns = now_ns;
-	if (now_ns >= p->next_expire_ns) {
-		gaps_expire(p->gaps, now_ns);
-		p->next_expire_ns = now_ns + EXPIRE_EVERY_NS;
-	}
 	int r = series_tick(p->series, now_ns);
-	if (!r)
-		r = pools_tick(p->pools, now_ns);
+
 	if (!r)
 		r = timeline_tick(p->timeline, now_ns);
 	return r ? r : attribution_tick(p->attribution, now_ns);
@@ -291,8 +225,6 @@ static int frame_gauges(struct pipeline *p, const struct record_gauges *g)
 	int r = blocks_gauges(blocks_of(p), g);
 
 	gauge_track_add(&p->gauges, g);
-	if (!r && p->meta.soak)
-		r = leak_watch_gauges(p->leak, g);
 	return r ? r : series_gauges(p->series, g);
 }
 
@@ -311,27 +243,8 @@ static int frame_wire(struct pipeline *p, const void *data, uint32_t bytes)
 	int r = timeline_wire(p->timeline, data, bytes);
 
 	if (r)
-		return r == -EPROTO ? 0 : r;
-	if (h->kind == WIRE_KIND_SAMPLE)
-		return frame_sample(p, data);
-	uint64_t measured_ns = p->meta.start_ns ? p->meta.start_ns + p->meta.warmup_ns : 0;
-	if (h->kind == WIRE_KIND_SYSCALLS)
-		r = calls_add(p->calls, data, measured_ns);
-	sockets_start(p->sockets, measured_ns);
-	pools_start(p->pools, measured_ns);
-	if (!r)
-		r = sockets_wire(p->sockets, data);
-	if (!r)
-		r = pools_wire(p->pools, data);
-	workers_wire(&p->workers, data, measured_ns);
-	return r || h->kind != WIRE_KIND_CLOSE ? r : disconnects_close(p->disconnects, data);
-}
-
-static int frame_provider(struct pipeline *p, const struct record_provider *r)
-{
-	int ret = timeline_provider(p->timeline, r);
-
-	return ret ? ret : disconnects_provider(p->disconnects, r);
+		return r == -EPROTO ? PIPELINE_REJECTED : r;
+	return h->kind == WIRE_KIND_SAMPLE ? frame_sample(p, data) : 0;
 }
 
 static int frame_dispatch(struct pipeline *p, enum capture_frame type, const void *data, uint32_t bytes)
@@ -346,7 +259,7 @@ static int frame_dispatch(struct pipeline *p, enum capture_frame type, const voi
 	case CAPTURE_REQUEST:
 		return bytes == sizeof(struct record_request) ? frame_request(p, data) : -EPROTO;
 	case CAPTURE_PROVIDER:
-		return bytes == sizeof(struct record_provider) ? frame_provider(p, data) : -EPROTO;
+		return bytes == sizeof(struct record_provider) ? timeline_provider(p->timeline, data) : -EPROTO;
 	case CAPTURE_EVENTS:
 		return frame_events(p, data, bytes);
 	case CAPTURE_COUNTERS:
@@ -370,6 +283,19 @@ static int frame_dispatch(struct pipeline *p, enum capture_frame type, const voi
 	return -EPROTO;
 }
 
+int pipeline_join(struct pipeline *p, enum capture_frame type, const void *data, uint32_t bytes)
+{
+	if (!p->open && type != CAPTURE_META)
+		return -EPROTO;
+	if (p->open && p->meta.start_ns)
+		series_start(p->series, p->meta.start_ns);
+	int r = frame_dispatch(p, type, data, bytes);
+	if (!r)
+		r = p->failed;
+	p->failed = 0;
+	return r;
+}
+
 int pipeline_frame(struct pipeline *p, enum capture_frame type, const void *data, uint32_t bytes)
 {
 	if (!p->open && type != CAPTURE_META)
@@ -378,13 +304,10 @@ int pipeline_frame(struct pipeline *p, enum capture_frame type, const void *data
 		capture_write(p->config.capture, type, data, bytes);
 	if (((uintptr_t)data & 7) && bytes <= sizeof(p->aligned))
 		data = memcpy(p->aligned, data, bytes);
-	if (p->open && p->meta.start_ns)
-		series_start(p->series, p->meta.start_ns);
-	int r = frame_dispatch(p, type, data, bytes);
-	if (!r)
-		r = p->failed;
-	p->failed = 0;
-	return r;
+	int r = pipeline_join(p, type, data, bytes);
+	if (r)
+		return r == PIPELINE_REJECTED ? 0 : r;
+	return pipeline_ends(p, type, data);
 }
 
 int pipeline_tick(struct pipeline *p, uint64_t now_ns)

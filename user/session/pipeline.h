@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Records -> timeline -> attribution and statistics -> what a report needs. The same for a live run and for a replay: both
- * feed frames as captures hold them. One thread: the session's. Memory is bounded by what is in flight, not by the run's length.
+ * feed frames as captures hold them. One thread, the session's, or a replay's two. Memory is bounded by what is in flight, not by the run's length.
  */
 #ifndef TOLL_SESSION_PIPELINE_H
 #define TOLL_SESSION_PIPELINE_H
@@ -31,6 +31,13 @@ void pipeline_free(struct pipeline *p);
  * be written is no failure here: its writer keeps the error until it is closed.
  */
 int pipeline_frame(struct pipeline *p, enum capture_frame type, const void *data, uint32_t bytes);
+/*
+ * The two halves of pipeline_frame() for two threads, of which each gets every frame in order, checked and aligned at 8 bytes. A frame
+ * that may change the head (CAPTURE_META) is the joining half's, and the other one waits until it has been through.
+ */
+#define PIPELINE_REJECTED 1 /* a wire record that is not what it says: counted, and nobody uses it */
+int pipeline_join(struct pipeline *p, enum capture_frame type, const void *data, uint32_t bytes); /* as pipeline_frame() */
+int pipeline_ends(struct pipeline *p, enum capture_frame type, const void *data); /* -ENOMEM */
 /* Time has come this far: the same as a CAPTURE_TICK frame. */
 int pipeline_tick(struct pipeline *p, uint64_t now_ns);
 /* No more records will come. */

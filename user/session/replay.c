@@ -15,7 +15,7 @@
 struct replay {
 	const char *path;
 	struct capture_reader *reader;
-	struct capture_ahead *ahead; /* has the reader while frames are read */
+	struct capture_ahead *ahead; /* has the reader while frames are read, and does the ends' half of the work on them */
 	struct pipeline *pipeline;
 	uint64_t frames;
 	struct capture_end end;
@@ -51,11 +51,20 @@ static int replay_frame(struct replay *r, enum capture_frame type, const void *d
 	} else if (!pipeline_meta(r->pipeline)) {
 		return err_set(err, -EPROTO, "%s: the run's head is missing: a capture begins with it", r->path);
 	}
-	ret = pipeline_frame(r->pipeline, type, data, bytes);
+	ret = pipeline_join(r->pipeline, type, data, bytes);
+	if (ret == PIPELINE_REJECTED)
+		return 0;
 	if (ret == -EPROTO)
 		return err_set(err, ret, "%s: frame %" PRIu64 " (%s, %u bytes) is not what it says", r->path, r->frames,
 			       frame_name(type), bytes);
 	return ret ? err_set(err, ret, "%s: frame %" PRIu64 ": %s", r->path, r->frames, strerror(-ret)) : 0;
+}
+
+/* On the reading thread. */
+static int ends_frame(void *ctx, enum capture_frame type, const void *data, uint32_t bytes)
+{
+	(void)bytes;
+	return pipeline_ends(ctx, type, data);
 }
 
 static int replay_frames(struct replay *r, struct err *err)
@@ -128,15 +137,15 @@ int replay_capture(const char *path, json_t **doc, struct err *err)
 		return ret;
 	ret = pipeline_new(&r.pipeline, &config, err);
 	if (!ret)
-		ret = capture_ahead_new(&r.ahead, r.reader, err);
+		ret = capture_ahead_new(&r.ahead, r.reader, ends_frame, r.pipeline, err);
 	if (!ret)
 		ret = replay_frames(&r, err);
 	if (!ret) {
 		*doc = replay_build(&r);
 		ret = *doc ? 0 : err_set(err, -ENOMEM, "%s: no memory for the result", path);
 	}
-	pipeline_free(r.pipeline);
 	capture_ahead_free(r.ahead);
+	pipeline_free(r.pipeline);
 	capture_reader_free(r.reader);
 	return ret;
 }
