@@ -315,6 +315,40 @@ static void test_flame(void **state)
 	report_fixture_fini(&f);
 }
 
+/* The gauges of a second may be missing, and the line goes on; more than one is a gap. */
+static void test_gaps_of_lines(void **state)
+{
+	const double y[] = {1, NAN, 3, NAN, NAN, 6, 7};
+	const struct html_axis axis = {0, 10, false};
+	struct html h = {0};
+
+	(void)state;
+	html_polyline(&h, &(struct html_line){y, 0}, 7, &axis);
+	html_raw(&h, "");
+	assert_non_null(strstr(h.b.data, "d=\"M0.0 900.0L333.3 700.0M833.3 400.0L1000.0 300.0\""));
+	buf_fini(&h.b);
+}
+
+static void test_verdicts(void **state)
+{
+	struct report_fixture f;
+
+	(void)state;
+	report_fixture_init(&f, 30);
+	json_t *doc = report_build(&f.in);
+	json_object_set_new(doc, "leak", json_pack("{s:s}", "verdict", "leak"));
+	json_object_set_new(doc, "system_calls",
+			    json_pack("{s:{s:i,s:i,s:{}}}", "futex", "count", 3, "in_toll_per_request_ns", 50, "errors"));
+	char *page = page_of(doc);
+	assert_int_equal(count_of(page, "<span class=\"verdict bad\">leak</span>"), 1);
+	/* a word that flows stands below the heading that flows, however short it is */
+	assert_non_null(strstr(page, "colspan=\"1\">in the toll</th><th class=\"\" colspan=\"1\">  failed</th>"));
+	free(page);
+	json_object_del(doc, "leak");
+	assert_whole(doc);
+	report_fixture_fini(&f);
+}
+
 static void test_full_disk_is_told(void **state)
 {
 	struct report_fixture f;
@@ -339,6 +373,8 @@ int main(void)
 		cmocka_unit_test(test_charts_without_scripts),
 		cmocka_unit_test(test_trends),
 		cmocka_unit_test(test_flame),
+		cmocka_unit_test(test_gaps_of_lines),
+		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_full_disk_is_told),
 	};
 

@@ -84,18 +84,25 @@ static void sections(struct html *body, struct html *nav, const json_t *doc)
 			part_put(body, nav, part_find(last[i]), doc);
 }
 
+/* Of the criteria, and of a soak: a gateway that leaks may have met every one. */
 static void verdict(struct html *h, const json_t *doc)
 {
-	static const struct {
+	static const struct pill {
 		const char *verdict, *words, *style;
-	} rows[] = {{"met", "criteria met", "good"},
-		    {"missed", "criteria missed", "bad"},
-		    {"not_measured", "criteria not measured", "warn"},
-		    {"invalid", "invalid", "bad"}};
+	} criteria[] = {{"met", "criteria met", "good"},
+			{"missed", "criteria missed", "bad"},
+			{"not_measured", "criteria not measured", "warn"},
+			{"invalid", "invalid", "bad"}},
+	  leaks[] = {{"leak", "leak", "bad"}, {"no_leak", "no leak", "good"}, {"inconclusive", "leaks: inconclusive", "warn"}};
 
-	for (size_t i = 0; i < COUNT(rows); i++)
-		if (!strcmp(text_string(doc, "verdict"), rows[i].verdict))
-			html_fmt(h, "<span class=\"verdict %s\">%s</span>", rows[i].style, rows[i].words);
+	html_raw(h, "<p class=\"verdicts\">");
+	for (size_t i = 0; i < COUNT(criteria); i++)
+		if (!strcmp(text_string(doc, "verdict"), criteria[i].verdict))
+			html_fmt(h, "<span class=\"verdict %s\">%s</span>", criteria[i].style, criteria[i].words);
+	for (size_t i = 0; i < COUNT(leaks); i++)
+		if (!strcmp(text_string(json_object_get(doc, "leak"), "verdict"), leaks[i].verdict))
+			html_fmt(h, " <span class=\"verdict %s\">%s</span>", leaks[i].style, leaks[i].words);
+	html_raw(h, "</p>");
 }
 
 static const char *name_of(const json_t *doc)

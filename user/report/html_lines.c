@@ -28,6 +28,7 @@ static double highest(const double *y, unsigned from, unsigned to)
 void html_polyline(struct html *h, const struct html_line *line, unsigned points, const struct html_axis *y)
 {
 	unsigned step = (points + SHOWN_MAX - 1) / SHOWN_MAX;
+	unsigned missing = 0;
 	bool pen = false;
 
 	if (!step)
@@ -37,7 +38,9 @@ void html_polyline(struct html *h, const struct html_line *line, unsigned points
 		double at = highest(line->y, i, i + step < points ? i + step : points);
 		if (!isnan(at))
 			html_fmt(h, "%c%.1f %.1f", pen ? 'L' : 'M', points > 1 ? BOX * i / (points - 1) : 0, place(y, at));
-		pen = !isnan(at);
+		missing = isnan(at) ? missing + 1 : 0;
+		/* a gauge is read once a second, and now and then a second has none: the line goes on over one, as in report.js */
+		pen = !missing || (pen && missing == 1);
 	}
 	/* a point between gaps is a dot */
 	html_raw(h, "\"/>");

@@ -80,6 +80,12 @@ static unsigned distance(unsigned a, unsigned b)
 	return a > b ? a - b : b - a;
 }
 
+/* Two that flow begin below each other, however long they are. */
+static bool flows_below(const struct sink *s, unsigned cell, unsigned row_end, unsigned heading, unsigned end)
+{
+	return s->cell[cell].align == TEXT_FLOW && s->heading[heading].align == TEXT_FLOW && row_end - s->cell[cell].width >= end;
+}
+
 /* How many of the row's cells stand below each heading: those that end nearer to its end than to another's. */
 static void spans_find(const struct sink *s, unsigned span[CELLS_MAX])
 {
@@ -90,7 +96,8 @@ static void spans_find(const struct sink *s, unsigned span[CELLS_MAX])
 		row_end += s->cell[i].width;
 		if (s->cell[i].align == TEXT_FLOW && is_blank(words_of(s, i)))
 			continue;
-		while (at + 1 < s->headings && distance(end + s->heading[at + 1].width, row_end) < distance(end, row_end))
+		while (at + 1 < s->headings && (flows_below(s, i, row_end, at + 1, end) ||
+						distance(end + s->heading[at + 1].width, row_end) < distance(end, row_end)))
 			end += s->heading[++at].width;
 		span[at]++;
 	}

@@ -4,12 +4,15 @@
 	const root = document.documentElement;
 	const colour = name => getComputedStyle(root).getPropertyValue(name).trim();
 	const read = id => { const e = document.getElementById(id); return e && JSON.parse(e.textContent); };
-	const digits = (v, unit) => `${v >= 100 ? Math.round(v) : v.toPrecision(3)} ${unit}`;
+	// Three, or as many as tell two ticks apart that are a step from each other.
+	const digits = (v, unit, step) => {
+		const n = step > 0 ? Math.min(9, Math.ceil(Math.log10(Math.abs(v) / step)) + 1) : 3;
+		return `${n <= 3 && v >= 100 ? Math.round(v) : v.toPrecision(Math.max(3, n))} ${unit}`;
+	};
 
-	const scaled = (v, steps) => {
-		for (const [size, unit] of steps) if (Math.abs(v) >= size) return digits(v / size, unit);
-		const [size, unit] = steps[steps.length - 1];
-		return digits(v / size, unit);
+	const scaled = (v, steps, step) => {
+		const [size, unit] = steps.find(([least]) => Math.abs(v) >= least) || steps[steps.length - 1];
+		return digits(v / size, unit, step / size);
 	};
 	const seconds = s => {
 		if (s < 60) return `${+s.toFixed(1)} s`;
@@ -20,7 +23,7 @@
 	const count = v => v >= 1000 ? Math.round(v).toLocaleString("en-US") : String(+v.toPrecision(3));
 	const format = {
 		ns, count, per_s: count, cores: count,
-		bytes: v => v < 1000 ? `${Math.round(v)} B` : scaled(v, [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"]]),
+		bytes: (v, step) => v < 1000 ? `${Math.round(v)} B` : scaled(v, [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"]], step),
 	};
 	const percent = nines => {
 		const p = 100 * (1 - 10 ** -nines);
@@ -49,10 +52,18 @@
 		em.textContent = head;
 	};
 
+	const label = formatY => (v, granularity, options, graph) => {
+		const [low, high] = graph.yAxisRange();
+		return formatY(v, (high - low) / 3);
+	};
+	// A lone missing point is drawn over (null), more of them are a gap (NaN): a gauge is read once a second, and now and then a second has none.
+	const bridged = column => column.map((v, i) =>
+		v !== null || (i > 0 && i + 1 < column.length && column[i - 1] !== null && column[i + 1] !== null) ? v : NaN);
+
 	const common = (figure, formatX, formatY) => ({
 		legend: "never", strokeWidth: 1.6, gridLineColor: colour("--line"), axisLineColor: colour("--line"), gridLineWidth: 1,
-		highlightCircleSize: 3, labelsKMB: false, rightGap: 8, xRangePad: 0, connectSeparatedPoints: false,
-		axes: { x: { axisLabelFormatter: formatX, axisLabelWidth: 62 }, y: { axisLabelFormatter: v => formatY(v), axisLabelWidth: 60 } },
+		highlightCircleSize: 3, labelsKMB: false, rightGap: 8, xRangePad: 0, connectSeparatedPoints: true,
+		axes: { x: { axisLabelFormatter: formatX, axisLabelWidth: 62 }, y: { axisLabelFormatter: label(formatY), axisLabelWidth: 70 } },
 		highlightCallback: (event, x, points) => {
 			const by = new Map(points.map(p => [p.name, p.yval]));
 			caption(figure, formatX(x), [...figure.querySelectorAll("figcaption span")].map((s, i) => {
@@ -84,17 +95,16 @@
 
 	const drawSeries = (figure, data) => {
 		const lines = figure.dataset.lines.split(";").filter(Boolean).map(l => l.split("|"));
-		const rows = [];
-		for (let i = 0; i < data.points; i++) rows.push([(i + .5) * data.step_s, ...lines.map(l => data[l[0]][i])]);
-		const formatY = format[figure.dataset.unit], all = lines.flatMap(l => data[l[0]]).filter(v => v > 0);
-		const log = "log" in figure.dataset && all.length > 0;
+		const rows = [], columns = lines.map(l => bridged(data[l[0]]));
+		for (let i = 0; i < data.points; i++) rows.push([(i + .5) * data.step_s, ...columns.map(c => c[i])]);
+		const formatY = format[figure.dataset.unit], log = "log" in figure.dataset && columns.flat().some(v => v > 0);
 		const options = {
 			...common(figure, seconds, formatY), labels: ["t", ...lines.map(l => l[1])], colors: lines.map(l => colour(`--c${l[2]}`)),
 			logscale: log, dateWindow: [0, data.points * data.step_s], underlayCallback: shade(data.bands),
 		};
 		options.axes.x.ticker = timeTicks;
 		// nothing of a logarithm is 0
-		if (log) for (const row of rows) for (let k = 1; k < row.length; k++) if (!(row[k] > 0)) row[k] = null;
+		if (log) for (const row of rows) for (let k = 1; k < row.length; k++) if (row[k] !== null && !(row[k] > 0)) row[k] = NaN;
 		if ("zero" in figure.dataset) options.includeZero = true;
 		if (data.points < 2) options.drawPoints = true;
 		figure.graph = new Dygraph(mount(figure), rows, options);
@@ -108,7 +118,7 @@
 			logscale: true, dateWindow: [0, data.nines],
 		};
 		options.axes.x.ticker = ticks;
-		for (const row of data.rows) for (let k = 1; k < row.length; k++) if (!(row[k] > 0)) row[k] = null;
+		for (const row of data.rows) for (let k = 1; k < row.length; k++) if (!(row[k] > 0)) row[k] = NaN;
 		figure.graph = new Dygraph(mount(figure), data.rows, options);
 	};
 
