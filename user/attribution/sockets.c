@@ -372,9 +372,11 @@ void sockets_whole(struct sockets *s, const struct whole_request *w)
 	}
 }
 
-static int asked_count(struct sockets *s)
+int sockets_count_requests(struct sockets *s)
 {
 	s->inbound.requests = s->requests;
+	for (unsigned i = 0; i < s->peers; i++)
+		s->peer[i].requests = 0;
 	for (unsigned i = 0; i < s->askeds; i++) {
 		int peer = peer_find(s, s->asked[i].addr, s->asked[i].port);
 		if (peer < 0)
@@ -415,7 +417,7 @@ int sockets_finish(struct sockets *s)
 	while (!rc && map_next(s->socks, &cursor, &cookie, &k))
 		rc = sock_end(s, k);
 	if (!rc)
-		rc = asked_count(s);
+		rc = sockets_count_requests(s);
 	for (unsigned i = 0; i < s->peers && !rc; i++) {
 		s->peer[i].inner = is_inner(s, &s->peer[i]);
 		if (!s->peer[i].inner)

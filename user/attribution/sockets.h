@@ -23,7 +23,7 @@ struct sockets_peer {
 	uint64_t opened; /* connections that were made in the measured part */
 	uint64_t used; /* connections with a turn in it, older ones too */
 	uint64_t turns;
-	uint64_t requests; /* whole requests: their turns to this peer; after sockets_finish() */
+	uint64_t requests; /* whole requests: their turns to this peer; as of the last sockets_count_requests() */
 	uint64_t retransmits;
 	uint64_t unread_untold; /* turns without a figure: marks were dropped */
 	uint64_t failed; /* connects */
@@ -52,6 +52,8 @@ void sockets_start(struct sockets *s, uint64_t start_ns);
 int sockets_wire(struct sockets *s, const void *record);
 /* Shares nothing with sockets_wire(): the two may be called on two threads. */
 void sockets_whole(struct sockets *s, const struct whole_request *w);
+/* Tells the peers what sockets_whole() has counted so far: before they are read, and no thread is in either. -ENOMEM */
+int sockets_count_requests(struct sockets *s);
 /* Once, when no more records will come: turns that are known only by snapshots count. -ENOMEM */
 int sockets_finish(struct sockets *s);
 

@@ -229,7 +229,7 @@ void pipeline_fill_report(struct pipeline *p, struct report_input *in)
 	in->timeline = timeline_stats(p->timeline);
 	in->attribution = p->attribution;
 	in->series = p->series;
-	in->sockets = p->sockets;
+	in->sockets = sockets_count_requests(p->sockets) ? NULL : p->sockets;
 	fill_peers(p, in);
 	in->calls = p->calls;
 	in->threads = timeline_threads(p->timeline);
