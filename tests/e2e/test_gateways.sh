@@ -18,7 +18,10 @@ criteria:
   - success_rate == 100%
 END
 
-run_whole nginx mixed 2000 --with nginx
+run_whole nginx mixed 2000 --with nginx --set access_log=yes --gateway-log 'request_time=([0-9.]+)' --gateway-log-unit s
+# nginx's clock ticks in ms, begins with the request's first byte and ends with the answer's last
+check "nginx: its own log tells of each request, no more than the driver saw" '.gateway_log.matched == 2000 and .gateway_log.lines == 2000 and
+	.gateway_log.told.p50_ns >= 1e6 and .gateway_log.told.p50_ns <= .latency.p50_ns + 1e6' "$result"
 run_whole nginx-unbuffered mixed 2000 --with nginx --set buffering=off
 # the ways of the oldest kernel tell the same
 run_whole oldest mixed 2000 --with nginx --path sockets=hash --path tcp=copy --path readable=tcp_probe --path open=file_operations \

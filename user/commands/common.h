@@ -67,6 +67,15 @@ struct common_options {
 		{OPTION_FLAG, "top", 0, NULL, "a full screen of it while it goes; q ends it", &(common).top},                    \
 		{OPTION_FLAG, "plain", 0, NULL, "progress as lines, not as one line that changes", &(s)->plain},                 \
 		{OPTION_STRING, "live", 0, "FILE", "write a JSON line of figures there each second", &(s)->live_path},           \
+		{OPTION_STRING,                                                                                                  \
+		 "gateway-log",                                                                                                  \
+		 0,                                                                                                              \
+		 "PATTERN",                                                                                                      \
+		 "its log tells its latency: \"took=([0-9.]+)(ms|s)\"",                                                          \
+		 &(s)->gateway_log.pattern},                                                                                     \
+		{OPTION_STRING,         "gateway-log-file", 0, "FILE", "that log (default: what a recipe's gateway prints)",     \
+		 &(s)->gateway_log.file},                                                                                        \
+		{OPTION_STRING, "gateway-log-unit", 0, "UNIT", "of numbers without one (default ms)", &(s)->gateway_log.unit},   \
 		{OPTION_STRING,    "metrics-url", 0, "URL", "the gateway's own Prometheus page, or its path: told beside",       \
 		 &(s)->metrics_url},                                                                                             \
 		{OPTION_STRING,       "metrics-listen", 0, "HOST:PORT", "Prometheus may scrape /metrics there while it runs",    \

@@ -26,6 +26,7 @@ static const struct {
 	{"exemplars.p99", "which request is at the p99 of all, no single run knows"},
 	{"traces", "each run kept a sample of its own, in which a request of a small one had a greater chance: see each result"},
 	{"probes", "what probes cost is a share of one gateway's CPU: see each result"},
+	{"gateway_log", "each gateway writes its own: see each result"},
 	{"own_counters", "what a gateway counts itself is its own: see each result"},
 	{"stacks", "each result keeps its heaviest stacks only, and the rest of one may be the heaviest of all: see each result"},
 	{"allocator", "its latency is told by samples that each run took at its own rate: see each result"},

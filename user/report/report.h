@@ -38,6 +38,14 @@ struct report_plant {
 	uint64_t measured_p50_ns;
 };
 
+/* What the gateway's log says of its latency. */
+struct report_log {
+	bool asked;
+	uint64_t lines, matched, unread; /* unread: matched, but its number is no time */
+	struct hist *told; /* ns */
+	char why[320]; /* it cannot be told; "": it can */
+};
+
 /* The machine that the run was made on (replays tell the captured one). */
 struct report_machine {
 	char kernel[96], hostname[64], cpu[96];
@@ -132,6 +140,7 @@ struct report_input {
 	const struct request_stats *warmup_stats; /* NULL: no driver of ours */
 	const struct attribution *attribution; /* NULL: no probes */
 	const struct series *series; /* NULL: not kept */
+	const struct report_log *log; /* NULL: nobody asked */
 	const struct sockets *sockets; /* NULL: no probes */
 	const struct pools *pools; /* NULL: no probes */
 	const struct workers *workers; /* NULL: no probes */

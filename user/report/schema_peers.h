@@ -5,6 +5,17 @@
 
 /* clang-format off */
 #define SCHEMA_PEERS \
+	"    \"gateway_log\": {\n" \
+	"      \"description\": \"what the gateway's own log says of its latency, in lines of the measured part\",\n" \
+	"      \"type\": \"object\",\n" \
+	"      \"required\": [\"lines\", \"matched\", \"unread\", \"told\"],\n" \
+	"      \"properties\": {\n" \
+	"        \"lines\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"matched\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"unread\": {\"description\": \"matched, but its number was no time\", \"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"told\": {\"$ref\": \"#/$defs/dist\"}\n" \
+	"      }\n" \
+	"    },\n" \
 	"    \"own_counters\": {\n" \
 	"      \"description\": \"counters of the gateway's own Prometheus page, over the measured part; meaning: as their names suggest\",\n" \
 	"      \"type\": \"object\",\n" \

@@ -65,12 +65,32 @@ static void print_cache(struct text *t, const json_t *doc, const json_t *own)
 	text_wrap(t, TEXT_PLAIN, "", 2, line);
 }
 
+/* Its log, beside the toll of the run. */
+static void print_log(struct text *t, const json_t *doc)
+{
+	const json_t *log = json_object_get(doc, "gateway_log"), *told = json_object_get(log, "told"),
+		     *toll = json_object_get(doc, "toll"), *latency = json_object_get(doc, "latency");
+	char n[TEXT_CELL], a[2][TEXT_CELL], b[2][TEXT_CELL], c[2][TEXT_CELL], line[320];
+
+	if (!log)
+		return;
+	snprintf(line, sizeof(line),
+		 "its log tells %s at p50, %s at p99, in %s lines; the kernel saw a toll of %s and %s, the driver a latency of "
+		 "%s and %s",
+		 text_dist(a[0], told, "p50_ns"), text_dist(a[1], told, "p99_ns"), text_count(n, log, "matched"),
+		 text_dist(b[0], toll, "p50_ns"), text_dist(b[1], toll, "p99_ns"), text_dist(c[0], latency, "p50_ns"),
+		 text_dist(c[1], latency, "p99_ns"));
+	text_wrap(t, TEXT_BOLD, "ITS LOG", 12, line);
+	text_blank(t);
+}
+
 void text_own(struct text *t, const json_t *doc)
 {
 	const json_t *own = json_object_get(doc, "own_counters"), *rows = json_object_get(own, "rows");
 	char line[120];
 	unsigned printed;
 
+	print_log(t, doc);
 	if (!own)
 		return;
 	text_left(t, TEXT_BOLD, NAME + 2, "THE GATEWAY'S OWN COUNTERS");

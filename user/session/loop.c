@@ -159,6 +159,13 @@ static uint64_t gauges_interval_ns(const struct session *s)
 	return of_soak < NS_PER_S ? of_soak : NS_PER_S;
 }
 
+/* What the gateway tells itself, from here on. */
+static void own_begin(struct session *s)
+{
+	own_counters_begin(&s->own, s->config->metrics_url, s->url);
+	gateway_log_begin(&s->log, s->gateway.log_path);
+}
+
 static int on_tick(struct loop *l, uint64_t now_ns)
 {
 	struct session *s = l->s;
@@ -177,7 +184,7 @@ static int on_tick(struct loop *l, uint64_t now_ns)
 		if (rc)
 			return rc;
 		session_peers_sample(&s->peers, now_ns);
-		own_counters_begin(&s->own, s->config->metrics_url, s->url);
+		own_begin(s);
 		overhead_init(&s->overhead, now_ns + NS_PER_S);
 		session_probes_start(s, now_ns);
 		l->measured_started = true;
@@ -319,7 +326,7 @@ int session_loop(struct session *s)
 	int rc;
 
 	if (!s->config->plan || !s->config->plan->warmup_ns)
-		own_counters_begin(&s->own, s->config->metrics_url, s->url);
+		own_begin(s);
 	rc = load_start(s);
 	if (rc)
 		return rc;
@@ -349,6 +356,7 @@ int session_loop(struct session *s)
 	s->end_ns = clock_now_ns();
 	session_peers_sample(&s->peers, s->end_ns);
 	own_counters_end(&s->own);
+	gateway_log_end(&s->log);
 	if (!rc)
 		rc = gauges_frame(s, gauges_sample(&s->gauges, s->end_ns));
 	close(l.fd[POLL_SIGNAL].fd);

@@ -58,6 +58,7 @@ struct session {
 	struct session_peers peers;
 	struct metrics_endpoint metrics;
 	struct own_counters own;
+	struct gateway_log log;
 	struct recipe *recipe;
 	struct recipe_running gateway;
 	struct discovered found;

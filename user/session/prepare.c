@@ -384,6 +384,8 @@ int session_prepare(struct session *s)
 	int rc = paths_make(s);
 
 	if (!rc)
+		rc = gateway_log_init(&s->log, &c->gateway_log, &s->err);
+	if (!rc)
 		rc = metrics_endpoint_open(&s->metrics, s, &s->err);
 	if (!rc)
 		rc = truth_init(&s->truth, c->plant, &s->err);

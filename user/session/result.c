@@ -200,6 +200,7 @@ static void input_fill(struct session *s, struct report_input *in, struct notes 
 	in->probed = s->probed;
 	in->note = notes->line;
 	in->notes = notes->count;
+	in->log = &s->log.report;
 	driver_fill(s, in);
 	truth_fill(&s->truth, s->truth_path, in);
 }

@@ -33,6 +33,7 @@ static void session_free(struct session *s)
 	survivor_watch_fini(&s->survivors);
 	growth_watch_fini(&s->growth);
 	own_counters_fini(&s->own);
+	gateway_log_fini(&s->log);
 	json_decref(s->probed);
 	driver_free(s->driver);
 	pipeline_free(s->pipeline);

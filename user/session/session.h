@@ -15,6 +15,7 @@
 #include "probe/paths.h"
 #include "record/capture.h"
 #include "scenario/plan.h"
+#include "session/gateway_log.h"
 
 struct alloc_probe;
 struct attribution;
@@ -83,6 +84,7 @@ struct session_config {
 	bool json; /* print the document instead of the text */
 	bool colour;
 	const char *metrics_url; /* the gateway's own Prometheus page; NULL: none */
+	struct gateway_log_config gateway_log;
 	const char *metrics_listen; /* HOST:PORT where Prometheus may scrape while it runs; NULL: nowhere */
 	const struct session_viewer *viewer; /* NULL: none */
 	bool no_result; /* only the viewer is served: nothing is printed or written */
