@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "report/reachability.h"
 #include "report/survivors.h"
 #include "tests/support/report_input.h"
 #include "tests/support/test.h"
@@ -42,6 +43,27 @@ struct fixture {
 	struct report_survivors kept, growth;
 	json_t *probed, *doc;
 };
+
+static json_t *reachability_made(void)
+{
+	const char *const unsearched[] = {"process 9 runs Go, which keeps its objects in a heap of its own", NULL};
+	const struct report_reach_process searched[] = {
+		{.pid = 7,
+		 .threads = 3,
+		 .pauses = 1,
+		 .pause_ns = 12 * NS_PER_MS,
+		 .blocks = 5000,
+		 .bytes = 640000,
+		 .lost = 1010,
+		 .lost_bytes = 64640,
+		 .heads = 1000,
+		 .followed_lost = 998,
+		 .followed_lost_bytes = 63872},
+		{.pid = 8, .pause_ns = 3 * NS_PER_MS, .blocks = 10, .bytes = 640, .broken = 1}};
+	const struct report_reachability reached = {.process = searched, .processes = 2, .note = unsearched};
+
+	return report_reachability(&reached);
+}
 
 static int setup(void **state)
 {
@@ -86,8 +108,14 @@ static int setup(void **state)
 	};
 	x->growth = x->kept;
 	x->growth.row = x->thing;
-	x->probed = json_pack("{s:o, s:o, s:{}}", "survivors", report_survivors(&x->kept), "growth_stacks",
-			      report_growth_stacks(&x->growth), "not_measured");
+	x->kept.searched = true;
+	x->row[0].fate[SURVIVOR_LOST] = 998;
+	x->row[0].fate_bytes[SURVIVOR_LOST] = 998 * 64;
+	x->row[0].fate[SURVIVOR_REACHED] = 2;
+	x->row[1].fate[SURVIVOR_REACHED] = 60;
+	x->row[1].fate[SURVIVOR_GONE] = 40;
+	x->probed = json_pack("{s:o, s:o, s:o, s:{}}", "survivors", report_survivors(&x->kept), "growth_stacks",
+			      report_growth_stacks(&x->growth), "reachability", reachability_made(), "not_measured");
 	x->f.in.leak = &x->leak;
 	x->f.in.probed = x->probed;
 	x->doc = report_build(&x->f.in);
@@ -137,6 +165,24 @@ static void test_rates(void **state)
 	assert_null(json_object_get(x->doc, "survivors"));
 }
 
+/* What nothing points to: of the whole heap, and of each site's blocks. */
+static void test_reachability(void **state)
+{
+	struct fixture *x = *state;
+	const json_t *leak = json_object_get(x->doc, "leak"), *r = json_object_get(leak, "reachability");
+	const json_t *kept = json_object_get(leak, "survivors");
+
+	assert_int_equal(number(r, "lost"), 1010);
+	assert_int_equal(number(r, "followed_lost"), 998);
+	assert_int_equal(number(r, "blocks"), 5010);
+	assert_int_equal(number(r, "longest_pause_ns"), 12 * NS_PER_MS);
+	assert_int_equal(json_array_size(json_object_get(r, "processes")), 2);
+	assert_int_equal(number(site_of(kept, 0), "lost"), 998);
+	assert_int_equal(number(site_of(kept, 0), "reached"), 2);
+	assert_int_equal(number(site_of(kept, 1), "gone_unseen"), 40);
+	assert_null(json_object_get(x->doc, "reachability"));
+}
+
 /* Of the kinds whose gauge rises; threads do not. */
 static void test_things(void **state)
 {
@@ -154,16 +200,23 @@ static void test_things(void **state)
 
 static void test_words(void **state)
 {
-	static const char *const words[] = {"WHO KEEPS MEMORY",
-					    "  grow ",
-					    "malloc < operator new(unsigned long) < grow < main",
-					    "75 %",
-					    "one address in 4",
-					    "LOST: 3 blocks",
-					    "41 were given back",
-					    "V8 keeps its own heap",
-					    "WHO KEEPS DESCRIPTORS",
-					    "  log_reopen "};
+	static const char *const words[] = {
+		"WHO KEEPS MEMORY",
+		"  grow ",
+		"malloc < operator new(unsigned long) < grow < main",
+		"75 %",
+		"one address in 4",
+		"LOST: 3 blocks",
+		"41 were given back",
+		"V8 keeps its own heap",
+		"of 5,010 blocks in use (641 kB) nothing points to 1,010 (64.6 kB): lost for certain",
+		"998 of these were seen to be taken",
+		"process 7 stood still for 12.0 ms, process 8",
+		"1 parts of the heap could not be followed",
+		"not searched: process 9 runs Go",
+		"nothing points to 998 blocks (63.9 kB): lost for certain; 2 (0 B) can still be found",
+		"WHO KEEPS DESCRIPTORS",
+		"  log_reopen "};
 	struct fixture *x = *state;
 	char *text = NULL;
 	size_t size = 0;
@@ -185,6 +238,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_rates, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reachability, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_things, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_words, setup, teardown),
 	};

@@ -95,8 +95,8 @@ static int options_finish(struct run_options *o, struct err *err)
 		rc = err_set(err, -EINVAL, "--vus %llu: at most 100000", (unsigned long long)o->vus);
 	if (!rc && (o->threads > 64 || o->provider_threads > 64 || o->workers > 1024))
 		rc = err_set(err, -EINVAL, "--threads and --provider-threads take at most 64, --workers at most 1024");
-	if (!rc && o->session.survivors && !o->session.soak)
-		rc = err_set(err, -EINVAL, "--survivors is a soak's: toll soak --survivors");
+	if (!rc && (o->session.survivors || o->session.reachability) && !o->session.soak)
+		rc = err_set(err, -EINVAL, "--survivors and --reachability are a soak's: toll soak --survivors");
 	if (!rc)
 		rc = common_capture_mode(o->capture, &o->session.capture, err);
 	o->plan.vus = (uint32_t)o->vus;
@@ -192,6 +192,18 @@ static int run_all(struct run_options *o, const char *const *source, unsigned so
 	return run_family_wanted(source, sources, o->all) ? run_several(o, source, sources, err) : run_plan(o, source[0], err);
 }
 
+static int run_parsed(struct run_options *o, const char *const *scenario, unsigned scenarios)
+{
+	struct err err = {0};
+	int rc = 0;
+
+	if (!scenario[0] && !o->all)
+		rc = err_set(&err, -EINVAL, "which scenario? `toll scenarios` lists them; e.g. toll run gateway/smoke");
+	if (!rc)
+		rc = options_finish(o, &err);
+	return rc ? common_fail(&err) : run_all(o, scenario, scenarios, &err);
+}
+
 /* A soak is a run that judges leaks: it has a scenario of its own to begin with. */
 static int run_or_soak(int argc, char **argv, bool soak)
 {
@@ -228,6 +240,8 @@ static int run_or_soak(int argc, char **argv, bool soak)
 		{OPTION_FLAG, "tls-insecure", 'k', NULL, "do not check the gateway's TLS certificate", &s->tls_insecure},
 		{OPTION_STRING, "ca-file", 0, "FILE", "certificates to check it with", &s->ca_file},
 		{OPTION_FLAG, "survivors", 0, NULL, "soak: follow blocks of memory from the begin on", &s->survivors},
+		{OPTION_FLAG, "reachability", 0, NULL, "soak: a pause at the end, to find what nothing points to (glibc)",
+		 &s->reachability},
 		{OPTION_FLAG, "http2", 0, NULL, "HTTP/2 by TLS and ALPN", &s->http2},
 		{OPTION_STRING, "capture", 0, "MODE", "full, sample (default, at most --capture-max) or off", &o.capture},
 		{OPTION_FLAG, "yes", 'y', NULL, "do not ask before a run that may cost money", &o.yes},
@@ -244,13 +258,7 @@ static int run_or_soak(int argc, char **argv, bool soak)
 	s->out_dir = soak ? "out/soak" : "out/run";
 	int rc = options_parse(rows, soak ? &soak_help : &help, argc, argv, scenario, SOURCES_MAX, &positionals, &err);
 
-	if (rc > 0)
-		return EXIT_CODE_OK;
-	if (!rc && !scenario[0] && !o.all)
-		rc = err_set(&err, -EINVAL, "which scenario? `toll scenarios` lists them; e.g. toll run gateway/smoke");
-	if (!rc)
-		rc = options_finish(&o, &err);
-	return rc ? common_fail(&err) : run_all(&o, scenario, positionals, &err);
+	return rc > 0 ? EXIT_CODE_OK : rc ? common_fail(&err) : run_parsed(&o, scenario, positionals);
 }
 
 int command_run(int argc, char **argv)

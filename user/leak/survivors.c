@@ -12,6 +12,7 @@ struct site {
 	struct wire_site seen;
 	uint64_t censored[WIRE_SITE_LIVES];
 	uint64_t carried, alive, alive_bytes, youngest_ns, oldest_ns;
+	uint64_t fate[SURVIVOR_FATES], fate_bytes[SURVIVOR_FATES];
 	char *text;
 	uint32_t text_bytes;
 	unsigned frames;
@@ -143,6 +144,17 @@ int survivors_alive(struct survivors *s, const struct wire_block *block, uint64_
 	return 0;
 }
 
+int survivors_fate(struct survivors *s, const struct wire_block *block, enum survivor_fate fate, uint64_t bytes)
+{
+	struct site *site = site_find(s, block->site);
+
+	if (!site)
+		return -ENOMEM;
+	site->fate[fate]++;
+	site->fate_bytes[fate] += bytes;
+	return 0;
+}
+
 int survivors_named(struct survivors *s, uint64_t key, const char *text, uint32_t bytes, unsigned frames)
 {
 	struct site *site = site_find(s, key);
@@ -204,6 +216,10 @@ static void row_add(struct survivor_row *row, const struct site *site)
 		row->oldest_ns = site->oldest_ns;
 	row->alive += site->alive;
 	row->alive_bytes += site->alive_bytes;
+	for (unsigned i = 0; i < SURVIVOR_FATES; i++) {
+		row->fate[i] += site->fate[i];
+		row->fate_bytes[i] += site->fate_bytes[i];
+	}
 }
 
 /*

@@ -25,6 +25,14 @@ unsigned life_bucket(uint64_t age_ns);
  */
 double life_survival(const struct life_table *t, double *until_s);
 
+/* What a search of the heap for pointers says of a followed block. */
+enum survivor_fate {
+	SURVIVOR_REACHED = 0,
+	SURVIVOR_LOST = 1, /* nothing points to it, or only what is lost itself */
+	SURVIVOR_GONE = 2, /* given back out of our sight */
+	SURVIVOR_FATES = 3,
+};
+
 struct survivor_row {
 	uint32_t kind; /* enum wire_kept_kind: sites of two kinds are never joined */
 	const char *text; /* frames names, each with its NUL, innermost first; "" and 0 frames: the stack got no names */
@@ -39,6 +47,8 @@ struct survivor_row {
 	double survival, until_s; /* life_survival() */
 	double kept_bytes, kept; /* of those taken: never given back, as far as was seen */
 	double kept_error_bytes; /* standard error */
+	uint64_t fate[SURVIVOR_FATES],
+		fate_bytes[SURVIVOR_FATES]; /* of followed blocks, where a heap was searched for pointers to them */
 };
 
 struct survivors;
@@ -52,6 +62,8 @@ int survivors_censored(struct survivors *s, const struct wire_block *block, uint
 void survivors_forgotten(struct survivors *s, const struct wire_block *block);
 /* A block that is there at the end, whenever it was taken. */
 int survivors_alive(struct survivors *s, const struct wire_block *block, uint64_t now_ns);
+/* bytes: as the heap has it. */
+int survivors_fate(struct survivors *s, const struct wire_block *block, enum survivor_fate fate, uint64_t bytes);
 /* What a site's stack is called: `frames` names as in struct survivor_row, `bytes` in all. */
 int survivors_named(struct survivors *s, uint64_t key, const char *text, uint32_t bytes, unsigned frames);
 /* Sites of the same names joined, by kind, those that keep most bytes first; caller frees *rows; texts belong to s. */

@@ -152,6 +152,7 @@ static void file_look(struct process *p, unsigned at, struct allocators *out)
 
 static void notes_write(const struct process *p, struct allocators *out)
 {
+	out->runtime = p->go ? "Go" : p->v8 ? "V8" : p->jvm ? "the JVM" : NULL;
 	if (p->go)
 		note_add(out, "a Go program: %s; latency is not measured, for a return probe corrupts Go's stacks",
 			 out->functions

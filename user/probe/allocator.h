@@ -41,6 +41,7 @@ struct allocators {
 	unsigned functions;
 	char note[ALLOCATOR_NOTES_MAX][240]; /* what cannot be measured, and what is seen instead */
 	unsigned notes;
+	const char *runtime; /* that keeps its objects in a heap of its own: "Go", "V8", "the JVM"; NULL: none */
 };
 
 /* Fills out for one process; functions may be 0, then notes say why. -ESRCH: gone; -EACCES: not ours to see. */

@@ -127,7 +127,8 @@ static void build_probed(struct build *b)
 	json_t *part, *reason;
 
 	json_object_foreach ((json_t *)b->in->probed, key, part)
-		if (strcmp(key, "not_measured") != 0 && strcmp(key, "survivors") != 0 && strcmp(key, "growth_stacks") != 0)
+		if (strcmp(key, "not_measured") != 0 && strcmp(key, "survivors") != 0 && strcmp(key, "growth_stacks") != 0 &&
+		    strcmp(key, "reachability") != 0)
 			build_put(b, b->doc, key, json_deep_copy(part));
 	json_object_foreach (json_object_get(b->in->probed, "not_measured"), path, reason)
 		build_absent(b, "", path, json_string_value(reason));

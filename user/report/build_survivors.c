@@ -104,6 +104,8 @@ void build_survivors(struct build *b, json_t *leak)
 
 	if (out)
 		sites_rates(b, out, requests);
+	if (json_object_get(b->in->probed, "reachability"))
+		build_put(b, leak, "reachability", json_deep_copy(json_object_get(b->in->probed, "reachability")));
 	out = part_copy(b, leak, "growth_stacks", &requests);
 	json_object_foreach (json_object_get(out, "kinds"), kind, list) {
 		sites_rates(b, list, requests);

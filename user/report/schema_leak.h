@@ -28,6 +28,8 @@
 	"                  \"survival\": {\"description\": \"share that outlives watched_s, by a life table that takes those still there as censored\", \"type\": \"number\"}, \"watched_s\": {\"type\": \"number\"},\n" \
 	"                  \"kept\": {\"description\": \"of those taken: never given back, as far as was seen\", \"type\": \"number\"}, \"kept_bytes\": {\"type\": \"number\"}, \"kept_error_bytes\": {\"type\": \"number\"},\n" \
 	"                  \"alive\": {\"description\": \"of those followed: there at the end\", \"type\": \"integer\"}, \"alive_bytes\": {\"type\": \"integer\"},\n" \
+	"                  \"reached\": {\"description\": \"of those followed, with --reachability: something points to them\", \"type\": \"integer\"}, \"reached_bytes\": {\"type\": \"integer\"},\n" \
+	"                  \"lost\": {\"description\": \"nothing points to them\", \"type\": \"integer\"}, \"lost_bytes\": {\"type\": \"integer\"}, \"gone_unseen\": {\"description\": \"given back between windows\", \"type\": \"integer\"},\n" \
 	"                  \"first_s\": {\"type\": \"number\"}, \"last_s\": {\"type\": \"number\"}, \"youngest_s\": {\"type\": \"number\"}, \"oldest_s\": {\"type\": \"number\"},\n" \
 	"                  \"bytes_per_request\": {\"type\": \"number\"}, \"count_per_request\": {\"type\": \"number\"}, \"interval\": {\"description\": \"95 %, of bytes_per_request\", \"$ref\": \"#/$defs/interval\"}\n" \
 	"                }\n" \
@@ -88,6 +90,30 @@
 	"            \"one_address_in\": {\"type\": \"integer\", \"minimum\": 1},\n" \
 	"            \"strangers\": {\"description\": \"blocks that were given back and never seen to be taken: from before a window\", \"type\": \"integer\"},\n" \
 	SCHEMA_KEPT_SITES \
+	"          }\n" \
+	"        },\n" \
+	"        \"reachability\": {\n" \
+	"          \"description\": \"of the blocks of glibc's heap in use at the end (those from before the soak, too), what nothing in the process points to: lost for certain; `followed` are those that a window saw being taken\",\n" \
+	"          \"type\": \"object\",\n" \
+	"          \"required\": [\"processes\", \"longest_pause_ns\", \"blocks\", \"lost\", \"lost_bytes\"],\n" \
+	"          \"properties\": {\n" \
+	"            \"longest_pause_ns\": {\"type\": \"integer\"}, \"blocks\": {\"type\": \"integer\"}, \"bytes\": {\"type\": \"integer\"},\n" \
+	"            \"lost\": {\"type\": \"integer\"}, \"lost_bytes\": {\"type\": \"integer\"}, \"followed_lost\": {\"type\": \"integer\"}, \"followed_lost_bytes\": {\"type\": \"integer\"},\n" \
+	"            \"notes\": {\"description\": \"processes that were not searched, and why\", \"type\": \"array\", \"items\": {\"type\": \"string\"}},\n" \
+	"            \"processes\": {\n" \
+	"              \"type\": \"array\",\n" \
+	"              \"items\": {\n" \
+	"                \"type\": \"object\",\n" \
+	"                \"required\": [\"pid\", \"pause_ns\", \"blocks\", \"lost\"],\n" \
+	"                \"properties\": {\n" \
+	"                  \"pid\": {\"type\": \"integer\"}, \"threads\": {\"type\": \"integer\"}, \"pauses\": {\"type\": \"integer\"}, \"pause_ns\": {\"description\": \"all its pauses\", \"type\": \"integer\"},\n" \
+	"                  \"copied_bytes\": {\"type\": \"integer\"}, \"arenas\": {\"type\": \"integer\"}, \"blocks\": {\"type\": \"integer\"}, \"bytes\": {\"type\": \"integer\"},\n" \
+	"                  \"lost\": {\"type\": \"integer\"}, \"lost_bytes\": {\"type\": \"integer\"}, \"lost_heads\": {\"description\": \"of these, not even a lost block points to them\", \"type\": \"integer\"},\n" \
+	"                  \"followed_lost\": {\"type\": \"integer\"}, \"followed_lost_bytes\": {\"type\": \"integer\"},\n" \
+	"                  \"parts_not_followed\": {\"description\": \"of the heap: what lies there is taken for pointers of the program's\", \"type\": \"integer\"}\n" \
+	"                }\n" \
+	"              }\n" \
+	"            }\n" \
 	"          }\n" \
 	"        },\n" \
 	"        \"growth_stacks\": {\n" \

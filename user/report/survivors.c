@@ -113,6 +113,13 @@ static void row_put(struct build *b, json_t *sites, const struct report_survivor
 	build_put(b, out, "kept_error_bytes", build_number(row->kept_error_bytes));
 	build_put(b, out, "alive", build_u64(row->alive));
 	build_put(b, out, "alive_bytes", build_u64(row->alive_bytes));
+	if (s->searched) {
+		build_put(b, out, "reached", build_u64(row->fate[SURVIVOR_REACHED]));
+		build_put(b, out, "reached_bytes", build_u64(row->fate_bytes[SURVIVOR_REACHED]));
+		build_put(b, out, "lost", build_u64(row->fate[SURVIVOR_LOST]));
+		build_put(b, out, "lost_bytes", build_u64(row->fate_bytes[SURVIVOR_LOST]));
+		build_put(b, out, "gone_unseen", build_u64(row->fate[SURVIVOR_GONE]));
+	}
 	build_put(b, out, "first_s", build_number(since_s(s, row->first_ns)));
 	build_put(b, out, "last_s", build_number(since_s(s, row->last_ns)));
 	if (!row->alive)

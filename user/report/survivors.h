@@ -19,6 +19,7 @@ struct report_survivors {
 	double cpu_share; /* of the gateway's CPU, what the windows took; negative: not known */
 	uint32_t weight; /* one address in so many is followed, in the end */
 	uint64_t refused, strangers, stacks_lost;
+	bool searched; /* the heap, for pointers: rows tell their blocks' fates */
 	const char *class_name[16]; /* requests that ended within windows, by class */
 	uint64_t requests[16];
 	unsigned classes;

@@ -101,6 +101,7 @@ void text_probes(struct text *t, const json_t *doc);
 void text_planted(struct text *t, const json_t *doc);
 void text_leak(struct text *t, const json_t *doc);
 void text_survivors(struct text *t, const json_t *leak); /* text_leak()'s parts on sites */
+void text_reachability(struct text *t, const json_t *leak);
 void text_growth_stacks(struct text *t, const json_t *leak);
 void text_exemplars(struct text *t, const json_t *doc);
 void text_own(struct text *t, const json_t *doc);

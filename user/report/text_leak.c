@@ -198,6 +198,7 @@ void text_leak(struct text *t, const json_t *doc)
 		return;
 	verdict_print(t, leak);
 	text_blank(t);
+	text_reachability(t, leak);
 	text_survivors(t, leak);
 	text_growth_stacks(t, leak);
 	gauges_print(t, leak);

@@ -6,6 +6,7 @@
 #include "report/text.h"
 
 #define ROWS_SHOWN 8
+#define PAUSES_SHOWN 4 /* processes */
 #define FRAMES_SHOWN 6
 #define THINGS_SHOWN 3 /* of each kind */
 #define THING_SHARE_SHOWN 0.05
@@ -36,6 +37,26 @@ static void frames_print(struct text *t, const json_t *frames)
 	buf_fini(&line);
 }
 
+/* Of the blocks that were followed, what a search of the heap says. */
+static void fates_print(struct text *t, const json_t *site)
+{
+	char lost[TEXT_CELL], reached[TEXT_CELL], lost_count[TEXT_CELL], reached_count[TEXT_CELL];
+	bool any = text_number(site, "lost") > 0;
+	struct buf line = {0};
+
+	if (!json_object_get(site, "lost"))
+		return;
+	units_format_count(lost_count, sizeof(lost_count), text_u64(site, "lost"));
+	units_format_count(reached_count, sizeof(reached_count), text_u64(site, "reached"));
+	if (any)
+		buf_printf(&line, "nothing points to %s blocks (%s): lost for certain; ", lost_count,
+			   text_amount(lost, text_number(site, "lost_bytes"), true));
+	buf_printf(&line, "%s (%s) can still be found by the program", reached_count,
+		   text_amount(reached, text_number(site, "reached_bytes"), true));
+	text_wrap(t, any ? TEXT_RED : TEXT_DIM, "", 4, line.data);
+	buf_fini(&line);
+}
+
 static void row_print(struct text *t, const json_t *site)
 {
 	const json_t *pair = json_object_get(site, "interval");
@@ -63,6 +84,7 @@ static void row_print(struct text *t, const json_t *site)
 	text_right(t, TEXT_PLAIN, 11, carried > 0 ? cell : "–");
 	text_end(t);
 	frames_print(t, json_object_get(site, "frames"));
+	fates_print(t, site);
 }
 
 /* What both parts lack, and what else there is to say of them. */
@@ -104,6 +126,43 @@ static void foot_print(struct text *t, const json_t *s, size_t shown)
 	loss_say(&line, s, "blocks ");
 	text_wrap(t, TEXT_DIM, "", 2, line.data);
 	buf_fini(&line);
+}
+
+void text_reachability(struct text *t, const json_t *leak)
+{
+	const json_t *r = json_object_get(leak, "reachability"), *processes = json_object_get(r, "processes"), *process, *note;
+	char lost[TEXT_CELL], bytes[TEXT_CELL], count[TEXT_CELL], all[TEXT_CELL], span[TEXT_CELL], followed[TEXT_CELL];
+	struct buf line = {0};
+	double parts = 0;
+	size_t i;
+
+	if (!r)
+		return;
+	units_format_count(count, sizeof(count), text_u64(r, "lost"));
+	units_format_count(all, sizeof(all), text_u64(r, "blocks"));
+	units_format_count(followed, sizeof(followed), text_u64(r, "followed_lost"));
+	buf_printf(&line,
+		   "of %s blocks in use (%s) nothing points to %s (%s): lost for certain, unless the program hides its pointers; "
+		   "%s of these were seen to be taken, the others before or between the windows",
+		   all, text_amount(bytes, text_number(r, "bytes"), true), count,
+		   text_amount(lost, text_number(r, "lost_bytes"), true), followed);
+	json_array_foreach (processes, i, process) {
+		units_format_ns(span, sizeof(span), text_u64(process, "pause_ns"));
+		if (i < PAUSES_SHOWN)
+			buf_printf(&line, "%s process %.0f stood still for %s", i ? "," : " ·", text_number(process, "pid"),
+				   span);
+		parts += text_number(process, "parts_not_followed");
+	}
+	units_format_ns(span, sizeof(span), text_u64(r, "longest_pause_ns"));
+	if (json_array_size(processes) > PAUSES_SHOWN)
+		buf_printf(&line, " … %zu in all, none for longer than %s", json_array_size(processes), span);
+	if (parts > 0)
+		buf_printf(&line, " · %.0f parts of the heap could not be followed: blocks there are not judged", parts);
+	json_array_foreach (json_object_get(r, "notes"), i, note)
+		buf_printf(&line, " · not searched: %s", json_string_value(note));
+	text_wrap(t, text_number(r, "lost") > 0 ? TEXT_RED : TEXT_PLAIN, "LOST", 12, line.data);
+	buf_fini(&line);
+	text_blank(t);
 }
 
 void text_survivors(struct text *t, const json_t *leak)

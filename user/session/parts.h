@@ -22,6 +22,7 @@
 #include "session/pipeline.h"
 #include "session/provider_child.h"
 #include "session/queue.h"
+#include "session/reach_watch.h"
 #include "session/recipe.h"
 #include "session/session.h"
 #include "session/survivor_watch.h"
@@ -84,6 +85,7 @@ struct session {
 	struct soaking soaking;
 	struct survivor_watch survivors;
 	struct growth_watch growth;
+	struct reach_watch reach;
 	uint64_t next_budget_ns; /* when it decides next */
 	struct ab ab;
 	json_t *probed; /* what they saw and cost, at the end */

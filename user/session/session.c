@@ -30,6 +30,7 @@ static void session_free(struct session *s)
 {
 	session_tear_down(s);
 	alloc_watch_fini(&s->alloc);
+	reach_watch_fini(&s->reach);
 	survivor_watch_fini(&s->survivors);
 	growth_watch_fini(&s->growth);
 	own_counters_fini(&s->own);

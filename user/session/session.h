@@ -48,6 +48,7 @@ struct session_config {
 	uint64_t attach_ns; /* attach: how long */
 	bool soak; /* judge leaks */
 	bool survivors; /* follow blocks of memory from the begin on, not only when something grows */
+	bool reachability; /* at its end: what does nothing point to? The gateway stands still for a moment */
 	const char *url; /* --gateway; NULL with a recipe */
 	const char *recipe; /* --with */
 	const struct option_list *recipe_params; /* --set key=value */

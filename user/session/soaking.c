@@ -112,6 +112,8 @@ void soaking_end(struct session *s, uint64_t now_ns)
 {
 	struct soaked_now now;
 
+	if (s->config->soak && s->config->reachability && s->found.pids)
+		reach_watch_end(&s->reach, s->gauges.pid, s->gauges.pids, &s->survivors);
 	if (!is_wanted(s))
 		return;
 	now_fill(s, now_ns, &now);
@@ -123,6 +125,7 @@ void soaking_result(const struct session *s, json_t *parts, json_t *not_measured
 {
 	if (!s->config->soak)
 		return;
+	reach_watch_result(&s->reach, s->config->reachability, parts, not_measured);
 	if (!is_wanted(s)) {
 		json_object_set_new(not_measured, "leak.survivors", json_string(s->no_probes_because));
 		json_object_set_new(not_measured, "leak.growth_stacks", json_string(s->no_probes_because));

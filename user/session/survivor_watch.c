@@ -213,6 +213,7 @@ void survivor_watch_result(const struct survivor_watch *w, const struct plan *pl
 		.refused = w->totals.refused,
 		.strangers = w->totals.strangers,
 		.stacks_lost = w->totals.stacks_lost,
+		.searched = w->searched,
 		.note = note,
 	};
 	const char *why = w->why[0] ? w->why : !w->because[0] ? "no memory grew, and --survivors was not given" : NULL;

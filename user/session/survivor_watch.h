@@ -32,6 +32,7 @@ struct survivor_watch {
 	struct survivor_totals totals;
 	char note[SURVIVOR_NOTES_MAX][240]; /* what could not be followed */
 	uint64_t refused_seen;
+	bool searched; /* the heap, for pointers to blocks */
 };
 
 /* Puts the probes on these processes; windows begin with the next tick. Where it cannot be done, w->why tells. */
