@@ -10,6 +10,7 @@
 struct image_map {
 	uint64_t start, end;
 	bool heap; /* grown by brk */
+	bool anonymous; /* of no file, and private */
 	bool executable; /* code may hold pointers at any byte */
 	bool stack; /* the first thread's, or another one's as far as can be told: below it lies a mapping without any access */
 };

@@ -72,6 +72,19 @@ static int map_add(struct reading *r, const struct image_map *map, bool shared)
 	return 0;
 }
 
+/* What a fork has split (the pages from before it and those from after it) is one to the program. */
+static bool map_extend(struct reading *r, const struct image_map *map)
+{
+	struct image_map *last = r->image->maps ? &r->image->map[r->image->maps - 1] : NULL;
+
+	if (!last || last->end != map->start || !map->anonymous || last->heap != map->heap || !last->anonymous ||
+	    last->executable != map->executable)
+		return false;
+	last->end = map->end;
+	r->mapped += map->end - map->start;
+	return true;
+}
+
 /* A stack of a thread lies above a mapping without any access. */
 static int maps_read(struct reading *r)
 {
@@ -94,7 +107,8 @@ static int maps_read(struct reading *r)
 		map.executable = rights[2] == 'x';
 		map.stack = !strcmp(name, "[stack]") || (guard_end && guard_end == map.start && !name[0]);
 		guard_end = strncmp(rights, "---", 3) ? 0 : map.end;
-		if (may_hold(rights, name))
+		map.anonymous = rights[3] == 'p' && (!name[0] || map.heap);
+		if (may_hold(rights, name) && !map_extend(r, &map))
 			rc = map_add(r, &map, rights[3] == 's');
 	}
 	fclose(maps);
