@@ -93,6 +93,8 @@ static void test_errors(void **state)
 		    {"hang,share=0%", "share=0%"},
 		    {"hang,share=101%", "share=101%"},
 		    {"hang,share=1e3", "share=1e3"},
+		    {"hang,share=0.0000000001", "share=0.0000000001"},
+		    {"limit=0.000000001/h", "limit=0.000000001/h"},
 		    {"hang,burst=3", "burst=3"},
 		    {"limit=5/s,burst=0", "burst=0"},
 		    {"hang,retry_after=1s", "retry_after=1s"},

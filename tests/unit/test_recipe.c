@@ -46,6 +46,7 @@ static void test_bad_files_name_line_and_key(void **state)
 	(void)state;
 	assert_bad(HEAD "strat: [a]\n", "r.yaml:4:", "strat");
 	assert_bad("name: t\ntitle: x\nstart: [a]\n", "r.yaml:", "url");
+	assert_bad("name:\ntitle: x\nstart: [a]\nurl: u\n", "r.yaml:1:", "name");
 	assert_bad(HEAD "start: a\n", "r.yaml:4:", "start");
 	assert_bad(HEAD "start: [a]\nneeds:\n  - program: x\n    version: new\n", "r.yaml:7:", "needs[0].version");
 	assert_bad(HEAD "start: [a]\nfiles:\n  - {path: a, text: b}\n  - {pth: a}\n", "r.yaml:7:", "files[1]");

@@ -21,6 +21,8 @@ static void test_replies(void **state)
 		    {"$5\r\nhelloXX", -1, NULL},
 		    {"$-2\r\n", -1, NULL},
 		    {"$x\r\n", -1, NULL},
+		    {"$\r\n5\r\nhello\r\n", -1, NULL},
+		    {"$ 5\r\nhello\r\n", -1, NULL},
 		    {"$99999999999\r\n", -1, NULL},
 		    {"*1\r\n", -1, NULL},
 		    {"HTTP/1.1 400\r\n", -1, NULL},

@@ -49,10 +49,13 @@ static int on_message_begin(http_parser *parser)
 	return 0;
 }
 
+/* Trailers, behind a chunked body, are dropped: they must not become fields of the head (RFC 9110, 6.5.1). */
 static int on_header_field(http_parser *parser, const char *at, size_t n)
 {
 	struct upstream_answer *a = parser->data;
 
+	if (a->head_done)
+		return 0;
 	if (a->in_value && field_finish(a))
 		return -1;
 	return buf_append(&a->name, at, n) ? -1 : 0;
@@ -62,6 +65,8 @@ static int on_header_value(http_parser *parser, const char *at, size_t n)
 {
 	struct upstream_answer *a = parser->data;
 
+	if (a->head_done)
+		return 0;
 	a->in_value = true;
 	return buf_append(&a->value, at, n) ? -1 : 0;
 }

@@ -14,6 +14,8 @@
 
 #define WORD_MAX 64
 #define BURST_MAX 1e9
+#define SHARE_LEAST 1e-9 /* what fault_format() can still write */
+#define RATE_LEAST 1e-9
 
 static const char *const kind_names[] = {"error", "limit", "hang", "reset", "slow_start", "slow_tokens", "truncate", "malformed"};
 #define KINDS (sizeof(kind_names) / sizeof(kind_names[0]))
@@ -45,7 +47,7 @@ static bool share_parse(const char *text, double *out)
 	if (!count_parse(number, 0.0, percent ? 100.0 : 1.0, out))
 		return false;
 	*out /= percent ? 100.0 : 1.0;
-	return *out > 0.0;
+	return *out >= SHARE_LEAST;
 }
 
 static bool status_parse(const char *text, uint32_t *out)
@@ -64,7 +66,7 @@ static bool kind_value_parse(struct fault *f, const char *value)
 	case FAULT_ERROR:
 		return value && status_parse(value, &f->status);
 	case FAULT_LIMIT:
-		return value && units_parse_rate(value, &f->rate_per_s) == 0;
+		return value && units_parse_rate(value, &f->rate_per_s) == 0 && f->rate_per_s >= RATE_LEAST;
 	case FAULT_SLOW_START:
 	case FAULT_SLOW_TOKENS:
 		return value && units_parse_duration_ns(value, &f->delay_ns) == 0 && f->delay_ns > 0;

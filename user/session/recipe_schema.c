@@ -10,6 +10,8 @@
 #include "session/recipe_parts.h"
 
 #define STRING(key, flags, type, member) CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | (flags), struct type, member, 0, 65536)
+/* a text that may not be empty */
+#define NAME(key, type, member) CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER, struct type, member, 1, 65536)
 #define WORDS(key, flags, type, member, count, min)                                                                              \
 	CYAML_FIELD_SEQUENCE_COUNT(key, CYAML_FLAG_POINTER | (flags), struct type, member, count, &word_value, min, 64)
 #define LIST(key, type, member, count, entry)                                                                                    \
@@ -19,7 +21,7 @@
 static const cyaml_schema_value_t word_value = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, 4096)};
 
 static const cyaml_schema_field_t file_fields[] = {
-	STRING("path", 0, recipe_file, path),
+	NAME("path", recipe_file, path),
 	STRING("text", OPTIONAL, recipe_file, text),
 	STRING("copy", OPTIONAL, recipe_file, copy),
 	CYAML_FIELD_END,
@@ -27,7 +29,7 @@ static const cyaml_schema_field_t file_fields[] = {
 static const cyaml_schema_value_t file_value = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct recipe_file, file_fields)};
 
 static const cyaml_schema_field_t need_fields[] = {
-	STRING("program", 0, recipe_need, program),
+	NAME("program", recipe_need, program),
 	STRING("package", OPTIONAL, recipe_need, package),
 	CYAML_FIELD_UINT("version", OPTIONAL, struct recipe_need, version),
 	CYAML_FIELD_END,
@@ -35,7 +37,7 @@ static const cyaml_schema_field_t need_fields[] = {
 static const cyaml_schema_value_t need_value = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct recipe_need, need_fields)};
 
 static const cyaml_schema_field_t parameter_fields[] = {
-	STRING("name", 0, recipe_parameter, name),
+	NAME("name", recipe_parameter, name),
 	STRING("default", 0, recipe_parameter, value),
 	WORDS("one_of", OPTIONAL, recipe_parameter, one_of, one_ofs, 1),
 	CYAML_FIELD_END,
@@ -62,9 +64,9 @@ static const cyaml_schema_field_t end_fields[] = {
 };
 
 static const cyaml_schema_field_t recipe_fields[] = {
-	STRING("name", 0, recipe_content, name),
-	STRING("title", 0, recipe_content, title),
-	STRING("url", 0, recipe_content, url),
+	NAME("name", recipe_content, name),
+	NAME("title", recipe_content, title),
+	NAME("url", recipe_content, url),
 	WORDS("start", 0, recipe_content, start.word, start.words, 1),
 	LIST("needs", recipe_content, need, needs, &need_value),
 	LIST("parameters", recipe_content, parameter, parameters, &parameter_value),

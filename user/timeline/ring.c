@@ -4,46 +4,91 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RING_FIRST 16
-#define RING_SHRINK 8 /* a ring this many times larger than its content gives half back */
+#define PLACES_FIRST 4
+#define PLACES_SHRINK 8 /* a directory this many times larger than what it lists gives half back */
+
+/* Blocks are numbered as items are: [first, end) are there. The one that `end` falls into is made with its first item. */
+static uint64_t block_first(const struct ring *r)
+{
+	return r->head / RING_BLOCK;
+}
+
+static uint64_t block_end(const struct ring *r)
+{
+	return (r->end + RING_BLOCK - 1) / RING_BLOCK;
+}
+
+static size_t block_bytes(const struct ring *r)
+{
+	return (size_t)RING_BLOCK * r->item_bytes;
+}
+
+static char **place(const struct ring *r, uint64_t block)
+{
+	return &r->block[block & (r->places - 1)];
+}
 
 void ring_fini(struct ring *r, struct ring_budget *b)
 {
-	b->bytes -= (uint64_t)r->size * r->item_bytes;
-	free(r->data);
-	r->data = NULL;
-	r->size = 0;
+	ring_drop(r, b, r->end - r->head);
+	for (uint64_t k = block_first(r); k < block_end(r); k++) {
+		free(*place(r, k));
+		b->bytes -= block_bytes(r);
+	}
+	b->bytes -= r->places * sizeof(*r->block);
+	free(r->block);
+	r->block = NULL;
+	r->places = 0;
 	r->head = r->end = 0;
 }
 
-static bool ring_resize(struct ring *r, struct ring_budget *b, uint32_t size)
+static bool directory_resize(struct ring *r, struct ring_budget *b, uint32_t places)
 {
-	char *data = malloc((size_t)size * r->item_bytes);
+	char **block = malloc(places * sizeof(*block));
 
+	if (!block)
+		return false;
+	for (uint64_t k = block_first(r); k < block_end(r); k++)
+		block[k & (places - 1)] = *place(r, k);
+	free(r->block);
+	b->bytes = b->bytes - r->places * sizeof(*block) + places * sizeof(*block);
+	r->block = block;
+	r->places = places;
+	return true;
+}
+
+static bool block_add(struct ring *r, struct ring_budget *b)
+{
+	bool is_listed = block_end(r) - block_first(r) < r->places;
+	uint32_t places = is_listed ? r->places : r->places ? r->places * 2 : PLACES_FIRST;
+	uint64_t more = block_bytes(r) + (places - r->places) * sizeof(*r->block);
+
+	if (b->bytes + more > b->limit || (!is_listed && !directory_resize(r, b, places)))
+		return false;
+	char *data = malloc(block_bytes(r));
 	if (!data)
 		return false;
-	for (uint64_t i = r->head; i < r->end; i++)
-		memcpy(data + (i & (size - 1)) * r->item_bytes, ring_at(r, i), r->item_bytes);
-	free(r->data);
-	b->bytes = b->bytes - (uint64_t)r->size * r->item_bytes + (uint64_t)size * r->item_bytes;
-	r->data = data;
-	r->size = size;
+	*place(r, block_end(r)) = data;
+	b->bytes += block_bytes(r);
 	return true;
 }
 
 bool ring_push(struct ring *r, struct ring_budget *b, const void *item, void *lost)
 {
-	bool full = r->end - r->head == r->size;
-	uint64_t more = (uint64_t)(r->size ? r->size : RING_FIRST) * r->item_bytes;
+	bool full = r->end % RING_BLOCK == 0 && !block_add(r, b);
 
-	if (full && b->bytes + more <= b->limit && ring_resize(r, b, r->size ? r->size * 2 : RING_FIRST))
-		full = false;
-	if (full) {
+	if (full && r->head == r->end) {
 		b->dropped++;
-		memcpy(lost, r->size ? ring_at(r, r->head) : item, r->item_bytes);
-		if (!r->size)
-			return true;
-		r->head++;
+		memcpy(lost, item, r->item_bytes);
+		return true;
+	}
+	if (full) { /* the oldest block becomes the newest */
+		uint64_t n = RING_BLOCK - r->head % RING_BLOCK;
+		char *oldest = *place(r, block_first(r));
+		memcpy(lost, oldest + block_bytes(r) - r->item_bytes, r->item_bytes);
+		b->dropped += n;
+		r->head += n;
+		*place(r, r->end / RING_BLOCK) = oldest;
 	}
 	r->end++;
 	memcpy(ring_at(r, r->end - 1), item, r->item_bytes);
@@ -52,9 +97,15 @@ bool ring_push(struct ring *r, struct ring_budget *b, const void *item, void *lo
 
 void ring_drop(struct ring *r, struct ring_budget *b, uint64_t n)
 {
+	uint64_t first = block_first(r);
+
 	r->head += n;
-	if (r->size > RING_FIRST && (r->end - r->head) * RING_SHRINK < r->size)
-		ring_resize(r, b, r->size / 2);
+	for (; first < block_first(r); first++) {
+		free(*place(r, first));
+		b->bytes -= block_bytes(r);
+	}
+	if (r->places > PLACES_FIRST && block_end(r) - first < r->places / PLACES_SHRINK)
+		directory_resize(r, b, r->places / 2);
 }
 
 uint64_t ring_after(const struct ring *r, uint32_t key_offset, uint64_t key)
