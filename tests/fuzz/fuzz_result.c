@@ -1,8 +1,8 @@
-// rooms: base leak record scenario/criteria scenario/metrics timeline attribution report tests/support/report_input
+// rooms: base leak record scenario/criteria scenario/metrics timeline attribution report compare tests/support/report_input
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Any bytes as a result.json, and as changes to a whole one: values go missing, become others of another type or size, move. What the reader
- * takes can be shown in every form, redacted and merged with itself.
+ * takes can be shown in every form, redacted, merged with itself and compared with the whole one.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "compare/compare.h"
 #include "report/formats.h"
 #include "report/merge.h"
 #include "report/report.h"
@@ -129,22 +130,57 @@ static unsigned formats(void)
 	return n;
 }
 
-/* One form each time: all of them are many milliseconds. */
-static void use(json_t *doc, unsigned which)
+static void compared(const json_t *doc, FILE *null)
+{
+	static const char *const gate[] = {"toll.p50 +10%"};
+	struct compare_options options = COMPARE_OPTIONS_DEFAULT;
+	struct comparison *c = calloc(1, sizeof(*c));
+	json_t *base = whole();
+	struct err err = {0};
+
+	require(c != NULL);
+	options.resamples = 100;
+	options.gate = gate;
+	options.gates = 1;
+	if (compare_documents(base, doc, &options, c, &err)) {
+		require(err.text[0] && !strpbrk(err.text, "\n\r\x1b"));
+	} else {
+		compare_print_text(c, null, false);
+		json_decref(compare_to_json(c));
+	}
+	compare_fini(c);
+	free(c);
+	json_decref(base);
+}
+
+static void merged(const json_t *doc, FILE *null)
 {
 	const json_t *both[] = {doc, doc};
 	const char *const name[] = {"one", "two"};
 	const struct merge_options options = {.one_after_another = false};
 	struct err err = {0};
 	json_t *merged = NULL;
-	FILE *null = fopen("/dev/null", "w");
 
-	require(null != NULL);
-	report_format_print(&report_formats[which % formats()], doc, null, &err);
 	if (!report_merge(both, name, 2, &options, &merged, &err))
 		report_print_text(merged, null, false);
 	json_decref(merged);
-	if (!report_redact(doc))
+}
+
+/* One of them each time: each is many milliseconds. */
+static void use(json_t *doc, unsigned which)
+{
+	FILE *null = fopen("/dev/null", "w");
+	unsigned form = which % (formats() + 3);
+	struct err err = {0};
+
+	require(null != NULL);
+	if (form < formats())
+		report_format_print(&report_formats[form], doc, null, &err);
+	else if (form == formats())
+		merged(doc, null);
+	else if (form == formats() + 1)
+		compared(doc, null);
+	else if (!report_redact(doc))
 		report_print_text(doc, null, true);
 	fclose(null);
 }

@@ -391,5 +391,5 @@ uint32_t conn_events_in(const struct conn_events *e, uint64_t start_pos, uint64_
 	uint32_t from = event_after(e, start_pos), to = event_after(e, end_pos);
 
 	*first = from < to ? &e->event[from] : NULL;
-	return to - from;
+	return from < to ? to - from : 0; /* a defect record's end may lie before its start */
 }
