@@ -146,7 +146,9 @@ static void test_refused(void **state)
 					  "exponential()",
 					  "gauss(1ms,2ms)",
 					  "(1ms)",
-					  "lognormal(1ms,2ms,3ms)"};
+					  "lognormal(1ms,2ms,3ms)",
+					  "2h",
+					  "uniform(0ns,18446744073709551615ns)"};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_refused(bad[i], -EINVAL, bad[i]);
 	assert_refused("file:/nonexistent/x", -ENOENT, "/nonexistent/x");

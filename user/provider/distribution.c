@@ -55,7 +55,13 @@ static int parameter_parse(const char *from, const char *to, uint64_t *out)
 	if (from == to || to - from >= PARAMETER_MAX)
 		return -EINVAL;
 	snprintf(word, sizeof(word), "%.*s", (int)(to - from), from);
-	return units_parse_duration_ns(word, out);
+	int ret = units_parse_duration_ns(word, out);
+	return !ret && *out > DRAW_MAX_NS ? -ERANGE : ret;
+}
+
+static const char *why_not(int ret, const char *expected)
+{
+	return ret == -ERANGE ? "no duration may be above an hour" : expected;
 }
 
 static int parameters_parse(struct distribution *d, unsigned wanted, const char *open, const char *close)
@@ -76,8 +82,9 @@ static int shape_parse(struct distribution *d, const char *text, struct err *err
 		if ((size_t)(open - text) != strlen(shapes[i].name) || strncmp(text, shapes[i].name, strlen(shapes[i].name)) != 0)
 			continue;
 		d->kind = shapes[i].kind;
-		if (*close != ')' || parameters_parse(d, shapes[i].parameters, open + 1, close))
-			return refuse(err, text, shapes[i].usage);
+		int ret = *close == ')' ? parameters_parse(d, shapes[i].parameters, open + 1, close) : -EINVAL;
+		if (ret)
+			return refuse(err, text, why_not(ret, shapes[i].usage));
 		if (shapes[i].parameters == 2 && d->b_ns < d->a_ns)
 			return refuse(err, text, "the second duration is smaller than the first");
 		if (d->kind == LOGNORMAL && !d->a_ns)
@@ -116,8 +123,9 @@ static int lines_parse(struct distribution *d, char *text, const char *path, str
 			continue;
 		uint64_t value;
 		if (parameter_parse(line, line + strlen(line), &value))
-			return err_set(err, -EINVAL, "%s:%u: \"%s\" is no duration: write one a line, for example 20ms", path,
-				       number, line);
+			return err_set(err, -EINVAL,
+				       "%s:%u: \"%s\" is no duration of at most an hour: write one a line, for example 20ms",
+				       path, number, line);
 		if (sample_add(d, &room, value))
 			return err_set(err, -ENOMEM, "%s: no memory for its durations", path);
 	}
@@ -144,9 +152,8 @@ static int text_parse(struct distribution *d, const char *text, struct err *err)
 	if (strchr(text, '('))
 		return shape_parse(d, text, err);
 	d->kind = CONSTANT;
-	if (parameter_parse(text, text + strlen(text), &d->a_ns))
-		return refuse(err, text, "not a duration");
-	return 0;
+	int ret = parameter_parse(text, text + strlen(text), &d->a_ns);
+	return ret ? refuse(err, text, why_not(ret, "not a duration")) : 0;
 }
 
 int distribution_parse(struct distribution **out, const char *text, struct err *err)

@@ -6,6 +6,7 @@
  *   "uniform(10ms,30ms)"  least, most
  *   "exponential(20ms)"   mean
  *   "file:PATH"           one duration a line (empty lines and # comments aside), drawn with equal chance
+ * None of them may be above an hour.
  */
 #ifndef TOLL_PROVIDER_DISTRIBUTION_H
 #define TOLL_PROVIDER_DISTRIBUTION_H
