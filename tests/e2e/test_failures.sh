@@ -131,7 +131,8 @@ wait "$gateway" 2>/dev/null
 # nowhere to print to: a file of ours must not take the closed stream's number, and a full disk is told
 code=0
 "$toll" run "$work/short.yaml" --with reference --for 1s --out "$work/cut" <&- >&- 2>&- || code=$?
-if [ "$code" -eq 0 ]; then pass "streams closed: exit 0"; else fail "streams closed: exit 0" "exit $code"; fi
+# a machine too busy for the load's schedule makes it 1
+if [ "$code" -eq "$(jq 'if .invalid then 1 else 0 end' "$work/cut/result.json")" ]; then pass "streams closed: exit 0"; else fail "streams closed: exit 0" "exit $code"; fi
 check "streams closed: all is measured" '.trust.coverage >= 0.999 and .toll.count > 90 and .phases.provider.count > 90' "$work/cut/result.json"
 code=0
 "$toll" run "$work/short.yaml" --with reference --for 1s --quiet --out "$work/cut" >/dev/full 2>"$work/cut.err" || code=$?
