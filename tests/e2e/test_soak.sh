@@ -59,6 +59,23 @@ soak sockets close_wait@embeddings/4 16s --budget 10%
 verdict "sockets in CLOSE_WAIT" leak sockets_close_wait
 check "... the stack that opened them" '.leak.growth_stacks.kinds.descriptors.sites[0] | .site == "close_wait_open" and .kept > 20' "$result"
 
+# a gateway that is killed in the middle: it is started again, told, and the blocks of the new process are followed, too
+soak crash leak=1KiB@chat 16s --survivors --budget 30% --live "$work/crash.live" &
+soaking=$!
+# shellcheck disable=SC2317 # await calls it
+is_under_way() { jq -se 'last | .at_s > 5' "$work/crash.live" >/dev/null 2>&1; }
+if await 40 is_under_way; then
+	gateway=$(pgrep -P "$(pgrep -P "$(pgrep -P $soaking)")" -f ' gateway ')
+	[ -z "$gateway" ] || kill -9 "$gateway"
+fi
+wait $soaking
+result=$work/crash/result.json
+check "a gateway that crashes is started again, and the soak goes on" \
+	'.complete and .leak.lives == 2 and .leak.judged_life_s[0] > 4 and (.notes | any(test("started again")))' "$result"
+# shellcheck disable=SC2016 # jq's own variables
+check "... the new process' blocks are followed, those of the old one are forgotten" \
+	'.leak.judged_life_s[0] as $at | .leak.duration_s as $to | .leak.survivors.sites[0] | .site == "hoard_leak" and .last_s > $at + 3 and .oldest_s < $to - $at + 2' "$result"
+
 soak none none 16s
 check "no leak is called none where there is none" '.leak.verdict != "leak"' "$result"
 

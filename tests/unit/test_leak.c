@@ -258,6 +258,59 @@ static void test_watch_for_long(void **state)
 	leak_watch_free(w);
 }
 
+/* What can but rise is told by its rate, and makes no verdict. */
+static void test_counters(void **state)
+{
+	struct leak_watch *w = leak_watch_new(1);
+	struct leak_result r;
+
+	(void)state;
+	for (unsigned t = 0; t < 180; t++) {
+		const struct record_gauges g = {.time_ns = (uint64_t)((1 + t) * NS_PER_S),
+						.anon_bytes = 50 << 20,
+						.network_bytes = (uint64_t)t * 50 * 3000,
+						.log_bytes = (uint64_t)t * 50 * 200,
+						.disk_free_bytes = (UINT64_C(1) << 40) - (uint64_t)t * 50 * 400,
+						.missing = RECORD_GAUGES_NO_IO};
+		leak_watch_requests(w, 0, 50);
+		assert_int_equal(leak_watch_gauges(w, &g), 0);
+	}
+	assert_int_equal(leak_watch_judge(w, 0, &r), 0);
+	assert_int_equal(r.verdict, LEAK_NONE);
+	assert_near(r.gauge[LEAK_NETWORK].per_request.slope, 3000, 1);
+	assert_near(r.gauge[LEAK_LOGS].per_request.slope, 200, 1);
+	assert_near(r.gauge[LEAK_DISK_USED].per_request.slope, 400, 1);
+	assert_int_equal(r.gauge[LEAK_DISK_WRITTEN].reason, LEAK_NOT_MEASURED);
+	assert_true(leak_gauge_is_counter(LEAK_NETWORK) && !leak_gauge_is_counter(LEAK_LOGS));
+	leak_watch_free(w);
+}
+
+/* It grows by 1 KiB a request; after 120 of 300 s another process begins with less. */
+static void test_lives(void **state)
+{
+	struct leak_watch *w = leak_watch_new(1);
+	struct leak_result r;
+
+	(void)state;
+	for (unsigned t = 0; t < 300; t++) {
+		unsigned age = t < 120 ? t : t - 120;
+		const struct record_gauges g = {.time_ns = (uint64_t)((1 + t) * NS_PER_S),
+						.anon_bytes = (50 << 20) + age * 50 * 1024 + t % 3 * 4096,
+						.fds = t < 120 ? 100 : 20,
+						.lives = t >= 120};
+		leak_watch_requests(w, 0, 50);
+		assert_int_equal(leak_watch_gauges(w, &g), 0);
+	}
+	assert_int_equal(leak_watch_judge(w, 0, &r), 0);
+	assert_int_equal(r.lives, 2);
+	assert_true(r.life_from_s == 120 && r.life_to_s == 299);
+	assert_int_equal(r.verdict, LEAK_FOUND);
+	assert_int_equal(r.worst, LEAK_MEMORY);
+	assert_near(r.gauge[LEAK_MEMORY].per_request.slope, 1024, 10);
+	assert_int_equal(r.gauge[LEAK_DESCRIPTORS].verdict, LEAK_NONE);
+	leak_watch_free(w);
+}
+
 static void test_watch_finds_descriptors(void **state)
 {
 	struct leak_watch *w = leak_watch_new(1);
@@ -312,7 +365,8 @@ int main(void)
 		cmocka_unit_test(test_verdicts),           cmocka_unit_test(test_time_to_limit),
 		cmocka_unit_test(test_too_short),          cmocka_unit_test(test_split),
 		cmocka_unit_test(test_watch_for_long),     cmocka_unit_test(test_watch_finds_descriptors),
-		cmocka_unit_test(test_what_was_not_read),
+		cmocka_unit_test(test_what_was_not_read),  cmocka_unit_test(test_lives),
+		cmocka_unit_test(test_counters),
 	};
 
 	return cmocka_run_group_tests_name("leak", tests, NULL, NULL);

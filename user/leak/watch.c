@@ -16,6 +16,7 @@
 
 struct moment {
 	double time_s;
+	uint32_t life;
 	double requests[LEAK_CLASSES_MAX];
 	double value[LEAK_GAUGES];
 };
@@ -24,6 +25,7 @@ struct leak_watch {
 	unsigned classes;
 	double requests[LEAK_CLASSES_MAX];
 	uint64_t start_ns;
+	double disk_free_bytes; /* at the begin */
 	struct moment *at;
 	unsigned count, room;
 	unsigned every, skipped; /* one sample in so many is a moment of its own */
@@ -33,23 +35,30 @@ struct leak_watch {
 
 static const struct {
 	const char *name, *title;
-	bool bytes, judged;
+	bool bytes, judged, counter;
 	uint32_t read_from; /* enum record_gauges_missing: without it there is no such gauge */
 } gauge_row[LEAK_GAUGES] = {
-	[LEAK_MEMORY] = {"memory", "anonymous memory", true, true, RECORD_GAUGES_NO_STATUS},
-	[LEAK_HEAP] = {"heap", "heap (brk)", true, false, RECORD_GAUGES_NO_MAPPINGS},
-	[LEAK_MAPPINGS] = {"mappings", "anonymous mappings", true, false, RECORD_GAUGES_NO_MAPPINGS},
-	[LEAK_DESCRIPTORS] = {"descriptors", "file descriptors", false, true, RECORD_GAUGES_NO_DESCRIPTORS},
-	[LEAK_SOCKETS_CLOSE_WAIT] = {"sockets_close_wait", "sockets in CLOSE_WAIT", false, true, RECORD_GAUGES_NO_DESCRIPTORS},
-	[LEAK_SOCKETS_CLOSED] = {"sockets_closed", "sockets in CLOSE", false, true, RECORD_GAUGES_NO_DESCRIPTORS},
-	[LEAK_THREADS] = {"threads", "threads", false, true, 0},
-	[LEAK_SOCKET_BYTES] = {"socket_bytes", "bytes in sockets", true, false, RECORD_GAUGES_NO_DESCRIPTORS},
-	[LEAK_PAGE_TABLES] = {"page_tables", "page tables", true, false, RECORD_GAUGES_NO_STATUS},
-	[LEAK_FD_SOCKETS] = {"fd_sockets", "… of sockets", false, false, RECORD_GAUGES_NO_DESCRIPTORS},
-	[LEAK_FD_FILES] = {"fd_files", "… of files", false, false, RECORD_GAUGES_NO_DESCRIPTORS},
-	[LEAK_FD_PIPES] = {"fd_pipes", "… of pipes", false, false, RECORD_GAUGES_NO_DESCRIPTORS},
-	[LEAK_FD_ANON] = {"fd_anon", "… of events, timers", false, false, RECORD_GAUGES_NO_DESCRIPTORS},
-	[LEAK_FD_OTHER] = {"fd_other", "… of other kinds", false, false, RECORD_GAUGES_NO_DESCRIPTORS},
+	[LEAK_MEMORY] = {"memory", "anonymous memory", true, true, false, RECORD_GAUGES_NO_STATUS},
+	[LEAK_HEAP] = {"heap", "heap (brk)", true, false, false, RECORD_GAUGES_NO_MAPPINGS},
+	[LEAK_MAPPINGS] = {"mappings", "anonymous mappings", true, false, false, RECORD_GAUGES_NO_MAPPINGS},
+	[LEAK_DESCRIPTORS] = {"descriptors", "file descriptors", false, true, false, RECORD_GAUGES_NO_DESCRIPTORS},
+	[LEAK_SOCKETS_CLOSE_WAIT] = {"sockets_close_wait", "sockets in CLOSE_WAIT", false, true, false,
+				     RECORD_GAUGES_NO_DESCRIPTORS},
+	[LEAK_SOCKETS_CLOSED] = {"sockets_closed", "sockets in CLOSE", false, true, false, RECORD_GAUGES_NO_DESCRIPTORS},
+	[LEAK_THREADS] = {"threads", "threads", false, true, false, 0},
+	[LEAK_SOCKET_BYTES] = {"socket_bytes", "bytes in sockets", true, false, false, RECORD_GAUGES_NO_DESCRIPTORS},
+	[LEAK_PAGE_TABLES] = {"page_tables", "page tables", true, false, false, RECORD_GAUGES_NO_STATUS},
+	[LEAK_FD_SOCKETS] = {"fd_sockets", "… of sockets", false, false, false, RECORD_GAUGES_NO_DESCRIPTORS},
+	[LEAK_FD_FILES] = {"fd_files", "… of files", false, false, false, RECORD_GAUGES_NO_DESCRIPTORS},
+	[LEAK_FD_PIPES] = {"fd_pipes", "… of pipes", false, false, false, RECORD_GAUGES_NO_DESCRIPTORS},
+	[LEAK_FD_ANON] = {"fd_anon", "… of events, timers", false, false, false, RECORD_GAUGES_NO_DESCRIPTORS},
+	[LEAK_FD_OTHER] = {"fd_other", "… of other kinds", false, false, false, RECORD_GAUGES_NO_DESCRIPTORS},
+	[LEAK_PSS] = {"pss", "PSS (every 10 s)", true, false, false, RECORD_GAUGES_NO_PSS},
+	[LEAK_KERNEL_TCP] = {"kernel_tcp", "TCP buffers, machine", true, false, false, RECORD_GAUGES_NO_KERNEL},
+	[LEAK_LOGS] = {"logs", "files being written", true, false, false, RECORD_GAUGES_NO_DESCRIPTORS},
+	[LEAK_DISK_USED] = {"disk_used", "disk used, by all", true, false, false, RECORD_GAUGES_NO_DISK},
+	[LEAK_DISK_WRITTEN] = {"disk_written", "written to disk", true, false, true, RECORD_GAUGES_NO_IO},
+	[LEAK_NETWORK] = {"network", "network, its namespace", true, false, true, RECORD_GAUGES_NO_NETWORK},
 };
 
 const char *leak_gauge_name(enum leak_gauge gauge)
@@ -102,7 +111,12 @@ void leak_watch_done(const struct leak_watch *w, double ended[LEAK_CLASSES_MAX])
 	memcpy(ended, w->requests, sizeof(w->requests));
 }
 
-static void values_of(const struct record_gauges *g, double value[LEAK_GAUGES])
+bool leak_gauge_is_counter(enum leak_gauge gauge)
+{
+	return (unsigned)gauge < LEAK_GAUGES && gauge_row[gauge].counter;
+}
+
+static void values_of(const struct leak_watch *w, const struct record_gauges *g, double value[LEAK_GAUGES])
 {
 	value[LEAK_MEMORY] = (double)(g->anon_bytes + g->swap_bytes);
 	value[LEAK_HEAP] = (double)g->heap_bytes;
@@ -118,12 +132,18 @@ static void values_of(const struct record_gauges *g, double value[LEAK_GAUGES])
 	value[LEAK_FD_PIPES] = g->fd[RECORD_FD_PIPE];
 	value[LEAK_FD_ANON] = g->fd[RECORD_FD_ANON];
 	value[LEAK_FD_OTHER] = g->fd[RECORD_FD_OTHER];
+	value[LEAK_PSS] = (double)g->pss_bytes;
+	value[LEAK_KERNEL_TCP] = (double)g->kernel_tcp_bytes;
+	value[LEAK_LOGS] = (double)g->log_bytes;
+	value[LEAK_DISK_USED] = w->disk_free_bytes - (double)g->disk_free_bytes;
+	value[LEAK_DISK_WRITTEN] = (double)g->disk_written_bytes;
+	value[LEAK_NETWORK] = (double)g->network_bytes;
 }
 
 /* Of two moments one is kept, whole, for values and requests belong together: the one with less memory, for floors are what counts. */
 static void moment_join(struct moment *into, const struct moment *later)
 {
-	if (later->value[LEAK_MEMORY] < into->value[LEAK_MEMORY])
+	if (later->value[LEAK_MEMORY] < into->value[LEAK_MEMORY] || later->life != into->life)
 		*into = *later;
 }
 
@@ -158,11 +178,14 @@ int leak_watch_gauges(struct leak_watch *w, const struct record_gauges *g)
 {
 	struct moment now = {0};
 
-	if (!w->start_ns)
+	if (!w->start_ns) {
 		w->start_ns = g->time_ns;
+		w->disk_free_bytes = (double)g->disk_free_bytes;
+	}
+	now.life = g->lives;
 	now.time_s = (double)(g->time_ns - w->start_ns) / (double)NS_PER_S;
 	memcpy(now.requests, w->requests, sizeof(now.requests));
-	values_of(g, now.value);
+	values_of(w, g, now.value);
 	w->samples++;
 	w->missing |= g->missing;
 	if (w->count && w->skipped + 1 < w->every) {
@@ -281,14 +304,37 @@ static int judge_gauge(const struct leak_watch *w, enum leak_gauge gauge, struct
 	return rc;
 }
 
+/* The same, of the longest life alone: what another process holds is no growth of this one. Shares its moments. */
+static struct leak_watch life_choose(const struct leak_watch *w, struct leak_result *out)
+{
+	struct leak_watch longest = *w;
+
+	longest.count = 0;
+	for (unsigned i = 0, end; i < w->count; i = end) {
+		for (end = i + 1; end < w->count && w->at[end].life == w->at[i].life; end++)
+			;
+		out->lives++;
+		if (end - i <= longest.count)
+			continue;
+		longest.at = w->at + i;
+		longest.count = end - i;
+	}
+	if (longest.count) {
+		out->life_from_s = longest.at[0].time_s;
+		out->life_to_s = longest.at[longest.count - 1].time_s;
+	}
+	return longest;
+}
+
 int leak_watch_judge(const struct leak_watch *w, double limit_bytes, struct leak_result *out)
 {
 	struct leak_sample *sample = calloc(SAMPLES_MAX, sizeof(*sample));
 	int rc = sample ? 0 : -ENOMEM;
 
 	*out = (struct leak_result){.classes = w->classes, .samples = w->samples, .limit_bytes = limit_bytes};
+	const struct leak_watch life = life_choose(w, out);
 	for (unsigned g = 0; g < LEAK_GAUGES && !rc; g++)
-		rc = judge_gauge(w, (enum leak_gauge)g, sample, out);
+		rc = judge_gauge(&life, (enum leak_gauge)g, sample, out);
 	free(sample);
 	if (rc)
 		return rc;

@@ -27,12 +27,20 @@ enum leak_gauge {
 	LEAK_FD_PIPES,
 	LEAK_FD_ANON, /* eventfd, epoll, timerfd ... */
 	LEAK_FD_OTHER, /* deleted files, memfds */
+	LEAK_PSS, /* read every ten seconds or more rarely */
+	LEAK_KERNEL_TCP, /* of the whole machine */
+	LEAK_LOGS, /* size of files that are open for writing */
+	LEAK_DISK_USED, /* where those lie: what the least free file system has lost since the begin; whoever wrote it */
+	/* counters: their rates tell something, that they rise does not */
+	LEAK_DISK_WRITTEN,
+	LEAK_NETWORK, /* of the network namespace */
 	LEAK_GAUGES,
 };
 const char *leak_gauge_name(enum leak_gauge gauge); /* "memory", "heap", ... */
 const char *leak_gauge_title(enum leak_gauge gauge); /* "sockets in CLOSE_WAIT" */
 bool leak_gauge_is_bytes(enum leak_gauge gauge);
 bool leak_gauge_is_judged(enum leak_gauge gauge); /* false: evidence */
+bool leak_gauge_is_counter(enum leak_gauge gauge); /* it can but rise */
 
 /* Growth for each request of one class. */
 struct leak_class {
@@ -57,6 +65,8 @@ struct leak_result {
 	double limit_in_s, limit_in_low_s; /* when it is reached; 0: never */
 	uint64_t samples;
 	double duration_s;
+	unsigned lives; /* 1 and above: it ended and was there again; judged is one of them, the longest */
+	double life_from_s, life_to_s;
 };
 
 struct leak_watch;

@@ -41,6 +41,8 @@ int discover_by_cgroup(const char *path, struct discovered *out,
  * nothing in the process that is looked at but its locks. -ESRCH: none is left, -ENOMEM.
  */
 int discover_gauges(const uint32_t *pid, unsigned pids, struct record_gauges *out);
+/* Proportional set size, summed up: all pages of each process are walked under its lock, some ms a GB. 0: it may not be read. */
+uint64_t discover_pss(const uint32_t *pid, unsigned pids);
 /* The lowest memory limit of its cgroups and of the machine, in bytes; 0: not known. */
 uint64_t discover_memory_limit(uint32_t pid);
 /* CPU time of these processes alone: cheap enough for many times a second. It falls when one of them ends. */

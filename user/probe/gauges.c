@@ -75,9 +75,11 @@ static void gauge_memory(uint32_t pid, struct record_gauges *out)
 
 int discover_gauges(const uint32_t *pid, unsigned pids, struct record_gauges *out)
 {
+	struct gauge_files files = {.count = 0};
 	int ret = 0;
 
 	memset(out, 0, sizeof(*out));
+	out->missing = RECORD_GAUGES_NO_PSS | RECORD_GAUGES_NO_DISK;
 	for (unsigned i = 0; i < pids && !ret; i++) {
 		struct proc_entry e;
 		if (proc_stat_read(pid[i], &e) || e.state == 'Z')
@@ -87,9 +89,23 @@ int discover_gauges(const uint32_t *pid, unsigned pids, struct record_gauges *ou
 		out->cpu_ns += process_cpu_ns(&e);
 		gauge_memory(pid[i], out);
 		gauge_mappings(pid[i], out);
-		ret = gauge_descriptors(pid[i], out);
+		gauge_io(pid[i], out);
+		if (out->processes == 1)
+			gauge_network(pid[i], out);
+		ret = gauge_descriptors(pid[i], &files, out);
 	}
 	return ret ? ret : out->processes ? 0 : -ESRCH;
+}
+
+uint64_t discover_pss(const uint32_t *pid, unsigned pids)
+{
+	uint64_t sum = 0;
+	char text[4096];
+
+	for (unsigned i = 0; i < pids; i++)
+		if (proc_read(pid[i], "smaps_rollup", text, sizeof(text)) > 0)
+			sum += status_bytes(text, "\nPss:");
+	return sum;
 }
 
 bool discover_alive(uint32_t pid, uint64_t *born_ticks)

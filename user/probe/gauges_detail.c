@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -77,7 +80,39 @@ static bool is_tcp(int dir, const char *name)
 	return n >= 3 && !memcmp(protocol, "TCP", 3);
 }
 
-static int descriptor_add(int dir, const char *name, struct inodes *tcp, struct record_gauges *out)
+static void disk_add(int dir, const char *name, struct record_gauges *out)
+{
+	char path[64];
+	struct statvfs fs;
+	uint64_t free_bytes;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%.20s", dir, name);
+	if (statvfs(path, &fs) || !fs.f_blocks)
+		return;
+	free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (out->missing & RECORD_GAUGES_NO_DISK || free_bytes < out->disk_free_bytes)
+		out->disk_free_bytes = free_bytes;
+	out->missing &= ~(uint32_t)RECORD_GAUGES_NO_DISK;
+}
+
+/* The link's own mode tells what it was opened for (fs/proc/fd.c, tid_fd_update_inode). */
+static void file_add(int dir, const char *name, struct gauge_files *files, struct record_gauges *out)
+{
+	struct stat link, st;
+
+	if (files->count == GAUGE_FILES_MAX || fstatat(dir, name, &link, AT_SYMLINK_NOFOLLOW) || !(link.st_mode & S_IWUSR) ||
+	    fstatat(dir, name, &st, 0) || !S_ISREG(st.st_mode))
+		return;
+	for (unsigned i = 0; i < files->count; i++)
+		if (files->inode[i] == st.st_ino && files->device[i] == st.st_dev)
+			return;
+	files->device[files->count] = st.st_dev;
+	files->inode[files->count++] = st.st_ino;
+	out->log_bytes += (uint64_t)st.st_size;
+	disk_add(dir, name, out);
+}
+
+static int descriptor_add(int dir, const char *name, struct inodes *tcp, struct gauge_files *files, struct record_gauges *out)
 {
 	char link[128];
 	uint64_t inode;
@@ -102,10 +137,12 @@ static int descriptor_add(int dir, const char *name, struct inodes *tcp, struct 
 		out->fd[RECORD_FD_OTHER]++;
 	else
 		out->fd[RECORD_FD_FILE]++;
+	if (link[0] == '/')
+		file_add(dir, name, files, out);
 	return 0;
 }
 
-static int descriptors_add(uint32_t pid, struct inodes *tcp, struct record_gauges *out)
+static int descriptors_add(uint32_t pid, struct inodes *tcp, struct gauge_files *files, struct record_gauges *out)
 {
 	char path[64];
 	int ret = 0;
@@ -118,7 +155,7 @@ static int descriptors_add(uint32_t pid, struct inodes *tcp, struct record_gauge
 	}
 	for (struct dirent *d = readdir(dir); d && !ret; d = readdir(dir))
 		if (d->d_name[0] != '.')
-			ret = descriptor_add(dirfd(dir), d->d_name, tcp, out);
+			ret = descriptor_add(dirfd(dir), d->d_name, tcp, files, out);
 	closedir(dir);
 	return ret;
 }
@@ -176,14 +213,68 @@ static int states_add(uint32_t pid, struct inodes *tcp, struct record_gauges *ou
 	return 0;
 }
 
-int gauge_descriptors(uint32_t pid, struct record_gauges *out)
+int gauge_descriptors(uint32_t pid, struct gauge_files *files, struct record_gauges *out)
 {
 	struct inodes tcp = {0};
-	int ret = descriptors_add(pid, &tcp, out);
+	int ret = descriptors_add(pid, &tcp, files, out);
 
 	if (!ret)
 		ret = states_add(pid, &tcp, out);
 	free(tcp.at);
 	free(tcp.found);
 	return ret;
+}
+
+/* write_bytes less what was thrown away before it got there (Documentation/filesystems/proc.rst). */
+void gauge_io(uint32_t pid, struct record_gauges *out)
+{
+	uint64_t written = 0, cancelled = 0;
+	char text[512];
+	const char *at;
+
+	if (proc_read(pid, "io", text, sizeof(text)) <= 0) {
+		out->missing |= RECORD_GAUGES_NO_IO;
+		return;
+	}
+	at = strstr(text, "\nwrite_bytes:");
+	if (at)
+		written = strtoull(at + strlen("\nwrite_bytes:"), NULL, 10);
+	at = strstr(text, "\ncancelled_write_bytes:");
+	if (at)
+		cancelled = strtoull(at + strlen("\ncancelled_write_bytes:"), NULL, 10);
+	out->disk_written_bytes += written > cancelled ? written - cancelled : 0;
+}
+
+/* "  eth0: 1234 5 0 0 0 0 0 0 5678 ...": received bytes first, sent ones ninth */
+static uint64_t device_bytes(const char *line)
+{
+	const char *colon = strchr(line, ':');
+	uint64_t received, sent;
+
+	if (!colon || sscanf(colon + 1, "%" SCNu64 " %*u %*u %*u %*u %*u %*u %*u %" SCNu64, &received, &sent) != 2)
+		return 0;
+	return received + sent;
+}
+
+void gauge_network(uint32_t pid, struct record_gauges *out)
+{
+	char path[64], line[512], text[1024];
+	const char *at;
+	FILE *devices;
+
+	snprintf(path, sizeof(path), "/proc/%u/net/dev", pid);
+	devices = fopen(path, "re");
+	if (!devices)
+		out->missing |= RECORD_GAUGES_NO_NETWORK;
+	while (devices && fgets(line, sizeof(line), devices))
+		out->network_bytes += device_bytes(line);
+	if (devices)
+		fclose(devices);
+	/* "TCP: inuse 5 orphan 0 tw 0 alloc 7 mem 2": mem in pages, and not of this namespace alone (net/ipv4/proc.c) */
+	at = proc_read(pid, "net/sockstat", text, sizeof(text)) > 0 ? strstr(text, "TCP:") : NULL;
+	at = at ? strstr(at, " mem ") : NULL;
+	if (at)
+		out->kernel_tcp_bytes = strtoull(at + strlen(" mem "), NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+	else
+		out->missing |= RECORD_GAUGES_NO_KERNEL;
 }

@@ -8,7 +8,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "base/map.h"
 #include "probe/alloc_programs.h"
+#include "probe/discover.h"
 #include "probe/kept_feed_bpf.h"
 
 #define BLOCKS_DEFAULT (1u << 18)
@@ -200,6 +202,43 @@ int survivor_probe_thin(struct survivor_probe *p, void (*fn)(void *ctx, const st
 	t.mask = t.mask * 2 + 1;
 	p->skel->bss->survivor_mask = t.mask;
 	return survivor_probe_blocks(p, forget_one, &t);
+}
+
+/* --- processes that have ended ---------------------------------------------------------------------------------------------- */
+
+struct burial {
+	struct survivor_probe *probe;
+	struct map *alive; /* by number: &is_alive or &is_gone */
+	kept_block_fn fn;
+	void *ctx;
+};
+
+static int bury_one(void *ctx, const struct wire_block_key *key, const struct wire_block *b)
+{
+	static char is_alive, is_gone;
+	struct burial *f = ctx;
+	const char *state = map_get(f->alive, key->tgid);
+	uint64_t born_ticks;
+	int rc = 0;
+
+	if (!state) {
+		state = discover_alive(key->tgid, &born_ticks) ? &is_alive : &is_gone;
+		rc = map_put(f->alive, key->tgid, (void *)(uintptr_t)state);
+	}
+	if (rc || state == &is_alive)
+		return rc;
+	if (bpf_map__delete_elem(f->probe->skel->maps.kept_blocks, key, sizeof(*key), 0))
+		return 0;
+	return f->fn(f->ctx, key, b);
+}
+
+int survivor_probe_bury(struct survivor_probe *p, kept_block_fn fn, void *ctx)
+{
+	struct burial f = {.probe = p, .alive = map_new(), .fn = fn, .ctx = ctx};
+	int rc = f.alive ? survivor_probe_blocks(p, bury_one, &f) : -ENOMEM;
+
+	map_free(f.alive);
+	return rc;
 }
 
 const char *survivor_probe_note(const struct survivor_probe *p, unsigned index)

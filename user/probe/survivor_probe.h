@@ -54,6 +54,8 @@ int survivor_probe_blocks(const struct survivor_probe *p, kept_block_fn fn, void
  * forgotten: its life is known up to here. fn is told of each. 0 or -errno.
  */
 int survivor_probe_thin(struct survivor_probe *p, void (*fn)(void *ctx, const struct wire_block *forgotten), void *ctx);
+/* Forgets the blocks of processes that have ended; fn is told of each, as it was. 0 or -errno. */
+int survivor_probe_bury(struct survivor_probe *p, kept_block_fn fn, void *ctx);
 /* What could not be measured; NULL behind the last. */
 const char *survivor_probe_note(const struct survivor_probe *p, unsigned index);
 

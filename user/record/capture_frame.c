@@ -150,7 +150,8 @@ int capture_frame_check_size(uint32_t type, uint32_t bytes)
 		least = most = sizeof(uint64_t);
 		break;
 	case CAPTURE_GAUGES:
-		least = most = sizeof(struct record_gauges);
+		least = RECORD_GAUGES_LEAST;
+		most = sizeof(struct record_gauges);
 		break;
 	case CAPTURE_STACK:
 		least = sizeof(struct record_stack);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "record/request.h"
 
+#include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 const char *record_outcome_name(enum record_outcome outcome)
 {
@@ -20,4 +22,14 @@ const char *record_outcome_name(enum record_outcome outcome)
 
 	/* captures bring any number */
 	return (size_t)outcome < RECORD_OUTCOMES ? names[outcome] : names[RECORD_OTHER];
+}
+
+int record_gauges_read(const void *data, uint32_t bytes, struct record_gauges *out)
+{
+	if (bytes < RECORD_GAUGES_LEAST || bytes > sizeof(*out))
+		return -EPROTO;
+	*out = (struct record_gauges){0};
+	memcpy(out, data, bytes);
+	out->missing |= bytes < sizeof(*out) ? RECORD_GAUGES_ADDED : 0;
+	return 0;
 }

@@ -130,6 +130,11 @@ enum record_gauges_missing {
 	RECORD_GAUGES_NO_DESCRIPTORS = 1, /* fds, fd[], tcp[], unread_bytes, unsent_bytes */
 	RECORD_GAUGES_NO_MAPPINGS = 2, /* heap_bytes, mapped_bytes */
 	RECORD_GAUGES_NO_STATUS = 4, /* rss_bytes, swap_bytes, anon_bytes, page_table_bytes */
+	RECORD_GAUGES_NO_PSS = 8, /* pss_bytes */
+	RECORD_GAUGES_NO_IO = 16, /* disk_written_bytes */
+	RECORD_GAUGES_NO_NETWORK = 32, /* network_bytes */
+	RECORD_GAUGES_NO_KERNEL = 64, /* kernel_tcp_bytes */
+	RECORD_GAUGES_NO_DISK = 128, /* disk_free_bytes: no file is open for writing, or its file system tells nothing */
 };
 
 /* The gateway's processes together, as they were at one moment of the measured part. */
@@ -147,14 +152,30 @@ struct record_gauges {
 	uint32_t fd[RECORD_FD_KINDS];
 	uint32_t tcp[RECORD_TCP_STATES];
 	uint32_t accept_queue; /* connections that wait to be accepted, of all its listeners */
+	/* older captures have frames that end here */
+	uint32_t lives; /* times that all of its processes had ended and it was there again */
+	uint32_t reserved0;
+	uint64_t
+		pss_bytes; /* proportional set size: shared pages by their share; read more rarely than the others, for it walks all pages */
+	uint64_t disk_written_bytes; /* cumulative, that these processes caused to be written to storage */
+	uint64_t log_bytes; /* size of the regular files that they have open for writing */
+	uint64_t disk_free_bytes; /* the least that is left where one of those files lies */
+	uint64_t network_bytes; /* cumulative, both ways, all devices of the first process' network namespace */
+	uint64_t kernel_tcp_bytes; /* buffers of all TCP sockets of the machine */
 };
+#define RECORD_GAUGES_LEAST 168 /* bytes of the shortest frame */
+#define RECORD_GAUGES_ADDED                                                                                                      \
+	(RECORD_GAUGES_NO_PSS | RECORD_GAUGES_NO_IO | RECORD_GAUGES_NO_NETWORK | RECORD_GAUGES_NO_KERNEL | RECORD_GAUGES_NO_DISK)
+
+/* A frame of a capture; older ones are shorter, and `missing` tells what they lack. -EPROTO: of no such size. */
+int record_gauges_read(const void *data, uint32_t bytes, struct record_gauges *out);
 
 #define RECORD_SIZE(type, bytes) _Static_assert(sizeof(struct type) == (bytes), "layout of " #type)
 RECORD_SIZE(record_request, 176);
 RECORD_SIZE(record_provider, 136);
 RECORD_SIZE(record_event, 16);
 RECORD_SIZE(record_events, 32);
-RECORD_SIZE(record_gauges, 168);
+RECORD_SIZE(record_gauges, 224);
 
 /*
  * Where finished records go. Called from driver or provider threads: implementations copy and return fast, never block

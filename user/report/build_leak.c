@@ -27,6 +27,8 @@ static void gauge_put(struct build *b, json_t *gauges, const struct leak_result 
 	build_put(b, row, "title", json_string(leak_gauge_title(gauge)));
 	build_put(b, row, "unit", json_string(leak_gauge_is_bytes(gauge) ? "bytes" : "count"));
 	build_put(b, row, "judged", json_boolean(leak_gauge_is_judged(gauge)));
+	if (leak_gauge_is_counter(gauge))
+		build_put(b, row, "counter", json_true());
 	build_put(b, row, "verdict", json_string(leak_verdict_name(j->verdict)));
 	build_put(b, row, "reason", json_string(reason_text[j->reason]));
 	if (!j->per_second.points)
@@ -97,6 +99,9 @@ void build_leak(struct build *b)
 	build_put(b, out, "gauge", json_string(leak_gauge_name(leak->worst)));
 	build_put(b, out, "samples", build_u64(leak->samples));
 	build_put(b, out, "duration_s", build_number(leak->duration_s));
+	build_put(b, out, "lives", build_u64(leak->lives));
+	if (leak->lives > 1)
+		interval_put(b, out, "judged_life_s", leak->life_from_s, leak->life_to_s);
 	if (worst->per_request.points && leak_gauge_is_bytes(leak->worst)) {
 		build_put(b, out, "bytes_per_request", build_number(worst->per_request.slope));
 		interval_put(b, out, "interval", worst->per_request.low, worst->per_request.high);

@@ -46,6 +46,7 @@
 	"        \"gauge\": {\"description\": \"which gauge the verdict is about\", \"type\": \"string\"},\n" \
 	"        \"samples\": {\"type\": \"integer\", \"minimum\": 0},\n" \
 	"        \"duration_s\": {\"type\": \"number\"},\n" \
+	"        \"lives\": {\"description\": \"more than 1: the gateway ended, and another process took its place\", \"type\": \"integer\"}, \"judged_life_s\": {\"description\": \"from and to: the longest of them\", \"$ref\": \"#/$defs/interval\"},\n" \
 	"        \"bytes_per_request\": {\"type\": \"number\"},\n" \
 	"        \"per_request_of\": {\"description\": \"the classes whose requests are counted; empty: all\", \"type\": \"array\", \"items\": {\"type\": \"string\"}},\n" \
 	"        \"interval\": {\"$ref\": \"#/$defs/interval\"},\n" \
@@ -58,6 +59,7 @@
 	"            \"properties\": {\n" \
 	"              \"title\": {\"type\": \"string\"},\n" \
 	"              \"unit\": {\"enum\": [\"bytes\", \"count\"]},\n" \
+	"              \"counter\": {\"description\": \"it can but rise: no verdict of it means anything, its rates do\", \"type\": \"boolean\"},\n" \
 	"              \"judged\": {\"description\": \"false: evidence only\", \"type\": \"boolean\"},\n" \
 	"              \"verdict\": {\"enum\": [\"leak\", \"no_leak\", \"inconclusive\"]},\n" \
 	"              \"reason\": {\"enum\": [\"too_short\", \"too_noisy\", \"flat\", \"levels_off\", \"slows_down\", \"grows_on\", \"stepped\", \"no_new_high\", \"not_measured\"]},\n" \

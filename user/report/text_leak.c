@@ -93,6 +93,11 @@ static void verdict_print(struct text *t, const json_t *leak)
 	buf_fini(&of);
 	text_wrap(t, style_of(verdict), "LEAKS", LABEL, line.data ? line.data : "");
 	line.used = 0;
+	if (text_number(leak, "lives") > 1) {
+		const json_t *life = json_object_get(leak, "judged_life_s");
+		buf_printf(&line, "the gateway had %.0f lives; judged is the longest, from %s to %s of the soak; ",
+			   text_number(leak, "lives"), text_span(low, item(life, 0)), text_span(cell, item(life, 1)));
+	}
 	if (json_object_get(leak, "smallest_visible_bytes_per_request"))
 		buf_printf(&line, "the smallest leak that this run could have seen: %s a request",
 			   text_amount(cell, text_number(leak, "smallest_visible_bytes_per_request"), true));
@@ -113,13 +118,17 @@ static void gauge_row(struct text *t, const json_t *gauge)
 
 	text_put(t, TEXT_PLAIN, "  ");
 	text_left(t, TEXT_PLAIN, 24, text_string(gauge, "title"));
-	text_left(t, style_of(text_string(gauge, "verdict")), 14, text_spaced(word, text_string(gauge, "verdict")));
+	if (json_is_true(json_object_get(gauge, "counter")))
+		text_left(t, TEXT_DIM, 14, "counted");
+	else
+		text_left(t, style_of(text_string(gauge, "verdict")), 14, text_spaced(word, text_string(gauge, "verdict")));
 	text_right(t, TEXT_PLAIN, 11, fitted ? text_amount(cell, text_number(gauge, "start"), bytes) : "–");
 	text_right(t, TEXT_PLAIN, 11, fitted ? text_amount(cell, text_number(gauge, "end"), bytes) : "–");
 	text_right(t, TEXT_PLAIN, 13,
 		   json_object_get(gauge, "per_request") ? text_amount(cell, text_number(gauge, "per_request"), bytes) : "–");
 	text_right(t, TEXT_PLAIN, 13, fitted ? text_amount(cell, 3600 * text_number(gauge, "per_second"), bytes) : "–");
-	text_right(t, TEXT_DIM, 12, text_spaced(word, text_string(gauge, "reason")));
+	text_right(t, TEXT_DIM, 12,
+		   json_is_true(json_object_get(gauge, "counter")) ? "" : text_spaced(word, text_string(gauge, "reason")));
 	text_end(t);
 }
 

@@ -13,6 +13,7 @@
 #define LOOK_NS (100 * NS_PER_MS)
 /* what supervisors wait before they start again lies below it; that long its clients' connections are refused */
 #define RETURN_NS (10 * NS_PER_S)
+#define STARTS_MAX 100 /* of a recipe's gateway in a soak */
 
 static void admit(struct session *s, uint32_t pid)
 {
@@ -52,10 +53,28 @@ void session_gateway_again(struct session *s)
 	session_gateway_find_again(s);
 }
 
-/* Its number will not come back, a recipe's start is ours, and a leak is judged over one life. */
+/* Its number will not come back, and a recipe's start is ours: only a soak, which is to go on for hours, starts it once more. */
 static bool may_return(const struct session *s)
 {
-	return !s->recipe && !s->config->pid && !s->config->soak;
+	return !s->config->pid && (!s->recipe || (s->config->soak && s->watch.returns < STARTS_MAX));
+}
+
+/* true: it is there, and watched. */
+static bool comes_back(struct session *s)
+{
+	char why[200] = "";
+
+	if (s->recipe && !recipe_has_ended(&s->gateway, why, sizeof(why)))
+		return false; /* what we started is there, but none of its processes is a gateway's */
+	if (s->recipe && session_gateway_restart(s)) {
+		log_line(LOG_WARN, "the gateway could not be started again: %s", s->err.text);
+		memset(&s->err, 0, sizeof(s->err));
+		return false;
+	}
+	if (!session_gateway_find_again(s))
+		return false;
+	s->gauges.lives++;
+	return true;
 }
 
 static void gateway_gone(struct session *s, uint64_t now_ns)
@@ -67,12 +86,13 @@ static void gateway_gone(struct session *s, uint64_t now_ns)
 		w->gone_ns = now_ns;
 		log_line(LOG_INFO, "the gateway is gone");
 	}
-	if (may_return(s) && session_gateway_find_again(s)) {
+	if (may_return(s) && comes_back(s)) {
 		w->returns++;
 		snprintf(w->returned, sizeof(w->returned),
-			 "the gateway ended %.1f s after the start and was found again %s later: %s",
+			 "the gateway ended %.1f s after the start and was %s again %s later: %s",
 			 w->gone_ns > s->start_ns ? (double)(w->gone_ns - s->start_ns) / 1e9 : 0.0,
-			 units_format_ns(apart, sizeof(apart), now_ns - w->gone_ns), s->found.how);
+			 s->recipe ? "started" : "found", units_format_ns(apart, sizeof(apart), clock_now_ns() - w->gone_ns),
+			 s->found.how);
 		log_line(LOG_WARN, "%s", w->returned);
 		w->gone_ns = 0;
 	} else if (!may_return(s) || now_ns - w->gone_ns >= RETURN_NS) {
@@ -85,7 +105,7 @@ static void recipe_watch(struct session *s)
 {
 	char why[200] = "";
 
-	if (!s->recipe || !recipe_has_ended(&s->gateway, why, sizeof(why)))
+	if (!s->recipe || may_return(s) || !recipe_has_ended(&s->gateway, why, sizeof(why)))
 		return;
 	s->gateway_died = true;
 	session_cut_short(s, "the gateway %s", why);

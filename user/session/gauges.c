@@ -86,12 +86,29 @@ static double cores_usable(uint32_t pid)
 	return sched_getaffinity((pid_t)pid, sizeof(set), &set) ? 0 : CPU_COUNT(&set);
 }
 
+/* As last read. */
+static void pss_fill(struct gauges *g, uint64_t now_ns, struct record_gauges *now)
+{
+	uint64_t begin_ns, cost_ns;
+
+	if (now_ns >= g->next_pss_ns) {
+		begin_ns = clock_now_ns();
+		g->pss_bytes = discover_pss(g->pid, g->pids);
+		cost_ns = clock_now_ns() - begin_ns;
+		g->next_pss_ns = now_ns + (1000 * cost_ns > GAUGES_PSS_NS ? 1000 * cost_ns : GAUGES_PSS_NS);
+	}
+	now->pss_bytes = g->pss_bytes;
+	if (g->pss_bytes)
+		now->missing &= ~(uint32_t)RECORD_GAUGES_NO_PSS;
+}
+
 bool gauges_start(struct gauges *g, uint64_t now_ns)
 {
 	struct record_gauges now;
 
 	if (!g->pids || discover_gauges(g->pid, g->pids, &now))
 		return false;
+	pss_fill(g, now_ns, &now);
 	g->record = now;
 	g->record.time_ns = now_ns;
 	g->start_ns = g->last_ns = now_ns;
@@ -116,8 +133,10 @@ bool gauges_sample(struct gauges *g, uint64_t now_ns)
 	if (now.cpu_ns + g->cpu_gone_ns < g->cpu_last_ns)
 		g->cpu_gone_ns = g->cpu_last_ns - now.cpu_ns;
 	now.cpu_ns += g->cpu_gone_ns;
+	pss_fill(g, now_ns, &now);
 	g->record = now;
 	g->record.time_ns = now_ns;
+	g->record.lives = g->lives;
 	cores = (double)(now.cpu_ns - g->cpu_last_ns) / (double)(now_ns - g->last_ns);
 	if (cores > g->cores_max)
 		g->cores_max = cores;
@@ -134,6 +153,7 @@ bool gauges_sample(struct gauges *g, uint64_t now_ns)
 void gauges_restart(struct gauges *g)
 {
 	g->restarts++;
+	g->lives++;
 	g->pids = 0;
 }
 

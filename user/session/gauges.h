@@ -11,11 +11,15 @@
 #include "record/request.h"
 #include "report/report.h"
 
+/* Reading the proportional set size walks all pages of a process: so often, and more rarely where it takes more than a thousandth of that. */
+#define GAUGES_PSS_NS UINT64_C(10000000000)
+
 struct gauges {
 	uint32_t pid[DISCOVER_PIDS_MAX];
 	uint64_t born_ticks[DISCOVER_PIDS_MAX]; /* of pid[]: a number that was given away again is nobody of ours */
 	unsigned pids;
 	unsigned restarts; /* that were wanted */
+	unsigned lives; /* times that it was there again after all of its processes had ended, wanted or not */
 	uint64_t ended; /* processes that the probes saw leave, the first of them by name */
 	uint32_t ended_pid;
 	char ended_comm[16];
@@ -23,6 +27,7 @@ struct gauges {
 	uint64_t start_ns, last_ns; /* of the measured part */
 	uint64_t cpu_start_ns, cpu_last_ns;
 	uint64_t cpu_gone_ns; /* used by processes that have ended */
+	uint64_t pss_bytes, next_pss_ns;
 	double cores_max, cores_usable;
 	uint64_t rss_initial_bytes, rss_sum_bytes, rss_peak_bytes, rss_last_bytes;
 	struct record_gauges record; /* the last sample */

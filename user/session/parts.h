@@ -42,6 +42,7 @@ struct gateway_watch {
 struct soaking {
 	uint64_t next_ns, look_ns;
 	unsigned risen; /* bits of the gauges that have been looked into */
+	double cpu_gone_ns, cpu_last_ns; /* of processes that have ended; of those that were there when it was looked last */
 };
 
 struct session {

@@ -220,12 +220,16 @@ static int frame_meta(struct pipeline *p, const char *text, uint32_t bytes)
 	return r;
 }
 
-static int frame_gauges(struct pipeline *p, const struct record_gauges *g)
+static int frame_gauges(struct pipeline *p, const void *data, uint32_t bytes)
 {
-	int r = blocks_gauges(blocks_of(p), g);
+	struct record_gauges g;
+	int r = record_gauges_read(data, bytes, &g);
 
-	gauge_track_add(&p->gauges, g);
-	return r ? r : series_gauges(p->series, g);
+	if (r)
+		return r;
+	r = blocks_gauges(blocks_of(p), &g);
+	gauge_track_add(&p->gauges, &g);
+	return r ? r : series_gauges(p->series, &g);
 }
 
 /* Of the measured part: from the end of the warm-up on. */
@@ -274,7 +278,7 @@ static int frame_dispatch(struct pipeline *p, enum capture_frame type, const voi
 		memcpy(&now_ns, data, sizeof(now_ns));
 		return frame_tick(p, now_ns);
 	case CAPTURE_GAUGES:
-		return bytes == sizeof(struct record_gauges) ? frame_gauges(p, data) : -EPROTO;
+		return frame_gauges(p, data, bytes);
 	case CAPTURE_STACK:
 		return record_stack_check(data, bytes) ? -EPROTO : stacks_named(p->stacks, data);
 	case CAPTURE_END:
@@ -307,7 +311,7 @@ int pipeline_frame(struct pipeline *p, enum capture_frame type, const void *data
 	int r = pipeline_join(p, type, data, bytes);
 	if (r)
 		return r == PIPELINE_REJECTED ? 0 : r;
-	return pipeline_ends(p, type, data);
+	return pipeline_ends(p, type, data, bytes);
 }
 
 int pipeline_tick(struct pipeline *p, uint64_t now_ns)

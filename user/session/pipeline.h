@@ -37,7 +37,7 @@ int pipeline_frame(struct pipeline *p, enum capture_frame type, const void *data
  */
 #define PIPELINE_REJECTED 1 /* a wire record that is not what it says: counted, and nobody uses it */
 int pipeline_join(struct pipeline *p, enum capture_frame type, const void *data, uint32_t bytes); /* as pipeline_frame() */
-int pipeline_ends(struct pipeline *p, enum capture_frame type, const void *data); /* -ENOMEM */
+int pipeline_ends(struct pipeline *p, enum capture_frame type, const void *data, uint32_t bytes); /* -ENOMEM */
 /* Time has come this far: the same as a CAPTURE_TICK frame. */
 int pipeline_tick(struct pipeline *p, uint64_t now_ns);
 /* No more records will come. */

@@ -101,8 +101,10 @@ static int frame_events(struct pipeline *p, const struct record_events *head)
 	return head->from_driver ? gaps_events(p->gaps, head, (const struct record_event *)(head + 1)) : 0;
 }
 
-int pipeline_ends(struct pipeline *p, enum capture_frame type, const void *data)
+int pipeline_ends(struct pipeline *p, enum capture_frame type, const void *data, uint32_t bytes)
 {
+	struct record_gauges gauges;
+
 	if (!p->open)
 		return 0;
 	switch (type) {
@@ -117,7 +119,7 @@ int pipeline_ends(struct pipeline *p, enum capture_frame type, const void *data)
 	case CAPTURE_TICK:
 		return frame_tick(p, *(const uint64_t *)data);
 	case CAPTURE_GAUGES:
-		return p->meta.soak ? leak_watch_gauges(p->leak, data) : 0;
+		return p->meta.soak && !record_gauges_read(data, bytes, &gauges) ? leak_watch_gauges(p->leak, &gauges) : 0;
 	default:
 		return 0;
 	}

@@ -63,8 +63,7 @@ static int replay_frame(struct replay *r, enum capture_frame type, const void *d
 /* On the reading thread. */
 static int ends_frame(void *ctx, enum capture_frame type, const void *data, uint32_t bytes)
 {
-	(void)bytes;
-	return pipeline_ends(ctx, type, data);
+	return pipeline_ends(ctx, type, data, bytes);
 }
 
 static int replay_frames(struct replay *r, struct err *err)

@@ -59,13 +59,24 @@ static bool gauges_look(struct session *s, const struct soaked_now *now)
 	return any;
 }
 
-static void now_fill(const struct session *s, uint64_t now_ns, struct soaked_now *out)
+/* Processes that end take their account along; windows are paid from one that never falls. */
+static double cpu_ns(struct session *s)
+{
+	double there_ns = (double)discover_cpu_ns(s->gauges.pid, s->gauges.pids);
+
+	if (there_ns < s->soaking.cpu_last_ns)
+		s->soaking.cpu_gone_ns += s->soaking.cpu_last_ns - there_ns;
+	s->soaking.cpu_last_ns = there_ns;
+	return s->soaking.cpu_gone_ns + there_ns;
+}
+
+static void now_fill(struct session *s, uint64_t now_ns, struct soaked_now *out)
 {
 	double base_share = 0, share = s->config->budget.share;
 
 	if (!session_probe_share(s, &base_share))
 		base_share = 0;
-	*out = (struct soaked_now){.now_ns = now_ns, .cpu_ns = (double)discover_cpu_ns(s->gauges.pid, s->gauges.pids)};
+	*out = (struct soaked_now){.now_ns = now_ns, .cpu_ns = cpu_ns(s)};
 	if (share > 0)
 		out->share = share - base_share > share * LEAST_SHARE ? share - base_share : share * LEAST_SHARE;
 	pipeline_requests(s->pipeline, out->requests);

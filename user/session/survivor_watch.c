@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "report/survivors.h"
 
+#define BURY_NS NS_PER_S /* after a process has ended */
+
 /* --- begin and end -------------------------------------------------------------------------------------------------------------- */
 
 static int text_tell(void *probe, uint32_t tgid, const struct code_maps *maps, bool frame_pointers)
@@ -67,10 +69,13 @@ void survivor_watch_process(struct survivor_watch *w, const struct wire_process 
 {
 	if (!w->probe || p->role != WIRE_ROLE_GATEWAY)
 		return;
-	if (p->event == WIRE_PROCESS_EXIT)
-		survivor_probe_forget(w->probe, pid);
-	else
+	if (p->event == WIRE_PROCESS_FORK) {
 		survivor_watch_add(w, pid);
+		return;
+	}
+	survivor_probe_forget(w->probe, pid);
+	if (!w->bury_ns)
+		w->bury_ns = clock_now_ns() + BURY_NS;
 }
 
 void survivor_watch_fini(struct survivor_watch *w)
@@ -102,6 +107,29 @@ static int on_block(void *ctx, const struct wire_block_key *key, const struct wi
 static void on_forgotten(void *ctx, const struct wire_block *b)
 {
 	survivors_forgotten(ctx, b);
+}
+
+/* Of a process that has ended: what a block's life was is known up to its end. */
+static int on_buried(void *ctx, const struct wire_block_key *key, const struct wire_block *b)
+{
+	struct census *c = ctx;
+
+	(void)key;
+	if (b->window == c->w->totals.window)
+		return survivors_censored(c->w->kept.found, b, c->now_ns, false);
+	survivors_forgotten(c->w->kept.found, b);
+	return 0;
+}
+
+/* In one walk over all blocks, however many processes have ended: workers may come and go by the second. */
+static int bury(struct survivor_watch *w, uint64_t now_ns)
+{
+	struct census census = {.w = w, .now_ns = now_ns};
+
+	if (!w->bury_ns || now_ns < w->bury_ns)
+		return 0;
+	w->bury_ns = 0;
+	return survivor_probe_bury(w->probe, on_buried, &census);
 }
 
 static void window_open(struct survivor_watch *w, const struct soaked_now *now)
@@ -142,6 +170,8 @@ static void tick(struct survivor_watch *w, const struct soaked_now *now)
 
 	if (!rc)
 		rc = survivor_probe_totals(w->probe, &w->totals);
+	if (!rc)
+		rc = bury(w, now->now_ns);
 	if (!rc && survivor_probe_is_on(w->probe) && (!w->windows.on || is_full(w, now))) {
 		rc = window_close(w, now, true);
 		w->refused_seen = w->totals.refused;
@@ -185,6 +215,10 @@ void survivor_watch_end(struct survivor_watch *w, const struct soaked_now *now)
 	for (unsigned i = 0; i < SURVIVOR_NOTES_MAX && survivor_probe_note(w->probe, i); i++)
 		snprintf(w->note[i], sizeof(w->note[i]), "%s", survivor_probe_note(w->probe, i));
 	rc = survivor_probe_poll(w->probe);
+	if (!rc && w->bury_ns) {
+		w->bury_ns = now->now_ns;
+		rc = bury(w, now->now_ns);
+	}
 	if (!rc && was_on)
 		rc = window_close(w, now, false);
 	if (!rc && !was_on) {

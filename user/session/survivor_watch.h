@@ -32,6 +32,7 @@ struct survivor_watch {
 	struct survivor_totals totals;
 	char note[SURVIVOR_NOTES_MAX][240]; /* what could not be followed */
 	uint64_t refused_seen;
+	uint64_t bury_ns; /* when blocks of processes that have ended are forgotten; 0: none has ended */
 	bool searched; /* the heap, for pointers to blocks */
 };
 
