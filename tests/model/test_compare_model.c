@@ -1,10 +1,11 @@
 // rooms: base leak record scenario/criteria scenario/metrics timeline attribution report compare
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The statistics of `toll compare` on recorded runs: tests/model/compare/ holds the blocks and the driver's lag of live runs of the reference
- * gateway on a 2-core machine, 20 s each at 100 requests/s: a*.json with a planted sleep of 1 ms (toll 1.15 ms at p50), b*.json with a tenth
- * of the toll more. quiet/ were made with real-time priority, shared/ while others compiled on the same two cores. Pairs
- * of different runs are drawn again in stretches of two seconds.
+ * The statistics of `toll compare` on recorded runs: tests/model/compare/ holds the blocks and the driver's lag (mean, p50, p95, p99) of live runs of
+ * the reference gateway on a 2-core machine, 20 s each at 100 requests/s: a*.json with a planted sleep of 1 ms (toll 1.15 ms at p50), b*.json with a
+ * tenth of the toll more. quiet/ were made with real-time priority, shared/ while others compiled on the same two cores, late/ while wake-ups
+ * of 2 to 4 ms made the mean lag (normal priority, a and b in turns). What compare allows for was set on these three, so their rates flatter.
+ * Pairs of different runs are drawn again in stretches of two seconds.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,7 +56,7 @@ static void runs_read(struct runs *r, const char *kind)
 			run_read(&r->run[r->count++], path, doc);
 		json_decref(doc);
 	}
-	assert_in_range(r->count, 5, RUNS_MAX);
+	assert_in_range(r->count, 4, RUNS_MAX);
 }
 
 static void runs_free(struct runs *r)
@@ -163,6 +164,7 @@ static void test_equal_runs_raise_no_alarm(void **state)
 {
 	(void)state;
 	assert_no_alarms("quiet/a", 0);
+	assert_no_alarms("late/a", 5);
 }
 
 /* The same on a machine on which others compiled meanwhile, so that one run's tails are many times another's. */
@@ -172,23 +174,29 @@ static void test_nor_do_they_on_a_machine_that_is_shared(void **state)
 	assert_no_alarms("shared/a", 1);
 }
 
-static void test_a_tenth_more_toll_is_found(void **state)
+static void assert_found(const char *base_kind, const char *more_kind, uint64_t stream)
 {
 	struct runs base = {.count = 0}, more = {.count = 0};
 	struct tally t = {0};
 	struct rng r;
 
-	(void)state;
-	rng_init(&r, SEED, 2);
-	runs_read(&base, "quiet/a");
-	runs_read(&more, "quiet/b");
+	rng_init(&r, SEED, stream);
+	runs_read(&base, base_kind);
+	runs_read(&more, more_kind);
 	while (t.pairs < PAIRS)
 		pair_compare(&base.run[rng_below(&r, base.count)], &more.run[rng_below(&r, more.count)], &r, &t);
-	tally_print("a tenth more", &t);
+	tally_print(more_kind, &t);
 	runs_free(&base);
 	runs_free(&more);
 	assert_in_range(t.toll_slower, PAIRS - PAIRS / 20, PAIRS);
 	assert_int_equal(t.toll_faster, 0);
+}
+
+static void test_a_tenth_more_toll_is_found(void **state)
+{
+	(void)state;
+	assert_found("quiet/a", "quiet/b", 2);
+	assert_found("late/a", "late/b", 6);
 }
 
 int main(void)

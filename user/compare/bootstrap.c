@@ -15,6 +15,10 @@
 #define LEAST_NOISE 0.0005
 /* What a driver's lag differs by even between runs that look alike */
 #define CONTROL_SHARE 0.05
+/* A request wakes the gateway up when it comes, when its answer comes, and often once between */
+#define WAKEUPS_LATE 3
+/* The most by which a mean lag was above its median on a machine that did nothing else */
+#define MEAN_OF_MEDIAN 1.25
 #define UNCONTROLLED 3
 /* Clock frequency, caches and who shares the core: equal runs used up to 15 % more or less CPU a request */
 #define CPU_NOISE 0.15
@@ -81,37 +85,44 @@ static void draw(struct rng *r, unsigned blocks, double mean, unsigned *times)
 	}
 }
 
+/* What two runs' lag differs by: seen, and even between runs that look alike. */
+static double lag_apart(double before, double after)
+{
+	return fabs(before - after) + CONTROL_SHARE * fmin(before, after);
+}
+
+/* What late wake-ups add to the mean: of lags that are all alike it lies near the median. */
+static double lag_late(const struct compare_control *c)
+{
+	return fmax(0, c->ns[0] - MEAN_OF_MEDIAN * c->ns[1]);
+}
+
 /*
  * How many of the driver's wake-ups a figure holds, and at which percentile of its lag, as recorded runs of one gateway differed: a mean or a
  * median of the toll by one; latency has the provider's and the driver's own wake-ups too; tails go with the tail of the lag, whatever their
- * percentile (tests/model/compare holds the runs).
+ * percentile, and so do means where late wake-ups make them (tests/model/compare holds the runs).
  */
 static double control_ns(const struct comparison *c, const struct figure_source *s)
 {
 	enum { MEAN = 0, P50 = 1, P99 = SAMPLE_QUANTILES };
-	bool tail = s->index[0] > 0;
-	double wakeups = 0;
-	unsigned at = MEAN;
+	const struct compare_control *base = &c->control[0], *new_ = &c->control[1];
+	double mean = lag_apart(base->ns[MEAN], new_->ns[MEAN]), late = lag_apart(lag_late(base), lag_late(new_));
+	double tail = WAKEUPS_LATE * lag_apart(base->ns[P99], new_->ns[P99]);
 
 	switch (s->from) {
-	case FROM_TOLL_MEAN:
 	case FROM_PART:
-		wakeups = 1;
-		break;
+		return mean;
+	case FROM_TOLL_MEAN:
+		return fmax(mean, WAKEUPS_LATE * late);
 	case FROM_TOLL_QUANTILE:
-		wakeups = tail ? 3 : 1;
-		at = tail ? P99 : P50;
-		break;
+		return s->index[0] > 0 ? tail : lag_apart(base->ns[P50], new_->ns[P50]);
 	case FROM_LATENCY_MEAN:
+		return fmax(2 * mean, WAKEUPS_LATE * late);
 	case FROM_LATENCY_QUANTILE:
-		wakeups = tail && s->from == FROM_LATENCY_QUANTILE ? 3 : 2;
-		at = tail && s->from == FROM_LATENCY_QUANTILE ? P99 : MEAN;
-		break;
+		return s->index[0] > 0 ? tail : 2 * mean;
 	default:
-		break;
+		return 0;
 	}
-	double before = c->control[0].ns[at], after = c->control[1].ns[at];
-	return wakeups * (fabs(before - after) + CONTROL_SHARE * fmin(before, after));
 }
 
 /* The sd of what two runs of the same thing differ by, in the figure's own unit. */

@@ -8,8 +8,8 @@
  * - What two runs of the same thing differ by, beyond what the blocks of one run can tell, is added to each draw: `run_noise`, a standard
  *   deviation of the relative change (start-up layout, heat), and what a control says. The control is the driver's own lag: it wakes up on the
  *   same machine as the gateway does and is not part of it, so what its lag differs by between the two runs, at the
- *   same percentile, the gateway's wake-ups may differ by without being another gateway. Where no driver of ours was on the machine,
- *   run_noise is three times as large.
+ *   same percentile, the gateway's wake-ups may differ by without being another gateway; where late wake-ups make its mean, so do they make
+ *   the means of toll and latency, for each wake-up of a request. Where no driver of ours was on the machine, run_noise is three times as large.
  * - The intervals of all figures hold together: their common factor is the 95th percentile, over the draws, of the largest deviation
  *   among all figures in units of its own standard error (max-t). A change is seen where its interval excludes 0, so
  *   among all figures of two equal runs a false one turns up in at most 5 of 100 comparisons.
