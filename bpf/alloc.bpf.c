@@ -9,11 +9,19 @@
 /* A number for each time that the probes were put on: a call that another window saw begin will not be seen to end. */
 __u32 alloc_window;
 /*
- * Returns that are looked at: those whose thread's next random number has none of these bits, so 0 is all of them. A return costs as much
+ * Returns that are looked at: those of calls whose number, spread, has none of these bits, so 0 is all of them. A return costs as much
  * as an entry; a free cannot fail, so that some of its returns tell enough.
  */
 __u32 alloc_skip_mask;
 __u32 free_skip_mask;
+/*
+ * Calls being watched of functions that may call others of the allocator, of this window and of the one before; one that never returns
+ * stays in. On a line of its own: the rest is only read.
+ */
+struct {
+	__u32 count[2];
+	__u32 rest[14];
+} alloc_outer_calls __attribute__((aligned(64)));
 #define MALLOC_ALIGNMENT 16 /* what malloc gives anyway: not aligned by hand, but handed on to it */
 
 /* Only of functions that call no other of the allocator: without the outer call's end, an inner call would count as one from outside. */
@@ -24,18 +32,15 @@ static __always_inline __u32 skip_mask(__u64 cookie)
 	return kind_of(cookie) == WIRE_ALLOC_MALLOC || cookie & WIRE_ALLOC_ALIGNS_ITSELF ? alloc_skip_mask : 0;
 }
 
-/* For how many calls this one's return stands; 0: it is not looked at. */
-static __always_inline __u32 return_weight(struct alloc_thread *t, __u64 cookie)
+/*
+ * For how many calls this one's return stands; 0: it is not looked at. Multiples of the golden ratio spread over whatever pattern calls
+ * come in; a fixed step would meet the same call of each request.
+ */
+static __always_inline __u32 return_weight(__u64 cookie, __u32 mask, __u64 number)
 {
-	__u32 mask = skip_mask(cookie);
-
 	if (cookie & WIRE_ALLOC_ENTRY_ONLY)
 		return 0;
-	if (!mask)
-		return 1;
-	/* a sequence of its own for each thread: a fixed step would meet malloc alone where malloc and free alternate */
-	t->random = t->random * 1664525 + 1013904223;
-	return t->random >> 16 & mask ? 0 : mask + 1;
+	return number * 0x9e3779b97f4a7c15 >> 32 & mask ? 0 : mask + 1;
 }
 
 /* It may call malloc: its end must be seen, or malloc's call would count as one from outside. */
@@ -44,40 +49,82 @@ static __always_inline bool hands_on(const struct pt_regs *regs, __u64 cookie)
 	return (cookie & WIRE_ALLOC_ALIGNS_ITSELF) && register_of(regs, cookie >> 16 & 15) <= MALLOC_ALIGNMENT;
 }
 
-/* true: the call's end is wanted. */
-static __always_inline bool enter(const struct pt_regs *regs, __u64 cookie)
+static __always_inline void outer_call_ends(const struct alloc_thread *t)
+{
+	if (t->is_outer)
+		__sync_fetch_and_add(&alloc_outer_calls.count[t->window & 1], -1);
+}
+
+/* Is this a call inside another that is watched? If that one is not going on any more, it is told so. */
+static __always_inline bool is_inner(struct alloc_thread *t, const struct pt_regs *regs, __u64 cookie, struct wire_alloc_stats *s)
+{
+	if (!t->enter_ns)
+		return false;
+	if (t->window == alloc_window && call_goes_on(t->sp, regs)) {
+		/* what this hit costs is not the outer call's; the calibrated time between a probe's ends is near enough */
+		t->enter_ns += cookie >> 32;
+		shared_add(&s->nested, 1);
+		return true;
+	}
+	outer_call_ends(t);
+	t->enter_ns = 0;
+	shared_add(&s->unfinished, 1);
+	return false;
+}
+
+/* Our notes on this thread; NULL: they were refused, or it is in a watched call already. */
+static __always_inline struct alloc_thread *thread_outside(const struct pt_regs *regs, __u64 cookie, struct wire_alloc_stats *s)
 {
 	struct alloc_thread *t =
 		bpf_task_storage_get(&alloc_threads, bpf_get_current_task_btf(), NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	struct wire_alloc_stats *s = stats_of(cookie);
-	__u64 size = size_of(regs, cookie);
-	__u32 weight;
 
 	if (!t)
 		count_add(WIRE_COUNT_THREADS_REFUSED, 1);
-	if (!t || !s)
-		return false;
-	if (t->enter_ns) {
-		if (t->window == alloc_window && call_goes_on(t->sp, regs)) {
-			/* what this hit costs is not the outer call's; the calibrated time between a probe's ends is near enough */
-			t->enter_ns += cookie >> 32;
-			shared_add(&s->nested, 1);
-			return false;
-		}
-		t->enter_ns = 0;
-		shared_add(&s->unfinished, 1);
-	}
+	return t && !is_inner(t, regs, cookie, s) ? t : NULL;
+}
+
+/* The call is counted; true: its end is wanted. */
+static __always_inline bool is_watched(const struct pt_regs *regs, __u64 cookie, struct wire_alloc_stats *s, bool handed_on,
+				       __u32 *weight)
+{
+	__u64 size = size_of(regs, cookie);
+
+	*weight = return_weight(cookie, skip_mask(cookie), s->calls);
 	shared_add(&s->calls, 1);
 	if (size && size < SIZE_MAX_BYTES)
 		shared_add(&s->bytes, size);
-	weight = return_weight(t, cookie);
-	if (!weight && !hands_on(regs, cookie))
+	return *weight || handed_on;
+}
+
+/* true: the call's end is wanted. Most calls need not look up their thread, which costs a tenth of what a hit does. */
+static __always_inline bool enter(const struct pt_regs *regs, __u64 cookie)
+{
+	__u32 window = alloc_window, weight;
+	bool handed_on = hands_on(regs, cookie), alone = skip_mask(cookie) && !handed_on;
+	struct wire_alloc_stats *s = stats_of(cookie);
+	struct alloc_thread *t = NULL;
+
+	if (!s)
+		return false;
+	if (!alone || alloc_outer_calls.count[window & 1]) {
+		t = thread_outside(regs, cookie, s);
+		if (!t)
+			return false;
+	}
+	if (!is_watched(regs, cookie, s, handed_on, &weight))
+		return false;
+	if (!t)
+		t = thread_outside(regs, cookie, s);
+	if (!t)
 		return false;
 	t->weight = weight;
 	t->sp = regs->rsp;
-	t->size = size;
+	t->size = size_of(regs, cookie);
 	t->function = (__u8)cookie;
-	t->window = alloc_window;
+	t->window = window;
+	t->is_outer = !alone;
+	if (t->is_outer)
+		__sync_fetch_and_add(&alloc_outer_calls.count[window & 1], 1);
 	t->enter_ns = bpf_ktime_get_ns();
 	return true;
 }
@@ -106,6 +153,7 @@ static __always_inline void leave(const struct pt_regs *regs, __u64 cookie)
 		return;
 	ns = now_ns - t->enter_ns;
 	ns = ns > bias_ns ? ns - bias_ns : 0;
+	outer_call_ends(t);
 	t->enter_ns = 0;
 	if (!t->weight)
 		return;

@@ -224,8 +224,12 @@ int alloc_probe_switch(struct alloc_probe *p, bool on)
 
 	if (on == p->on)
 		return 0;
-	if (on)
-		(*p->programs.window)++;
+	if (on) {
+		uint32_t window = *p->programs.window + 1;
+
+		p->programs.skel->bss->alloc_outer_calls.count[window & 1] = 0;
+		*p->programs.window = window;
+	}
 	for (unsigned i = 0; i < p->processes; i++) {
 		int its = 0;
 
