@@ -179,6 +179,12 @@ void alloc_watch_tick(struct alloc_watch *w, const struct metered_now *now, bool
 	put_on(w, on, now->now_ns, now->requests);
 }
 
+void alloc_watch_end(struct alloc_watch *w, uint64_t now_ns, uint64_t requests)
+{
+	if (w->alloc && w->probe)
+		put_on(w, false, now_ns, requests);
+}
+
 /* The latency of one row, as the report's histogram; NULL: none was seen. */
 static struct hist *latency_of(const struct wire_alloc_stats *s)
 {

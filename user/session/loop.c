@@ -354,6 +354,7 @@ int session_loop(struct session *s)
 		s->config->viewer->end(s->config->viewer->ctx, s->cut_short[0] ? s->cut_short : NULL);
 	overhead_fini(&s->overhead);
 	s->end_ns = clock_now_ns();
+	session_probes_end(s, s->end_ns);
 	session_peers_sample(&s->peers, s->end_ns);
 	own_counters_end(&s->own);
 	gateway_log_end(&s->log);

@@ -128,9 +128,10 @@ int session_result(struct session *s);
 /* The document of what there is so far, while it runs: a new reference, NULL without memory. */
 json_t *session_document_now(struct session *s);
 
-/* probing.c: the measured part begins; every tick; the parts of the result (a new reference). */
+/* probing.c: the measured part begins; every tick; it is over; the parts of the result (a new reference). */
 void session_probes_start(struct session *s, uint64_t now_ns);
 void session_probes_tick(struct session *s, uint64_t now_ns);
+void session_probes_end(struct session *s, uint64_t now_ns);
 json_t *session_probed(const struct session *s);
 /* What all probes took of the gateway's CPU in the measured part; false: not known. */
 bool session_probe_share(const struct session *s, double *share);

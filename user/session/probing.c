@@ -49,6 +49,13 @@ void session_probes_tick(struct session *s, uint64_t now_ns)
 	alloc_watch_tick(&s->alloc, &now, s->config->ab && !s->ab.with);
 }
 
+/* What is called from here on is no request's that was counted. */
+void session_probes_end(struct session *s, uint64_t now_ns)
+{
+	if (s->probe)
+		alloc_watch_end(&s->alloc, now_ns, requests_done(s));
+}
+
 /* Names of what A/B switches; false: nothing. */
 static bool switched_groups(const struct session *s, char *out, size_t size)
 {
