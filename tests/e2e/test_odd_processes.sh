@@ -154,6 +154,59 @@ else
 	skip namespaces "mount and pid namespaces are not allowed here"
 fi
 
+if command -v go >/dev/null; then
+	cat >"$work/proxy.go" <<'END'
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+)
+
+var kept []byte
+
+func main() {
+	to, _ := url.Parse(os.Args[1])
+	proxy := httputil.NewSingleHostReverseProxy(to)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(listener.Addr().(*net.TCPAddr).Port)
+	panic(http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for i := 0; i < 50; i++ {
+			kept = make([]byte, 40000)
+		}
+		proxy.ServeHTTP(w, r)
+	})))
+}
+END
+	(
+		cd "$work" && export GO111MODULE=off GOCACHE=$work/go-cache CGO_ENABLED=0 &&
+			go build -o go-proxy proxy.go && go build -ldflags -s -o go-stripped-proxy proxy.go
+	) 2>"$work/go.err" || fail "the Go program is built" "$(head -c 300 "$work/go.err")"
+	go_run() { # NAME
+		gateway "$work/$1-proxy" "http://127.0.0.1:$provider"
+		run_toll "$1" "$work/odd.yaml" --gateway "http://127.0.0.1:$port" --provider "127.0.0.1:$provider" --probes sockets,threads,alloc --budget off
+		trusted "$1"
+		gateway_end
+	}
+	go_run go
+	check "go: calls and bytes of its allocator, by its entry" '.allocator.functions | length == 1 and (.[0] | .name == "runtime.mallocgc"
+		and .calls_per_request > 45 and .bytes_per_request > 1800000)' "$result"
+	check "go: no latency and no time, for nothing is put on returns" \
+		'(.allocator.functions[0] | has("latency") or has("returns_seen") or has("time_per_request_ns") or has("failed") | not) and (.causes | has("allocator") | not)' "$result"
+	check "go: said so" '.allocator.notes | any(test("a Go program: .*latency is not measured"))' "$result"
+	go_run go-stripped
+	check "stripped go: no figure, and what is seen instead" '(.allocator.functions | length == 0) and (.allocator.notes | any(test("stripped.*mmap")))' "$result"
+else
+	skip go "there is no Go compiler"
+fi
+
 # 256 workers, as many helpers, and who holds their locks: 1,500 threads
 gateway "$toll" "${serve[@]}" --threads 256 --plant malloc=10x512@request,handoff@request/2,lock=100us@request/1000000
 odd thousand
