@@ -190,6 +190,7 @@ END
 			go build -o go-proxy proxy.go && go build -ldflags -s -o go-stripped-proxy proxy.go
 	) 2>"$work/go.err" || fail "the Go program is built" "$(head -c 300 "$work/go.err")"
 	go_run() { # NAME
+		name=$1
 		gateway "$work/$1-proxy" "http://127.0.0.1:$provider"
 		run_toll "$1" "$work/odd.yaml" --gateway "http://127.0.0.1:$port" --provider "127.0.0.1:$provider" --probes sockets,threads,alloc --budget off
 		trusted "$1"

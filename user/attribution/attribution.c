@@ -8,6 +8,7 @@
 #include "attribution/cause_jobs.h"
 #include "attribution/cause_stats.h"
 #include "attribution/cause_threads.h"
+#include "attribution/overhead_told.h"
 #include "attribution/set.h"
 #include "attribution/stacks.h"
 
@@ -40,6 +41,7 @@ struct attribution {
 	struct cause_jobs jobs;
 	struct trend trend[ATTRIBUTION_TRENDS];
 	struct cause_threads threads;
+	struct overhead_told overhead[OVERHEAD_HEADERS];
 	uint64_t warmup, unmatched;
 	uint64_t told[CAUSE_LEVELS]; /* requests whose causes are known at this level */
 	uint64_t untold; /* ... that lay outside all windows */
@@ -91,6 +93,7 @@ void attribution_free(struct attribution *a)
 	segments_fini(&a->segments);
 	cause_jobs_fini(&a->jobs);
 	cause_threads_fini(&a->threads);
+	overhead_told_fini(a->overhead);
 	free(a);
 }
 
@@ -296,6 +299,7 @@ int attribution_add(struct attribution *a, const struct whole_request *w)
 	rc |= sets_add(a, w, cut);
 	rc |= peers_add(&a->peers, w);
 	trends_add(a, w, cut);
+	rc |= overhead_told_add(a->overhead, &w->driver, cut->toll_ns);
 	rc |= exemplars_add(&a->exemplars, w, cut);
 	rc |= blocks_whole(a->blocks, w, cut);
 	if (threads)
@@ -389,4 +393,9 @@ bool attribution_sample(const struct attribution *a, unsigned i, struct attribut
 const struct trend *attribution_trend(const struct attribution *a, enum attribution_trend which)
 {
 	return &a->trend[which];
+}
+
+const struct overhead_told *attribution_overhead(const struct attribution *a, uint32_t header)
+{
+	return &a->overhead[header];
 }

@@ -108,6 +108,9 @@ enum attribution_trend {
 	ATTRIBUTION_TRENDS,
 };
 const struct trend *attribution_trend(const struct attribution *a, enum attribution_trend which);
+struct overhead_told; /* attribution/overhead_told.h */
+/* What the gateway told of itself in this header: below OVERHEAD_HEADERS. */
+const struct overhead_told *attribution_overhead(const struct attribution *a, uint32_t header);
 struct cause_threads; /* attribution/cause_threads.h */
 const struct cause_threads *attribution_cause_threads(const struct attribution *a);
 /* Causes that were looked for before all was known that may matter: too many requests were waiting. */

@@ -12,10 +12,11 @@
 #include "commands/commands.h"
 #include "commands/serve.h"
 #include "gateway/gateway.h"
+#include "record/overhead_header.h"
 
 struct gateway_options {
 	const char *listen, *upstream, *plant, *tls_cert, *tls_key, *truth, *ready_fd;
-	const char *defect, *redis, *db, *billing;
+	const char *defect, *redis, *db, *billing, *overhead_header;
 	uint64_t billing_queue, threads_max, scale_ns;
 	uint64_t redis_ttl_ns, db_pool, db_wait_ns, db_idle_ns;
 	uint64_t threads, retries, backlog, backoff_ns, attempt_ns, breaker_failures, breaker_open_ns, cache_bytes, cache_ttl_ns;
@@ -53,7 +54,7 @@ static const struct command_help help = {
 		    "  toll gateway --listen 127.0.0.1:8080 --upstream http://127.0.0.1:9000 --threads 2 --retries 2 --cache\n",
 };
 
-#define ROWS 30
+#define ROWS 31
 static void options_fill(struct option rows[ROWS], struct gateway_options *o)
 {
 	const struct option table[ROWS] = {
@@ -103,6 +104,8 @@ static void options_fill(struct option rows[ROWS], struct gateway_options *o)
 		 "(default none)",
 		 &o->defect},
 		{OPTION_U64, "backlog", 0, "N", "listen backlog (default 1024)", &o->backlog},
+		{OPTION_STRING, "overhead-header", 0, "NAME", "tell in this header of answers what was taken of the request, in ms",
+		 &o->overhead_header},
 		{OPTION_STRING, "tls-cert", 0, "PEM", "serve TLS with this certificate", &o->tls_cert},
 		{OPTION_STRING, "tls-key", 0, "PEM", "... and this key", &o->tls_key},
 		{OPTION_FLAG, "upstream-insecure", 0, NULL, "do not check the upstream's certificate", &o->upstream_insecure},
@@ -134,6 +137,9 @@ static int config_fill(struct gateway_config *c, const struct gateway_options *o
 			       "--upstream is missing: where should requests go? For example --upstream http://127.0.0.1:9000");
 	if (o->ready_fd && (sscanf(o->ready_fd, "%d%c", ready_fd, &rest) != 1 || *ready_fd < 0))
 		return err_set(err, -EINVAL, "--ready-fd wants the number of an open descriptor, not \"%s\"", o->ready_fd);
+	if (o->overhead_header && o->overhead_header[0] && !overhead_header_is_name(o->overhead_header))
+		return err_set(err, -EINVAL, "--overhead-header \"%s\" is no name of a header of at most %d characters",
+			       o->overhead_header, OVERHEAD_HEADER_NAME_MAX - 1);
 	if (!o->tls_cert != !o->tls_key)
 		return err_set(err, -EINVAL, "--tls-cert and --tls-key go together");
 	c->listen = o->listen;
@@ -148,6 +154,7 @@ static int config_fill(struct gateway_config *c, const struct gateway_options *o
 	c->db_wait_ns = o->db_wait_ns;
 	c->db_idle_ns = o->db_idle_ns;
 	c->billing = o->billing && o->billing[0] ? o->billing : NULL;
+	c->overhead_header = o->overhead_header && o->overhead_header[0] ? o->overhead_header : NULL;
 	c->scale_ns = o->scale_ns;
 	c->backoff_ns = o->backoff_ns;
 	c->attempt_ns = o->attempt_ns;

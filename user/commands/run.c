@@ -11,6 +11,7 @@
 #include "commands/commands.h"
 #include "commands/common.h"
 #include "commands/run_family.h"
+#include "record/overhead_header.h"
 #include "scenario/plan_print.h"
 #include "session/session.h"
 
@@ -95,6 +96,9 @@ static int options_finish(struct run_options *o, struct err *err)
 		rc = err_set(err, -EINVAL, "--vus %llu: at most 100000", (unsigned long long)o->vus);
 	if (!rc && (o->threads > 64 || o->provider_threads > 64 || o->workers > 1024))
 		rc = err_set(err, -EINVAL, "--threads and --provider-threads take at most 64, --workers at most 1024");
+	if (!rc && o->session.overhead_header && !overhead_header_is_name(o->session.overhead_header))
+		rc = err_set(err, -EINVAL, "--overhead-header \"%s\" is no name of a header of at most %d characters",
+			     o->session.overhead_header, OVERHEAD_HEADER_NAME_MAX - 1);
 	if (!rc && (o->session.survivors || o->session.reachability) && !o->session.soak)
 		rc = err_set(err, -EINVAL, "--survivors and --reachability are a soak's: toll soak --survivors");
 	if (!rc)
@@ -237,6 +241,9 @@ static int run_or_soak(int argc, char **argv, bool soak)
 		{OPTION_FLAG, "tag", 0, NULL, "carry a tag at the end of the prompt (--no-tag: join by order)", &o.tag},
 		{OPTION_FLAG, "traceparent", 0, NULL, "send a traceparent: a gateway's spans go below those of otlp",
 		 &s->traceparent},
+		{OPTION_STRING, "overhead-header", 0, "NAME",
+		 "the header in which answers tell what the gateway took (default: those of LiteLLM, MLflow, Kong)",
+		 &s->overhead_header},
 		{OPTION_FLAG, "tls-insecure", 'k', NULL, "do not check the gateway's TLS certificate", &s->tls_insecure},
 		{OPTION_STRING, "ca-file", 0, "FILE", "certificates to check it with", &s->ca_file},
 		{OPTION_FLAG, "survivors", 0, NULL, "soak: follow blocks of memory from the begin on", &s->survivors},

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "driver/checks.h"
+#include "record/overhead_header.h"
 
 /* --- events of a stream ------------------------------------------------------------------------------------------------------ */
 
@@ -160,6 +161,8 @@ void answer_head(struct answer *a, const char *line, size_t bytes, uint64_t now_
 		a->chunked = true;
 	else if (header_says(line, bytes, "content-type", "text/event-stream"))
 		a->event_stream = true;
+	else if (overhead_header_read(line, bytes, a->overhead_header, &a->record->overhead_header, &a->record->overhead_ns))
+		a->record->flags |= RECORD_OVERHEAD;
 }
 
 /* --- body -------------------------------------------------------------------------------------------------------------------- */

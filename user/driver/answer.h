@@ -30,6 +30,7 @@ struct answer {
 	const struct record_sink *sink;
 	struct tally *tally;
 	struct record_request *record;
+	const char *overhead_header; /* in which the gateway tells what it took; NULL: those that are known */
 	/* the request in hand */
 	const struct plan_class *class_;
 	uint64_t head_bytes; /* all heads, 1xx too */

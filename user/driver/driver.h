@@ -25,6 +25,7 @@ struct driver_config {
 	unsigned threads; /* 0: 1 */
 	bool tag; /* put the tag at the end of the last user message */
 	bool traceparent; /* send one with each request: gateways that trace put their spans below ours */
+	const char *overhead_header; /* of answers, in which the gateway tells what it took; NULL: those that are known */
 	bool own_text; /* the provider is ours: streams are compared with what it said */
 	bool tls_insecure;
 	const char *ca_file; /* NULL: system's */

@@ -149,6 +149,7 @@ struct transfer *transfer_new(const struct env *env, struct pool *pool, struct t
 	t->env = env;
 	t->pauses = pauses;
 	answer_init(&t->answer, &env->config.sink, tally, &t->r);
+	t->answer.overhead_header = env->config.overhead_header;
 	t->easy = curl_easy_init();
 	t->seat.group = t->easy ? pool_group_take(pool) : NULL;
 	if (t->seat.group && env_apply(t->easy, &env->config) && pool_apply(&t->seat, t->easy) && apply_callbacks(t))

@@ -71,6 +71,19 @@ static void on_failed(void *ctx, enum upstream_failure failure, int code);
 
 static void on_timer(struct loop_timer *timer);
 
+/* By this clock, until now: the request's time is ours, or waited for an upstream. */
+static void own_time(struct forward *f, bool ours)
+{
+	uint64_t now_ns;
+
+	if (!f->shared->overhead_header || ours == (f->own_from_ns != 0))
+		return;
+	now_ns = clock_now_ns();
+	if (!ours)
+		f->own_ns += now_ns - f->own_from_ns;
+	f->own_from_ns = ours ? now_ns : 0;
+}
+
 static void timer_set(struct forward *f, uint64_t after_ns)
 {
 	f->timer = (struct loop_timer){.fire = on_timer, .ctx = f};
@@ -91,12 +104,14 @@ static void attempt_start(struct forward *f, bool fresh)
 
 	upstream_release(f);
 	loop_timer_cancel(s->place.loop, &f->timer);
+	own_time(f, true);
 	f->truth.upstream_turns++;
 	int ret = forward_head_build(f->x, authority(f), f->body_bytes, &f->head);
 	request.head = f->head.data;
 	request.head_bytes = f->head.used;
 	if (!ret)
 		ret = upstream_start(route_current(&s->route, &f->walk)->pool, &request, &callbacks, f, &f->up);
+	own_time(f, false);
 	if (ret)
 		answer_error(f, 502, "cannot be called", strerror(-ret));
 	else if (s->route.attempt_ns)
@@ -111,6 +126,7 @@ static bool attempt_again(struct forward *f, uint64_t retry_after_ns)
 	if (f->answering || !route_next(&f->shared->route, &f->walk, retry_after_ns, clock_now_ns(), &wait_ns))
 		return false;
 	upstream_release(f);
+	own_time(f, true);
 	if (wait_ns)
 		timer_set(f, wait_ns);
 	else
@@ -157,13 +173,27 @@ static void on_failed(void *ctx, enum upstream_failure failure, int code)
 
 /* --- the answer ------------------------------------------------------------------------------------------------------------- */
 
-static struct http_head answer_head(const struct forward *f)
+/* The upstream's fields, and what we took; f->head is not needed any more. */
+static const char *answer_fields(struct forward *f)
+{
+	const char *fields = upstream_fields(f->up);
+
+	if (!f->shared->overhead_header)
+		return fields;
+	own_time(f, false);
+	f->head.used = 0;
+	if (buf_printf(&f->head, "%s%s: %.6fms\r\n", fields ? fields : "", f->shared->overhead_header, (double)f->own_ns / 1e6))
+		return fields;
+	return f->head.data;
+}
+
+static struct http_head answer_head(struct forward *f)
 {
 	int64_t bytes = upstream_body_bytes(f->up);
 
 	return (struct http_head){.status = upstream_status(f->up),
 				  .content_type = upstream_content_type(f->up),
-				  .fields = upstream_fields(f->up),
+				  .fields = answer_fields(f),
 				  .body_bytes = bytes < 0 ? HTTP_CHUNKED : bytes};
 }
 
@@ -233,6 +263,7 @@ static void on_data(void *ctx)
 	struct forward *f = ctx;
 	enum gateway_side side = f->answering ? GATEWAY_CHUNK : GATEWAY_RESPONSE;
 
+	own_time(f, true);
 	if (!f->answering) {
 		route_tell(&f->shared->route, &f->walk, upstream_status(f->up) < 500, clock_now_ns());
 		if (is_retried(upstream_status(f->up)) && attempt_again(f, retry_after_ns(f->up)))
@@ -349,6 +380,7 @@ void forward_request(void *ctx, struct http_exchange *x)
 		s->live->prev = f;
 	s->live = f;
 	http_exchange_set_ctx(x, f);
+	own_time(f, true);
 	f->body = http_request_body(x, &f->body_bytes);
 	if (s->truth.fd >= 0)
 		f->truth.tag = f->body ? tag_find(f->body, f->body_bytes) : 0;

@@ -27,6 +27,7 @@ struct forward_shared {
 	struct billing *billing; /* NULL: nobody is told */
 	struct db *db; /* knows the keys; NULL: the limiter does */
 	unsigned defects; /* enum gateway_defect */
+	const char *overhead_header; /* NULL: answers tell nothing */
 	struct cache *cache; /* NULL: off */
 	struct plant_place place;
 	struct truth_log truth;

@@ -25,6 +25,7 @@ struct forward {
 	bool answering; /* an answer that is forwarded has begun to arrive */
 	bool head_sent;
 	bool full; /* waits for drained() */
+	uint64_t own_ns, own_from_ns; /* taken of the request so far; since when it is ours to answer, 0: an upstream has it */
 	unsigned status; /* as answered */
 	uint64_t answer_bytes;
 	uint64_t start_ns;

@@ -116,6 +116,7 @@ struct gateway_config {
 	const char *redis; /* "127.0.0.1:6379": asked where the memory has no answer; NULL: none */
 	uint64_t redis_ttl_ns; /* 0: for ever */
 	unsigned defects; /* enum gateway_defect */
+	const char *overhead_header; /* of answers that came from an upstream: what was taken of the request, in ms; NULL: none */
 	unsigned backlog; /* listen backlog; 0: default 1024 */
 	const char *tls_cert, *tls_key; /* inbound TLS */
 	bool upstream_insecure; /* https:// upstream without checking its certificate */

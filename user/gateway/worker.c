@@ -177,6 +177,7 @@ int worker_open(struct worker *w, struct gateway *g, unsigned index, struct err 
 	truth_log_init(&w->shared.truth, g->truth_fd, w->loop);
 	w->shared.limiter = g->config->keys || g->config->db ? &g->limiter : NULL;
 	w->shared.defects = g->config->defects;
+	w->shared.overhead_header = g->config->overhead_header;
 	w->shared.cache = g->cache;
 	w->shared.metrics = &g->metrics;
 	rng_init(&w->shared.rng, 1, index);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The capture file: what probes and ends recorded, replayable without root.
- * Layout: 16-byte magic "toll.capture/2\n\0", then frames { u32 type, u32 bytes, payload }, host byte order (little-endian
+ * Layout: 16-byte magic "toll.capture/3\n\0", then frames { u32 type, u32 bytes, payload }, host byte order (little-endian
  * machines only; checked by a frame). Frames are written in the order in which they reached the session.
  * A file cut anywhere reads up to its last whole frame, and the reader says that it was cut.
  */

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#define CAPTURE_MAGIC "toll.capture/2\n" /* with its NUL: 16 bytes */
+#define CAPTURE_MAGIC "toll.capture/3\n" /* with its NUL: 16 bytes */
 #define CAPTURE_FRAME_BYTES_MAX (16u << 20)
 
 struct capture_frame_head {

@@ -84,7 +84,7 @@ static int check_magic(struct capture_reader *r, struct err *err)
 		return err_set(err, -EPROTO, "the capture file %s was cut within its first 16 bytes: there is nothing to replay",
 			       r->path);
 	return err_set(err, -EPROTO,
-		       "%s is not a capture file of this version (it does not begin with \"toll.capture/2\"): give the "
+		       "%s is not a capture file of this version (it does not begin with \"toll.capture/3\"): give the "
 		       "capture.toll of a run",
 		       r->path);
 }

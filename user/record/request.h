@@ -34,6 +34,7 @@ enum record_request_flag {
 	RECORD_HEARD = 512, /* its text was compared with what the provider said */
 	RECORD_SLO = 1024, /* its class has a service level objective ... */
 	RECORD_GOOD = 2048, /* ... which it met, and it ended well */
+	RECORD_OVERHEAD = 4096, /* the gateway has told what it took: overhead_ns */
 };
 
 /* One request. Times: CLOCK_MONOTONIC ns, 0 = did not happen. */
@@ -67,6 +68,9 @@ struct record_request {
 	uint16_t checks_passed; /* bit i: check i of the class */
 	uint16_t checks_failed;
 	uint32_t tenant; /* index into the plan's tenants + 1; 0: it has none */
+	uint64_t overhead_ns; /* what the gateway says that it took, in a header of its answer */
+	uint32_t overhead_header; /* in which: overhead_header.h */
+	uint32_t reserved0;
 };
 
 /* A turn as the provider saw it. */
@@ -171,7 +175,7 @@ struct record_gauges {
 int record_gauges_read(const void *data, uint32_t bytes, struct record_gauges *out);
 
 #define RECORD_SIZE(type, bytes) _Static_assert(sizeof(struct type) == (bytes), "layout of " #type)
-RECORD_SIZE(record_request, 176);
+RECORD_SIZE(record_request, 192);
 RECORD_SIZE(record_provider, 136);
 RECORD_SIZE(record_event, 16);
 RECORD_SIZE(record_events, 32);

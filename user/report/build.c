@@ -158,6 +158,7 @@ json_t *report_build(const struct report_input *in)
 	build_disconnects(&b);
 	build_probed(&b);
 	build_log(&b);
+	build_overhead(&b);
 	build_planted(&b);
 	build_compositions(&b);
 	build_findings(&b);

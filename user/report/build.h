@@ -96,6 +96,7 @@ void build_disconnects(struct build *b);
 void build_address(const uint8_t addr[16], uint16_t port, char *out, size_t size);
 void build_upstreams(struct build *b);
 void build_log(struct build *b); /* build_log.c: the gateway's own log */
+void build_overhead(struct build *b);
 void build_planted(struct build *b);
 void build_exemplars(struct build *b);
 

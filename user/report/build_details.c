@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "attribution/overhead_told.h"
+
 #define EXEMPLAR_SPANS_MAX 64
 #define TRACES_MAX 32
 
@@ -74,6 +76,38 @@ void build_upstreams(struct build *b)
 	json_t *upstreams = build_object(b, b->doc, "upstreams");
 	for (unsigned i = 0; i < n; i++)
 		upstream_one(b, upstreams, &peers[i]);
+}
+
+static const char *overhead_header(const struct build *b, uint32_t index)
+{
+	const char *named = json_string_value(json_object_get(b->in->configuration, "overhead_header"));
+
+	return index ? overhead_header_name(index) : named ? named : "the gateway's own";
+}
+
+/* What the gateway says that it took, beside what the kernel saw of the same requests. */
+void build_overhead(struct build *b)
+{
+	const char *why = build_no_probes(b->in);
+	json_t *headers = NULL;
+
+	for (uint32_t i = 0; !why && i < OVERHEAD_HEADERS; i++) {
+		const struct overhead_told *o = attribution_overhead(b->in->attribution, i);
+		json_t *row;
+
+		if (!o->requests)
+			continue;
+		headers = headers ? headers : build_object(b, b->doc, "overhead_headers");
+		row = build_object(b, headers, overhead_header(b, i));
+		build_put(b, row, "requests", build_u64(o->requests));
+		build_put(b, row, "above", build_u64(o->above));
+		build_dist(b, row, "told", o->told);
+		build_dist(b, row, "toll", o->toll);
+		build_dist(b, row, "beyond", o->beyond);
+	}
+	if (!headers)
+		build_absent(b, "", "overhead_headers",
+			     why ? why : "no answer told in a header what the gateway took (--overhead-header NAME)");
 }
 
 static void planted_row(struct build *b, json_t *rows, const struct report_plant *p)

@@ -70,6 +70,28 @@ static unsigned phase_rows(struct text *t, const json_t *phases, bool toll, cons
 	return rows;
 }
 
+/* The gateway's own figures, under the kernel's. */
+static void overhead_print(struct text *t, const json_t *doc)
+{
+	const json_t *headers = json_object_get(doc, "overhead_headers");
+	char told[2][TEXT_CELL], toll[2][TEXT_CELL], beyond[2][TEXT_CELL], count[TEXT_CELL], above[TEXT_CELL], line[480];
+	const char *name;
+	json_t *row;
+
+	json_object_foreach ((json_t *)headers, name, row) {
+		const json_t *of[] = {json_object_get(row, "told"), json_object_get(row, "toll"), json_object_get(row, "beyond")};
+
+		snprintf(line, sizeof(line),
+			 "%.64s tells %s at p50, %s at p99, in %s answers; the kernel saw %s and %s of the same requests: %s at "
+			 "p50, %s at p99 that the header does not tell (%s told more than was seen)",
+			 name, text_dist(told[0], of[0], "p50_ns"), text_dist(told[1], of[0], "p99_ns"),
+			 text_count(count, row, "requests"), text_dist(toll[0], of[1], "p50_ns"),
+			 text_dist(toll[1], of[1], "p99_ns"), text_dist(beyond[0], of[2], "p50_ns"),
+			 text_dist(beyond[1], of[2], "p99_ns"), text_count(above, row, "above"));
+		text_wrap(t, TEXT_PLAIN, "", 2, line);
+	}
+}
+
 void text_phases(struct text *t, const json_t *doc)
 {
 	const json_t *phases = json_object_get(doc, "phases"), *toll = json_object_get(doc, "toll"), *turns;
@@ -80,6 +102,7 @@ void text_phases(struct text *t, const json_t *doc)
 	phase_header(t, "THE TOLL, phase by phase", "of toll");
 	phase_rows(t, phases, true, "share_of_toll");
 	phase_row(t, "toll", "", toll, 1.0, TEXT_BOLD);
+	overhead_print(t, doc);
 	text_blank(t);
 	phase_header(t, "THE REST OF THE TIME", "of all");
 	phase_rows(t, phases, false, "share_of_time");

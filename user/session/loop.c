@@ -300,6 +300,7 @@ static int load_start(struct session *s)
 		.threads = c->threads,
 		.tag = c->tag,
 		.traceparent = c->traceparent,
+		.overhead_header = c->overhead_header,
 		.own_text = s->providers > 0,
 		.tls_insecure = c->tls_insecure,
 		.ca_file = c->ca_file,

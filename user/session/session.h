@@ -76,6 +76,7 @@ struct session_config {
 	unsigned threads; /* of the driver */
 	bool tag;
 	bool traceparent;
+	const char *overhead_header; /* NULL: those that are known */
 	bool tls_insecure;
 	const char *ca_file;
 	bool http2;
