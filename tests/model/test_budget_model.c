@@ -12,7 +12,7 @@
 
 struct gateway {
 	double cores; /* that its own work keeps busy */
-	double full, sampled; /* cost of the probes per ns of own CPU */
+	double full, sampled, few_frees; /* cost of the probes per ns of own CPU; few_frees 0: as sampled */
 	double base;
 	uint64_t idle_ns; /* it begins to work then */
 };
@@ -21,6 +21,13 @@ struct end {
 	double spent, own, on_share;
 	enum budget_mode mode;
 };
+
+/* It costs the same at each level. */
+static void all_levels(struct budget_seen *s)
+{
+	for (unsigned level = 0; level < BUDGET_LEVELS; level++)
+		s->level_ns[level] = s->spent_ns;
+}
 
 static struct end run(const struct gateway *g, double share, unsigned ticks)
 {
@@ -33,13 +40,14 @@ static struct end run(const struct gateway *g, double share, unsigned ticks)
 	budget_begin(&b, &s);
 	for (unsigned i = 0; i < ticks; i++) {
 		double own = (uint64_t)i * TICK_NS < g->idle_ns ? 0 : g->cores * (double)TICK_NS,
-		       spent = b.on ? own * (b.sampled ? g->sampled : g->full) : 0;
+		       cost[BUDGET_LEVELS] = {g->full, g->sampled, g->few_frees > 0 ? g->few_frees : g->sampled},
+		       spent = b.on ? own * cost[b.level] : 0;
 
 		s.now_ns += TICK_NS;
 		s.base_ns += own * g->base;
 		s.spent_ns += spent;
-		s.full_ns += b.on ? own * g->full : 0;
-		s.sampled_ns += b.on ? own * g->sampled : 0;
+		for (unsigned level = 0; level < BUDGET_LEVELS; level++)
+			s.level_ns[level] += b.on ? own * cost[level] : 0;
 		s.gateway_cpu_ns += own + own * g->base + spent;
 		end.own += own;
 		end.spent += spent;
@@ -68,6 +76,7 @@ static void the_budget_is_kept(void **state)
 		struct end end;
 
 		g.sampled = g.full * uniform(&r, 0.4, 1);
+		g.few_frees = g.sampled * uniform(&r, 0.4, 1);
 		end = run(&g, share, 6000); /* two minutes */
 		/* beyond it: the first look, and a window at the end of each longest pause */
 		double looks = 2 + 120e9 / (double)BUDGET_PAUSE_MAX_NS;
@@ -102,6 +111,21 @@ static void some_returns_where_all_are_too_dear(void **state)
 	(void)state;
 	assert_int_equal(end.mode, BUDGET_SAMPLED);
 	assert_true(end.on_share > 0.999);
+}
+
+/* What takes memory is seen all the time, as long as that fits; else everything is, in windows. */
+static void frees_in_windows_where_the_rest_fits(void **state)
+{
+	struct gateway g = {.cores = 1, .full = 0.12, .sampled = 0.07, .few_frees = 0.045};
+	struct end end = run(&g, 0.06, 3000);
+
+	(void)state;
+	assert_int_equal(end.mode, BUDGET_FREES_IN_WINDOWS);
+	assert_true(end.on_share > 0.999);
+	assert_true(end.spent < 0.06 * end.own);
+	g.few_frees = 0.065;
+	assert_int_equal(run(&g, 0.06, 3000).mode, BUDGET_WINDOWS);
+	assert_int_equal(run(&g, 0, 1000).mode, BUDGET_SAMPLED); /* no limit: nothing is held back */
 }
 
 /* Half the budget's share of the time where the sampled cost is twice the budget: nothing is wasted either. */
@@ -157,7 +181,7 @@ static void an_idle_gateway_is_watched(void **state)
 			double spent = b.on ? 0.2 * (double)TICK_NS : 0;
 
 			s.spent_ns += spent;
-			s.full_ns = s.sampled_ns = s.spent_ns;
+			all_levels(&s);
 			s.gateway_cpu_ns += (double)TICK_NS + spent;
 		}
 		budget_tick(&b, &s);
@@ -199,10 +223,9 @@ static void those_after_have_what_those_before_leave(void **state)
 							.gateway_cpu_ns = own_all + sum,
 							.base_ns = base,
 							.spent_ns = spent[i],
-							.full_ns = spent[i],
-							.sampled_ns = spent[i],
 							.after_ns = sum - base - spent[i]};
 
+				all_levels(&s);
 				budget_tick(&b[i], &s);
 				base += spent[i];
 			}
@@ -235,7 +258,7 @@ static void a_small_gateway_is_not_lost_sight_of(void **state)
 
 		s.now_ns += TICK_NS;
 		s.spent_ns += b.on ? 0.1 * own : 0;
-		s.full_ns = s.sampled_ns = s.spent_ns;
+		all_levels(&s);
 		s.gateway_cpu_ns += own + (b.on ? 0.1 * own : 0);
 		budget_tick(&b, &s);
 	}
@@ -248,6 +271,7 @@ int main(void)
 		cmocka_unit_test(the_budget_is_kept),
 		cmocka_unit_test(who_fits_is_on_all_the_time),
 		cmocka_unit_test(some_returns_where_all_are_too_dear),
+		cmocka_unit_test(frees_in_windows_where_the_rest_fits),
 		cmocka_unit_test(windows_use_the_budget),
 		cmocka_unit_test(without_a_limit_everything_is_seen),
 		cmocka_unit_test(an_empty_budget_leaves_a_look),

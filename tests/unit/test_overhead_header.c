@@ -46,9 +46,19 @@ static void a_named_one_alone_counts(void **state)
 
 static void what_is_no_time_is_not_told(void **state)
 {
-	static const char *const values[] = {"",    " ",          "none",       "-1",    "nan",
-					     "inf", "1 2",        "3 parsecs",  "1e300", "ms",
-					     "1,5", "0x10 ghosts", "99999999999999999999s"};
+	static const char *const values[] = {"",
+					     " ",
+					     "none",
+					     "-1",
+					     "nan",
+					     "inf",
+					     "1 2",
+					     "3 parsecs",
+					     "1e300",
+					     "ms",
+					     "1,5",
+					     "0x10 ghosts",
+					     "99999999999999999999s"};
 	char line[200], longest[100];
 
 	(void)state;
@@ -91,7 +101,8 @@ static void told_against_the_toll(void **state)
 	}
 	r.flags = 0; /* an answer without the header */
 	assert_int_equal(overhead_told_add(of, &r, 1000000), 0);
-	r = (struct record_request){.flags = RECORD_OVERHEAD, .overhead_header = OVERHEAD_HEADERS}; /* a capture may hold anything */
+	r = (struct record_request){.flags = RECORD_OVERHEAD,
+				    .overhead_header = OVERHEAD_HEADERS}; /* a capture may hold anything */
 	assert_int_equal(overhead_told_add(of, &r, 1000000), 0);
 	assert_int_equal(of[1].requests, 100);
 	assert_int_equal(of[1].above, 10);

@@ -137,7 +137,10 @@ static void test_system_calls_are_of_the_last_second(void **state)
 	assert_int_equal(r->model.last[SYS_read].calls, 0);
 }
 
-/* Two processes of one gateway are one row; a rate is over the time that the probes were on, and a process that goes makes none. */
+/*
+ * Two processes of one gateway are one row; a rate is over the time that the function was probed, stands while it is not, and a process that
+ * goes makes none.
+ */
 static void test_allocator_calls(void **state)
 {
 	struct top_model *m = &((struct rig *)*state)->model;
@@ -146,23 +149,30 @@ static void test_allocator_calls(void **state)
 
 	for (unsigned second_no = 0; second_no < 2; second_no++) {
 		top_model_allocs_begin(m, before);
-		top_model_alloc(m, "free", &two);
-		top_model_alloc(m, "malloc", &one);
-		top_model_alloc(m, "malloc", &two);
-		top_model_allocs_end(m, before, second_no * NS_PER_S / 2);
+		top_model_alloc(m, "free", &two, second_no * NS_PER_S / 4);
+		top_model_alloc(m, "malloc", &one, second_no * NS_PER_S / 2);
+		top_model_alloc(m, "malloc", &two, second_no * NS_PER_S / 2);
+		top_model_allocs_end(m, before);
+		two.calls += second_no ? 0 : 50;
 		one.calls += 3000;
 		one.bytes += 128000;
 	}
 	assert_true(m->alloc_seen);
 	assert_int_equal(m->allocs, 2);
 	assert_string_equal(m->alloc[0].name, "malloc");
-	assert_int_equal(m->alloc[0].calls, 4010);
-	assert_float_equal(m->alloc[0].calls_per_s, 6000, 1e-6);
+	assert_int_equal(m->alloc[0].calls, 4060);
+	assert_float_equal(m->alloc[0].calls_per_s, 6100, 1e-6);
 	assert_float_equal(m->alloc[0].bytes_per_s, 256000, 1e-6);
-	assert_float_equal(m->alloc[1].calls_per_s, 0, 1e-9);
+	assert_float_equal(m->alloc[1].calls_per_s, 200, 1e-6);
 	top_model_allocs_begin(m, before);
-	top_model_alloc(m, "malloc", &two);
-	top_model_allocs_end(m, before, NS_PER_S);
+	top_model_alloc(m, "free", &two, NS_PER_S / 4);
+	top_model_alloc(m, "malloc", &two, NS_PER_S);
+	top_model_allocs_end(m, before);
+	assert_string_equal(m->alloc[0].name, "free");
+	assert_float_equal(m->alloc[0].calls_per_s, 200, 1e-6);
+	top_model_allocs_begin(m, before);
+	top_model_alloc(m, "malloc", &two, NS_PER_S);
+	top_model_allocs_end(m, before);
 	assert_float_equal(m->alloc[0].calls_per_s, 0, 1e-9);
 }
 

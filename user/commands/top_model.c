@@ -127,7 +127,7 @@ void top_model_allocs_begin(struct top_model *m, struct top_alloc before[TOP_ALL
 	m->allocs = 0;
 }
 
-void top_model_alloc(struct top_model *m, const char *name, const struct wire_alloc_stats *stats)
+void top_model_alloc(struct top_model *m, const char *name, const struct wire_alloc_stats *stats, uint64_t on_ns)
 {
 	unsigned i = 0;
 
@@ -141,6 +141,7 @@ void top_model_alloc(struct top_model *m, const char *name, const struct wire_al
 	m->alloc[i].bytes += stats->bytes;
 	m->alloc[i].returns += stats->returns;
 	m->alloc[i].ns += stats->sum_ns;
+	m->alloc[i].on_ns = on_ns;
 }
 
 static int by_calls(const void *a, const void *b)
@@ -150,23 +151,27 @@ static int by_calls(const void *a, const void *b)
 	return x->calls_per_s != y->calls_per_s ? (x->calls_per_s < y->calls_per_s ? 1 : -1) : strcmp(x->name, y->name);
 }
 
-void top_model_allocs_end(struct top_model *m, const struct top_alloc before[TOP_ALLOCS_MAX], uint64_t on_ns)
+void top_model_allocs_end(struct top_model *m, const struct top_alloc before[TOP_ALLOCS_MAX])
 {
-	double on_s = on_ns > m->alloc_on_ns ? (double)(on_ns - m->alloc_on_ns) / 1e9 : 0;
-
 	for (unsigned i = 0; i < m->allocs; i++) {
 		struct top_alloc *now = &m->alloc[i];
-		for (unsigned k = 0; k < TOP_ALLOCS_MAX && on_s > 0; k++) {
+		for (unsigned k = 0; k < TOP_ALLOCS_MAX; k++) {
+			const struct top_alloc *was = &before[k];
+
 			/* fewer than before: a process has gone, and took its part along */
-			if (strcmp(before[k].name, now->name) != 0 || now->calls < before[k].calls ||
-			    now->bytes < before[k].bytes)
+			if (strcmp(was->name, now->name) != 0 || now->calls < was->calls || now->bytes < was->bytes)
 				continue;
-			now->calls_per_s = (double)(now->calls - before[k].calls) / on_s;
-			now->bytes_per_s = (double)(now->bytes - before[k].bytes) / on_s;
+			if (now->on_ns <= was->on_ns) { /* not looked at meanwhile */
+				now->calls_per_s = was->calls_per_s;
+				now->bytes_per_s = was->bytes_per_s;
+				continue;
+			}
+			double on_s = (double)(now->on_ns - was->on_ns) / 1e9;
+			now->calls_per_s = (double)(now->calls - was->calls) / on_s;
+			now->bytes_per_s = (double)(now->bytes - was->bytes) / on_s;
 		}
 	}
 	qsort(m->alloc, m->allocs, sizeof(*m->alloc), by_calls);
-	m->alloc_on_ns = on_ns;
 	m->alloc_seen = true;
 }
 

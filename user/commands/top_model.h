@@ -40,7 +40,8 @@ struct top_syscall {
 struct top_alloc {
 	char name[32];
 	uint64_t calls, bytes, returns, ns; /* sums; ns over the returns that were seen */
-	double calls_per_s, bytes_per_s; /* while the probes were on, over the last second */
+	uint64_t on_ns; /* how long it was probed, in all */
+	double calls_per_s, bytes_per_s; /* while it was probed, over the last second in which it was */
 };
 
 struct top_model {
@@ -61,7 +62,6 @@ struct top_model {
 	bool syscalls_seen;
 	struct top_alloc alloc[TOP_ALLOCS_MAX]; /* busiest first */
 	unsigned allocs;
-	uint64_t alloc_on_ns;
 	bool alloc_seen; /* the probes are there */
 };
 
@@ -69,10 +69,10 @@ struct top_model {
 void top_model_update(struct top_model *m, const struct session_view *view);
 /* Each record of the probes: system calls are counted. */
 void top_model_wire(struct top_model *m, const void *record, uint32_t bytes);
-/* One function of one process: between top_model_allocs_begin() and _end(), each second. on_ns: how long the probes were on, in all. */
+/* One function of one process: between top_model_allocs_begin() and _end(), each second. on_ns: how long it was probed, in all. */
 void top_model_allocs_begin(struct top_model *m, struct top_alloc before[TOP_ALLOCS_MAX]);
-void top_model_alloc(struct top_model *m, const char *name, const struct wire_alloc_stats *stats);
-void top_model_allocs_end(struct top_model *m, const struct top_alloc before[TOP_ALLOCS_MAX], uint64_t on_ns);
+void top_model_alloc(struct top_model *m, const char *name, const struct wire_alloc_stats *stats, uint64_t on_ns);
+void top_model_allocs_end(struct top_model *m, const struct top_alloc before[TOP_ALLOCS_MAX]);
 /* What the last ten seconds added, or as many as there are; false: there is no second yet. */
 bool top_model_window(const struct top_model *m, struct top_sums *out);
 #endif

@@ -40,8 +40,8 @@ static void allocs_take(struct top_model *m, const struct session_view *v)
 	top_model_allocs_begin(m, before);
 	for (unsigned i = 0; i < alloc_probe_rows(v->alloc); i++)
 		if (!alloc_probe_row(v->alloc, i, &row) && row.stats.calls)
-			top_model_alloc(m, row.name, &row.stats);
-	top_model_allocs_end(m, before, v->alloc_on_ns);
+			top_model_alloc(m, row.name, &row.stats, row.kind == WIRE_ALLOC_FREE ? v->frees_on_ns : v->alloc_on_ns);
+	top_model_allocs_end(m, before);
 }
 
 /* The terminal is taken when there is something to show: what goes wrong before that is told on it as it is. */

@@ -16,7 +16,7 @@ struct watched {
 	uint32_t pid;
 	struct allocators found;
 	uint8_t index[ALLOCATOR_FUNCTIONS_MAX]; /* of each function among all rows; UINT8_MAX: no row was left */
-	struct uprobe_group *group[ALLOCATOR_FILES_MAX];
+	struct uprobe_group *takes[ALLOCATOR_FILES_MAX], *frees[ALLOCATOR_FILES_MAX]; /* of the functions of each file */
 };
 
 struct row {
@@ -33,7 +33,7 @@ struct alloc_probe {
 	unsigned rows;
 	char note[NOTES_MAX][240];
 	unsigned notes;
-	bool on;
+	bool on, frees_off;
 };
 
 const char *uprobe_link_name(enum uprobe_link_kind kind)
@@ -78,12 +78,18 @@ void alloc_probe_sample(struct alloc_probe *p, uint32_t one_in_allocs, uint32_t 
 	p->programs.skel->bss->free_skip_mask = one_in_frees - 1;
 }
 
-static void detach(struct watched *w)
+static void detach_all(struct uprobe_group *group[ALLOCATOR_FILES_MAX])
 {
 	for (unsigned i = 0; i < ALLOCATOR_FILES_MAX; i++) {
-		uprobe_group_detach(w->group[i]);
-		w->group[i] = NULL;
+		uprobe_group_detach(group[i]);
+		group[i] = NULL;
 	}
+}
+
+static void detach(struct watched *w)
+{
+	detach_all(w->takes);
+	detach_all(w->frees);
 }
 
 void alloc_probe_close(struct alloc_probe *p)
@@ -138,7 +144,8 @@ static uint64_t flags_of(const struct allocator_function *f, const struct alloca
 	       (!strcmp(file->family, "glibc") ? WIRE_ALLOC_GLIBC : 0);
 }
 
-static unsigned spots_of(const struct alloc_probe *p, const struct watched *w, unsigned file, struct uprobe_spot *spot)
+static unsigned spots_of(const struct alloc_probe *p, const struct watched *w, unsigned file, bool frees,
+			 struct uprobe_spot *spot)
 {
 	unsigned spots = 0;
 
@@ -146,7 +153,7 @@ static unsigned spots_of(const struct alloc_probe *p, const struct watched *w, u
 		const struct allocator_function *f = &w->found.function[i];
 		const struct placement *at = &f->place;
 
-		if (f->file != file || w->index[i] == UINT8_MAX)
+		if (f->file != file || w->index[i] == UINT8_MAX || frees != (f->kind == WIRE_ALLOC_FREE))
 			continue;
 		spot[spots].offset = f->entry + at->offset;
 		spot[spots].cookie = WIRE_ALLOC_COOKIE(w->index[i], f->kind, at->reg, flags_of(f, &w->found.file[file]),
@@ -156,18 +163,27 @@ static unsigned spots_of(const struct alloc_probe *p, const struct watched *w, u
 	return spots;
 }
 
-static int attach(const struct alloc_probe *p, struct watched *w)
+static int attach_all(const struct alloc_probe *p, const struct watched *w, bool frees,
+		      struct uprobe_group *group[ALLOCATOR_FILES_MAX])
 {
 	struct uprobe_spot spot[ALLOCATOR_FUNCTIONS_MAX];
 	int rc = 0;
 
 	for (unsigned file = 0; !rc && file < w->found.files; file++) {
-		unsigned spots = spots_of(p, w, file, spot);
+		unsigned spots = spots_of(p, w, file, frees, spot);
 
-		if (spots && !w->group[file])
-			rc = uprobe_group_attach(&w->group[file], &p->programs, w->found.file[file].open_path, w->pid, spot,
-						 spots);
+		if (spots && !group[file])
+			rc = uprobe_group_attach(&group[file], &p->programs, w->found.file[file].open_path, w->pid, spot, spots);
 	}
+	return rc;
+}
+
+static int attach(const struct alloc_probe *p, struct watched *w)
+{
+	int rc = attach_all(p, w, false, w->takes);
+
+	if (!rc && !p->frees_off)
+		rc = attach_all(p, w, true, w->frees);
 	if (rc)
 		detach(w);
 	return rc;
@@ -218,6 +234,12 @@ void alloc_probe_forget(struct alloc_probe *p, uint32_t pid)
 	}
 }
 
+/* It has ended; who tells us of ends will forget it. */
+static int unless_gone(int rc)
+{
+	return rc == -ESRCH || rc == -ENOENT ? 0 : rc;
+}
+
 int alloc_probe_switch(struct alloc_probe *p, bool on)
 {
 	int rc = 0;
@@ -234,14 +256,31 @@ int alloc_probe_switch(struct alloc_probe *p, bool on)
 		int its = 0;
 
 		if (on)
-			its = attach(p, p->process[i]);
+			its = unless_gone(attach(p, p->process[i]));
 		else
 			detach(p->process[i]);
-		if (its == -ESRCH || its == -ENOENT)
-			its = 0; /* it has ended; who tells us of ends will forget it */
 		rc = rc ? rc : its;
 	}
 	p->on = on;
+	return rc;
+}
+
+int alloc_probe_frees(struct alloc_probe *p, bool on)
+{
+	int rc = 0;
+
+	if (on != p->frees_off)
+		return 0;
+	p->frees_off = !on;
+	for (unsigned i = 0; p->on && i < p->processes; i++) {
+		int its = 0;
+
+		if (on)
+			its = unless_gone(attach_all(p, p->process[i], true, p->process[i]->frees));
+		else
+			detach_all(p->process[i]->frees);
+		rc = rc ? rc : its;
+	}
 	return rc;
 }
 

@@ -40,6 +40,8 @@ void alloc_probe_forget(struct alloc_probe *p, uint32_t pid);
 /* All processes at once. Processes that have ended meanwhile are passed over. -errno: of the first that failed. */
 int alloc_probe_switch(struct alloc_probe *p, bool on);
 bool alloc_probe_is_on(const struct alloc_probe *p);
+/* Those on functions that give back can be off while the others are on (at first they are on). As alloc_probe_switch(). */
+int alloc_probe_frees(struct alloc_probe *p, bool on);
 /*
  * Of how many calls of malloc, operator new and aligned forms, and of free, one return is looked at (a power of two; 1: all, as at first for the former;
  * free starts at ALLOC_FREE_SAMPLE). Calls and bytes are counted all the same.

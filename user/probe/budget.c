@@ -15,14 +15,14 @@
 
 const char *budget_mode_name(enum budget_mode mode)
 {
-	static const char *const name[] = {"full", "sampled", "windows", "left_out"};
+	static const char *const name[] = {"full", "sampled", "windows", "left_out", "frees_in_windows"};
 
 	return name[mode];
 }
 
 void budget_init(struct budget *b, const struct budget_limit *limit, uint64_t window_ns)
 {
-	*b = (struct budget){.limit = *limit, .window_ns = window_ns, .on = true, .sampled = true};
+	*b = (struct budget){.limit = *limit, .window_ns = window_ns, .on = true, .level = BUDGET_SOME_RETURNS};
 }
 
 void budget_begin(struct budget *b, const struct budget_seen *start)
@@ -54,22 +54,31 @@ static void turn(struct budget *b, bool on, uint64_t now_ns)
 	b->turned_ns = now_ns;
 }
 
-/* With all returns or with some? By what both would have cost while it was on. */
-static void returns_choose(struct budget *b, const struct budget_seen *s, double left)
+/* How much is looked at, by what each level would have cost while it was on. Frees go into windows only if the rest then needs none. */
+static void level_choose(struct budget *b, const struct budget_seen *s, double left)
 {
-	bool sampled = b->sampled;
+	const double *cost = b->on_level_ns, can_ns = left * b->on_cpu_ns;
+	bool limited = b->limit.share > 0;
+	enum budget_level before = b->level;
 
-	if (b->on_sampled_ns >= b->on_full_ns) /* there are none to save */
-		b->sampled = false;
-	if (b->on_cpu_ns < BELIEVE_CPU_NS || b->on_sampled_ns >= b->on_full_ns)
+	if (b->level == BUDGET_SOME_RETURNS && cost[BUDGET_SOME_RETURNS] >= cost[BUDGET_ALL_RETURNS]) /* there are none to save */
+		b->level = BUDGET_ALL_RETURNS;
+	if (b->on_cpu_ns < BELIEVE_CPU_NS)
 		return;
-	if (b->on_full_ns <= FULL_WITHIN * left * b->on_cpu_ns)
-		sampled = false;
-	else if (b->on_full_ns > left * b->on_cpu_ns)
-		sampled = true;
-	if (sampled && !b->limited_ns && b->limit.share > 0)
+	if (cost[BUDGET_SOME_RETURNS] < cost[BUDGET_ALL_RETURNS]) {
+		if (b->level == BUDGET_ALL_RETURNS && cost[BUDGET_ALL_RETURNS] > can_ns)
+			b->level = BUDGET_SOME_RETURNS;
+		else if (b->level == BUDGET_SOME_RETURNS && cost[BUDGET_ALL_RETURNS] <= FULL_WITHIN * can_ns)
+			b->level = BUDGET_ALL_RETURNS;
+	}
+	if (b->level == BUDGET_SOME_RETURNS && limited && cost[BUDGET_SOME_RETURNS] > can_ns &&
+	    cost[BUDGET_FEW_FREES] <= FULL_WITHIN * can_ns)
+		b->level = BUDGET_FEW_FREES;
+	else if (b->level == BUDGET_FEW_FREES &&
+		 (cost[BUDGET_FEW_FREES] > can_ns || cost[BUDGET_SOME_RETURNS] <= FULL_WITHIN * can_ns))
+		b->level = BUDGET_SOME_RETURNS;
+	if (b->level > before && !b->limited_ns && limited)
 		b->limited_ns = s->now_ns;
-	b->sampled = sampled;
 }
 
 static void account_follow(struct budget *b, const struct budget_seen *s, double left)
@@ -85,14 +94,14 @@ static void account_follow(struct budget *b, const struct budget_seen *s, double
 		return;
 	b->on_cpu_ns += own_ns;
 	b->on_ns += (double)(s->now_ns - b->last.now_ns);
-	b->on_full_ns += rise(s->full_ns, b->last.full_ns);
-	b->on_sampled_ns += rise(s->sampled_ns, b->last.sampled_ns);
+	for (unsigned i = 0; i < BUDGET_LEVELS; i++)
+		b->on_level_ns[i] += rise(s->level_ns[i], b->last.level_ns[i]);
 }
 
 /* So far, while it was on, for each ns of the gateway's own CPU. */
 static double cost_share(const struct budget *b)
 {
-	return b->on_cpu_ns > 0 ? (b->sampled ? b->on_sampled_ns : b->on_full_ns) / b->on_cpu_ns : 0;
+	return b->on_cpu_ns > 0 ? b->on_level_ns[b->level] / b->on_cpu_ns : 0;
 }
 
 static void go_off(struct budget *b, double left, uint64_t now_ns)
@@ -137,7 +146,7 @@ void budget_tick(struct budget *b, const struct budget_seen *s)
 	double left = left_of(b, s);
 
 	account_follow(b, s, left);
-	returns_choose(b, s, left);
+	level_choose(b, s, left);
 	if (b->limit.share > 0) {
 		uint64_t window_ns = b->left_out ? BUDGET_WINDOW_NS : b->window_ns;
 
@@ -157,5 +166,7 @@ enum budget_mode budget_mode(const struct budget *b)
 		return BUDGET_LEFT_OUT;
 	if (b->was_off)
 		return BUDGET_WINDOWS;
-	return b->sampled ? BUDGET_SAMPLED : BUDGET_FULL;
+	if (b->level == BUDGET_FEW_FREES)
+		return BUDGET_FREES_IN_WINDOWS;
+	return b->level == BUDGET_SOME_RETURNS ? BUDGET_SAMPLED : BUDGET_FULL;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * May a group of probes be on just now? What it spends (its hits times what a hit costs) is paid from an account into which a fixed share of
- * the gateway's own CPU time flows. When the account is empty the group goes off until enough for a window has flowed in. Whether it looks
- * at all returns or at some follows from what each would have cost so far. Groups share one budget in an order: each has what those before it
+ * the gateway's own CPU time flows. When the account is empty the group goes off until enough for a window has flowed in. How much it looks
+ * at while it is on, its level, follows from what each would have cost so far. Groups share one budget in an order: each has what those before it
  * leave. Pure: numbers in, decision out.
  */
 #ifndef TOLL_PROBE_BUDGET_H
@@ -19,6 +19,16 @@
 /* A gateway that has used less than a hundredth of a CPU for so long is idle: a group that is on costs it nothing. */
 #define BUDGET_IDLE_NS UINT64_C(200000000)
 
+/* What a group looks at while it is on, the dearest first. Groups that know no such difference cost the same at each. */
+enum budget_level {
+	BUDGET_ALL_RETURNS = 0,
+	BUDGET_SOME_RETURNS = 1,
+	BUDGET_FEW_FREES = 2, /* some returns, and what gives back only in BUDGET_FREES_ON_NS of each BUDGET_FREES_PERIOD_NS */
+	BUDGET_LEVELS = 3,
+};
+#define BUDGET_FREES_ON_NS UINT64_C(1000000000)
+#define BUDGET_FREES_PERIOD_NS UINT64_C(4000000000)
+
 /* All cumulative, from the same start. */
 struct budget_seen {
 	uint64_t now_ns;
@@ -26,7 +36,7 @@ struct budget_seen {
 	double base_ns; /* spent by the groups before this one */
 	double after_ns; /* ... by those after it */
 	double spent_ns; /* by this group */
-	double full_ns, sampled_ns; /* what the calls that it saw would have cost with all returns, with some */
+	double level_ns[BUDGET_LEVELS]; /* what it would have cost at each level */
 };
 
 enum budget_mode {
@@ -34,6 +44,7 @@ enum budget_mode {
 	BUDGET_SAMPLED = 1, /* on all the time, some returns */
 	BUDGET_WINDOWS = 2, /* on in windows, some returns */
 	BUDGET_LEFT_OUT = 3, /* off, but for a look now and then */
+	BUDGET_FREES_IN_WINDOWS = 4, /* on all the time, some returns; what gives back in windows */
 };
 
 /* What all groups together may take. */
@@ -48,12 +59,13 @@ struct budget {
 	uint64_t window_ns; /* the shortest: what it tells within a shorter one is of no use */
 	struct budget_seen last;
 	double account_ns;
-	bool on, sampled, left_out;
+	bool on, left_out;
+	enum budget_level level;
 	uint64_t turned_ns; /* when it last went on or off */
 	uint64_t busy_ns; /* when the gateway was last seen busy */
 	double window_cost_ns; /* of window_ns of being on, as last seen */
-	double on_ns, on_cpu_ns, on_full_ns,
-		on_sampled_ns; /* while it was on: time, the gateway's own CPU, and the group's cost */
+	double on_ns, on_cpu_ns,
+		on_level_ns[BUDGET_LEVELS]; /* while it was on: time, the gateway's own CPU, and the group's cost */
 	bool was_off; /* since the start */
 	uint64_t limited_ns; /* when it was first held back; 0: never */
 };
@@ -65,9 +77,9 @@ struct budget {
 void budget_init(struct budget *b, const struct budget_limit *limit, uint64_t window_ns);
 /* Before the first tick: what has been by then is not counted. */
 void budget_begin(struct budget *b, const struct budget_seen *start);
-/* Call every 20 ms or so, and act on b->on and b->sampled. */
+/* Call every 20 ms or so, and act on b->on and b->level. */
 void budget_tick(struct budget *b, const struct budget_seen *seen);
 enum budget_mode budget_mode(const struct budget *b);
-const char *budget_mode_name(enum budget_mode mode); /* "full", "sampled", "windows", "left_out" */
+const char *budget_mode_name(enum budget_mode mode); /* "full", "sampled", "windows", "left_out", "frees_in_windows" */
 
 #endif

@@ -50,7 +50,7 @@ static const char *unit_of(const char *name)
 {
 	static const struct {
 		const char *end, *unit;
-	} rows[] = {{"ms", "ms"},         {"us", "us"}, {"ns", "ns"}, {"milliseconds", "ms"}, {"microseconds", "us"},
+	} rows[] = {{"ms", "ms"},          {"us", "us"}, {"ns", "ns"}, {"milliseconds", "ms"}, {"microseconds", "us"},
 		    {"nanoseconds", "ns"}, {"s", "s"},   {"sec", "s"}, {"seconds", "s"}};
 	const char *last = strrchr(name, '-');
 

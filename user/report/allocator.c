@@ -11,7 +11,12 @@ static double function_ns(const struct report_alloc_function *f)
 	return build_ratio((double)f->sum_ns, (double)f->returns) * (double)f->calls;
 }
 
-static void function_build(struct build *b, json_t *rows, const struct report_allocator *a, const struct report_alloc_function *f)
+static double per_request(const struct report_alloc_function *f, double amount)
+{
+	return build_ratio(amount, (double)f->requests);
+}
+
+static void function_build(struct build *b, json_t *rows, const struct report_alloc_function *f)
 {
 	json_t *row = json_object();
 
@@ -24,18 +29,18 @@ static void function_build(struct build *b, json_t *rows, const struct report_al
 	build_put(b, row, "calls", build_u64(f->calls));
 	if (!f->gives_back)
 		build_put(b, row, "bytes", build_u64(f->bytes));
-	if (a->requests)
-		build_put(b, row, "calls_per_request", build_number((double)f->calls / (double)a->requests));
-	if (a->requests && !f->gives_back)
-		build_put(b, row, "bytes_per_request", build_number((double)f->bytes / (double)a->requests));
+	if (f->requests)
+		build_put(b, row, "calls_per_request", build_number(per_request(f, (double)f->calls)));
+	if (f->requests && !f->gives_back)
+		build_put(b, row, "bytes_per_request", build_number(per_request(f, (double)f->bytes)));
 	if (f->entry_only)
 		return;
 	build_put(b, row, "returns_seen", build_u64(f->returns));
 	if (!f->gives_back)
 		build_put(b, row, "failed", build_u64(f->failed));
 	build_put(b, row, "unfinished", build_u64(f->unfinished));
-	if (a->requests && f->returns)
-		build_put(b, row, "time_per_request_ns", build_u64((uint64_t)llround(function_ns(f) / (double)a->requests)));
+	if (f->requests && f->returns)
+		build_put(b, row, "time_per_request_ns", build_u64((uint64_t)llround(per_request(f, function_ns(f)))));
 	build_dist(b, row, "latency", f->latency);
 }
 
@@ -47,15 +52,17 @@ static void totals_build(struct build *b, json_t *out, const struct report_alloc
 	if (!a->requests)
 		return;
 	for (unsigned i = 0; i < a->functions; i++) {
-		calls += (double)a->function[i].calls;
-		bytes += (double)a->function[i].bytes;
-		ns += function_ns(&a->function[i]);
-		timed |= a->function[i].returns > 0;
+		const struct report_alloc_function *f = &a->function[i];
+
+		calls += per_request(f, (double)f->calls);
+		bytes += per_request(f, (double)f->bytes);
+		ns += per_request(f, function_ns(f));
+		timed |= f->returns > 0;
 	}
-	build_put(b, out, "calls_per_request", build_number(calls / (double)a->requests));
-	build_put(b, out, "bytes_per_request", build_number(bytes / (double)a->requests));
+	build_put(b, out, "calls_per_request", build_number(calls));
+	build_put(b, out, "bytes_per_request", build_number(bytes));
 	if (timed)
-		build_put(b, out, "time_per_request_ns", build_u64((uint64_t)llround(ns / (double)a->requests)));
+		build_put(b, out, "time_per_request_ns", build_u64((uint64_t)llround(ns)));
 }
 
 json_t *report_allocator(const struct report_allocator *a)
@@ -65,12 +72,14 @@ json_t *report_allocator(const struct report_allocator *a)
 
 	build_put(&b, b.doc, "link", report_text(a->link));
 	build_put(&b, b.doc, "on_share", build_number(a->on_share));
+	if (a->frees_on_share < a->on_share)
+		build_put(&b, b.doc, "frees_on_share", build_number(a->frees_on_share));
 	build_put(&b, b.doc, "requests", build_u64(a->requests));
 	build_put(&b, b.doc, "latency_noise_ns", build_u64(a->noise_ns));
 	totals_build(&b, b.doc, a);
 	for (unsigned i = 0; i < a->functions; i++)
 		if (a->function[i].calls)
-			function_build(&b, rows, a, &a->function[i]);
+			function_build(&b, rows, &a->function[i]);
 	for (unsigned i = 0; a->note && a->note[i]; i++)
 		build_append(&b, notes, report_text(a->note[i]));
 	if (b.failed) {

@@ -14,6 +14,7 @@ struct report_alloc_function {
 	const char *insn; /* kind of the probed instruction */
 	bool entry_only; /* no latency, no failures */
 	bool gives_back; /* free: asks for nothing, cannot fail */
+	uint64_t requests; /* that ended while it was probed */
 	uint64_t calls, bytes;
 	uint64_t returns; /* calls that were seen to return: the base of failed, time and latency */
 	uint64_t failed, unfinished, sum_ns;
@@ -25,7 +26,7 @@ struct report_allocator {
 	const struct report_alloc_function *function;
 	unsigned functions;
 	uint64_t requests; /* that ended while the probes were on */
-	double on_share; /* of the measured time */
+	double on_share, frees_on_share; /* of the measured time; those on functions that give back */
 	uint64_t noise_ns; /* a latency is too long by at most this, in eight of ten calls */
 	const char *const *note; /* what is not measured; NULL behind the last */
 };

@@ -252,7 +252,7 @@ static void gateway_join(struct merge *m, const json_t *const *doc, unsigned n)
 
 static void set_put(struct merge *m, json_t *object, const json_t *const *part, double duration_s)
 {
-	static const char *const keys[] = {"requests", "latency", "service",         "lateness", "toll",  "joined_latency",
+	static const char *const keys[] = {"requests", "latency", "service",         "lateness", "toll",   "joined_latency",
 					   "phases",   "causes",  "causes_by_phase", "streams",  "checks", "overhead_headers"};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {

@@ -11,6 +11,7 @@
 	"      \"properties\": {\n" \
 	"        \"link\": {\"type\": \"string\"},\n" \
 	"        \"on_share\": {\"description\": \"of the measured time\", \"type\": \"number\"},\n" \
+	"        \"frees_on_share\": {\"description\": \"the same of functions that give back, where that was less: their figures a request are of the requests that ended meanwhile\", \"type\": \"number\"},\n" \
 	"        \"requests\": {\"description\": \"that ended while they were on\", \"type\": \"integer\", \"minimum\": 0},\n" \
 	"        \"latency_noise_ns\": {\"description\": \"a latency is too long by at most this, in eight of ten calls\", \"type\": \"integer\", \"minimum\": 0},\n" \
 	"        \"calls_per_request\": {\"type\": \"number\"},\n" \
@@ -53,7 +54,7 @@
 	"          \"additionalProperties\": {\n" \
 	"            \"type\": \"object\",\n" \
 	"            \"properties\": {\n" \
-	"              \"mode\": {\"enum\": [\"full\", \"sampled\", \"windows\", \"left_out\"]},\n" \
+	"              \"mode\": {\"enum\": [\"full\", \"sampled\", \"windows\", \"left_out\", \"frees_in_windows\"]},\n" \
 	"              \"on_share\": {\"description\": \"of the measured time\", \"type\": \"number\"},\n" \
 	"              \"requests\": {\"description\": \"that ended while it was on\", \"type\": \"integer\", \"minimum\": 0},\n" \
 	"              \"cpu_share\": {\"description\": \"of the gateway's CPU\", \"type\": \"number\"},\n" \

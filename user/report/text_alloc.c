@@ -58,7 +58,7 @@ void text_alloc(struct text *t, const json_t *doc)
 {
 	const json_t *allocator = json_object_get(doc, "allocator"), *functions = json_object_get(allocator, "functions");
 	const char *last = "";
-	char cell[TEXT_CELL], line[300];
+	char cell[TEXT_CELL], frees[TEXT_CELL + 32] = "", line[340];
 	json_t *row;
 	size_t i;
 
@@ -72,10 +72,13 @@ void text_alloc(struct text *t, const json_t *doc)
 	}
 	if (!json_array_size(functions))
 		text_wrap(t, TEXT_DIM, "", 2, "no call of an allocator function was seen");
+	if (json_object_get(allocator, "frees_on_share"))
+		snprintf(frees, sizeof(frees), ", what gives back in %s",
+			 text_percent(cell, text_number(allocator, "frees_on_share")));
 	snprintf(line, sizeof(line),
-		 "seen in %s of the time; a latency is too long by up to %llu ns (what a probe costs is taken off, as it was "
+		 "seen in %s of the time%s; a latency is too long by up to %llu ns (what a probe costs is taken off, as it was "
 		 "calibrated)",
-		 text_percent(cell, text_number(allocator, "on_share")),
+		 text_percent(cell, text_number(allocator, "on_share")), frees,
 		 (unsigned long long)text_u64(allocator, "latency_noise_ns"));
 	text_wrap(t, TEXT_DIM, "", 2, line);
 	json_array_foreach (json_object_get(allocator, "notes"), i, row)

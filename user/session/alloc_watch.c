@@ -92,8 +92,12 @@ static bool row_since_start(const struct alloc_watch *w, unsigned index, struct 
 	return true;
 }
 
-/* What these calls cost, and what they would have cost with all returns or with some. */
-static void costs_add(const struct calibration *c, const struct alloc_row *row, struct budget_seen *seen)
+/* What functions that take memory cost so far, or those that give it back. */
+struct costs {
+	double entries_ns, all_returns_ns, some_returns_ns; /* what returns would have cost with all of them, with some */
+};
+
+static void costs_add(const struct calibration *c, const struct alloc_row *row, struct costs *out, double *spent_ns)
 {
 	double entry_ns = c->entry_ns[row->place.insn], return_ns = c->call_ns[row->place.insn] - entry_ns;
 	double calls = (double)row->stats.calls, some = calls / SAMPLE, all = calls;
@@ -107,19 +111,33 @@ static void costs_add(const struct calibration *c, const struct alloc_row *row, 
 		some = all;
 	if (row->entry_only)
 		some = all = 0;
-	seen->spent_ns += entries_ns + (double)row->stats.returns * return_ns;
-	seen->full_ns += entries_ns + all * return_ns;
-	seen->sampled_ns += entries_ns + some * return_ns;
+	out->entries_ns += entries_ns;
+	out->all_returns_ns += all * return_ns;
+	out->some_returns_ns += some * return_ns;
+	*spent_ns += entries_ns + (double)row->stats.returns * return_ns;
 }
 
-static void costs_read(const struct alloc_watch *w, struct budget_seen *seen)
+/* Frees that go unseen cost as much beside each call that takes memory as those that were seen. */
+static void costs_read(struct alloc_watch *w, struct budget_seen *seen)
 {
+	struct costs takes = {.entries_ns = 0}, frees = {.entries_ns = 0};
+	double frees_ns, least_ns, *level_ns = seen->level_ns;
 	struct alloc_row row;
 
-	seen->spent_ns = seen->full_ns = seen->sampled_ns = 0;
+	seen->spent_ns = 0;
 	for (unsigned i = 0; i < alloc_probe_rows(w->alloc); i++)
 		if (!alloc_probe_row(w->alloc, i, &row))
-			costs_add(&w->calibration, &row, seen);
+			costs_add(&w->calibration, &row, row.kind == WIRE_ALLOC_FREE ? &frees : &takes, &seen->spent_ns);
+	if (w->frees.on)
+		w->takes_beside_frees_ns += takes.entries_ns - w->takes_ns;
+	w->takes_ns = takes.entries_ns;
+	frees_ns = frees.entries_ns + frees.some_returns_ns;
+	if (w->takes_beside_frees_ns > 0)
+		frees_ns *= takes.entries_ns / w->takes_beside_frees_ns;
+	least_ns = takes.entries_ns + takes.some_returns_ns;
+	level_ns[BUDGET_ALL_RETURNS] = takes.entries_ns + takes.all_returns_ns + frees_ns;
+	level_ns[BUDGET_SOME_RETURNS] = least_ns + frees_ns;
+	level_ns[BUDGET_FEW_FREES] = least_ns + frees_ns * (double)BUDGET_FREES_ON_NS / (double)BUDGET_FREES_PERIOD_NS;
 }
 
 static void base_take(struct alloc_watch *w)
@@ -141,22 +159,33 @@ void alloc_watch_start(struct alloc_watch *w, uint64_t now_ns, uint64_t requests
 	base_take(w);
 	costs_read(w, &w->metered.seen);
 	metered_start(&w->metered, now_ns, requests);
+	metered_start(&w->frees, now_ns, requests);
 }
 
-static void put_on(struct alloc_watch *w, bool on, uint64_t now_ns, uint64_t requests)
+/* Marks tell of the allocator's time only while all of it is seen. */
+static int probes_switch(struct alloc_watch *w, bool on, bool frees)
 {
-	bool was_on = w->metered.on;
-	int rc = 0;
+	int rc = on && frees ? 0 : probe_alloc_marks(w->probe, false);
 
-	metered_follow(&w->metered, now_ns, requests, on);
-	if (on == was_on)
-		return;
-	if (!on)
-		rc = probe_alloc_marks(w->probe, false);
+	if (!rc)
+		rc = alloc_probe_frees(w->alloc, frees);
 	if (!rc)
 		rc = alloc_probe_switch(w->alloc, on);
-	if (!rc && on)
+	if (!rc && on && frees)
 		rc = probe_alloc_marks(w->probe, true);
+	return rc;
+}
+
+static void put_on(struct alloc_watch *w, bool on, bool frees, uint64_t now_ns, uint64_t requests)
+{
+	bool was_on = w->metered.on, had_frees = w->frees.on;
+	int rc;
+
+	metered_follow(&w->metered, now_ns, requests, on);
+	metered_follow(&w->frees, now_ns, requests, on && frees);
+	if (on == was_on && (on && frees) == had_frees)
+		return;
+	rc = probes_switch(w, on, frees);
 	if (!rc)
 		return;
 	if (probe_alloc_marks(w->probe, false))
@@ -164,6 +193,21 @@ static void put_on(struct alloc_watch *w, bool on, uint64_t now_ns, uint64_t req
 	snprintf(w->why, sizeof(w->why), "the probes cannot be put on: %s", strerror(-rc));
 	log_line(LOG_WARN, "no allocator calls: %s", w->why);
 	alloc_watch_close(w);
+}
+
+/* In windows, where the budget has no more for those that give back. */
+static bool frees_wanted(struct alloc_watch *w, uint64_t now_ns)
+{
+	bool on = w->frees.on;
+
+	if (w->metered.budget.level != BUDGET_FEW_FREES) {
+		w->frees_turned_ns = now_ns;
+		return true;
+	}
+	if (now_ns - w->frees_turned_ns < (on ? BUDGET_FREES_ON_NS : BUDGET_FREES_PERIOD_NS - BUDGET_FREES_ON_NS))
+		return on;
+	w->frees_turned_ns = now_ns;
+	return !on;
 }
 
 void alloc_watch_tick(struct alloc_watch *w, const struct metered_now *now, bool held)
@@ -175,14 +219,14 @@ void alloc_watch_tick(struct alloc_watch *w, const struct metered_now *now, bool
 	w->metered.held = held;
 	costs_read(w, &w->metered.seen);
 	on = metered_tick(&w->metered, now);
-	alloc_probe_sample(w->alloc, w->metered.budget.sampled ? SAMPLE : 1, SAMPLE);
-	put_on(w, on, now->now_ns, now->requests);
+	alloc_probe_sample(w->alloc, w->metered.budget.level != BUDGET_ALL_RETURNS ? SAMPLE : 1, SAMPLE);
+	put_on(w, on, frees_wanted(w, now->now_ns), now->now_ns, now->requests);
 }
 
 void alloc_watch_end(struct alloc_watch *w, uint64_t now_ns, uint64_t requests)
 {
 	if (w->alloc && w->probe)
-		put_on(w, false, now_ns, requests);
+		put_on(w, false, true, now_ns, requests);
 }
 
 /* The latency of one row, as the report's histogram; NULL: none was seen. */
@@ -216,6 +260,7 @@ static uint32_t functions_fill(const struct alloc_watch *w, struct report_alloc_
 			.insn = probe_insn_name(row.place.insn),
 			.entry_only = row.entry_only,
 			.gives_back = row.kind == WIRE_ALLOC_FREE,
+			.requests = row.kind == WIRE_ALLOC_FREE ? w->frees.requests : w->metered.requests,
 			.calls = row.stats.calls,
 			.bytes = row.stats.bytes,
 			.returns = row.stats.returns,
@@ -239,6 +284,7 @@ static void allocator_result(const struct alloc_watch *w, json_t *parts)
 		.function = function,
 		.requests = w->metered.requests,
 		.on_share = metered_on_share(&w->metered),
+		.frees_on_share = metered_on_share(&w->frees),
 		.note = note,
 	};
 

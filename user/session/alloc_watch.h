@@ -22,6 +22,9 @@ struct alloc_watch {
 	struct probe *probe; /* whose marks carry the allocator's time */
 	struct calibration calibration;
 	struct metered metered;
+	struct metered frees; /* of those that give back: how long they were on */
+	uint64_t frees_turned_ns; /* when they last went on or off */
+	double takes_ns, takes_beside_frees_ns; /* what entries of the others cost so far; of that, while these were on */
 	struct wire_alloc_stats *base; /* of each row when the measured part began */
 	unsigned base_rows;
 };

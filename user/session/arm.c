@@ -87,9 +87,9 @@ static json_t *configuration_of(const struct session *s)
 	char url[sizeof(s->url)];
 	json_t *out = json_pack("{s:s, s:s?, s:s?, s:s?, s:s?, s:i, s:b, s:b, s:o?}", "gateway",
 				url_without_user(url, sizeof(url), s->url), "recipe", c->recipe, "plant", c->plant,
-				"overhead_header", c->overhead_header,
-				"provider_listen", c->provider, "driver_threads", (int)(c->threads ? c->threads : 1), "tag",
-				c->tag, "http2", c->http2, "traceparent", c->traceparent ? json_true() : NULL);
+				"overhead_header", c->overhead_header, "provider_listen", c->provider, "driver_threads",
+				(int)(c->threads ? c->threads : 1), "tag", c->tag, "http2", c->http2, "traceparent",
+				c->traceparent ? json_true() : NULL);
 	const char *key;
 	json_t *value;
 	void *next;

@@ -53,7 +53,9 @@ static void spent_read(struct group_watch *w)
 	for (unsigned i = 0; i < GROUP_WATCHED; i++) {
 		struct budget_seen *seen = &w->of[i].seen;
 
-		seen->spent_ns = seen->full_ns = seen->sampled_ns = spent_ns(w->probe, watched[i].group);
+		seen->spent_ns = spent_ns(w->probe, watched[i].group);
+		for (unsigned level = 0; level < BUDGET_LEVELS; level++)
+			seen->level_ns[level] = seen->spent_ns;
 	}
 }
 

@@ -129,6 +129,7 @@ static void viewer_show(const struct session *s, uint64_t now_ns)
 		.series = pipeline_series(s->pipeline),
 		.alloc = s->alloc.alloc,
 		.alloc_on_ns = s->alloc.metered.on_ns,
+		.frees_on_ns = s->alloc.frees.on_ns,
 	};
 
 	s->config->viewer->second(s->config->viewer->ctx, &view);

@@ -36,7 +36,7 @@ struct metered_now {
 void metered_init(struct metered *m, const struct budget_limit *limit, uint64_t window_ns);
 /* From here on it is measured. */
 void metered_start(struct metered *m, uint64_t now_ns, uint64_t requests);
-/* After m->seen's spent_ns, full_ns and sampled_ns were brought up to date; true: it is to be on. */
+/* After m->seen's spent_ns and level_ns were brought up to date; true: it is to be on. */
 bool metered_tick(struct metered *m, const struct metered_now *now);
 /* It went on or off, or goes on as it is: due at every tick and before any switch. */
 void metered_follow(struct metered *m, uint64_t now_ns, uint64_t requests, bool on);

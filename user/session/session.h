@@ -31,7 +31,7 @@ struct session_view {
 	const struct attribution *attribution;
 	const struct series *series;
 	const struct alloc_probe *alloc; /* NULL: allocator probes are off */
-	uint64_t alloc_on_ns; /* how long they were on, in all */
+	uint64_t alloc_on_ns, frees_on_ns; /* how long they were on, in all; those on functions that give back */
 };
 
 /* Called by the session's thread. */
