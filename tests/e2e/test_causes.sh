@@ -56,6 +56,11 @@ alone_if_allowed neighbour=2ms@request process_request run_queue
 alone_if_allowed resolver=2ms@request upstream_dns socket
 alone_if_allowed quota=2ms/20ms@request process_request throttled
 
+# its time is own work where its probes are off
+probes=sockets,threads,syscalls,alloc alone malloc=100x33MiB@request process_request allocator
+check "malloc: about as large as it was" \
+	'.planted_causes[0] | .truth_p50_ns > 100000 and .measured_p50_ns > .truth_p50_ns / 3 and .measured_p50_ns < .truth_p50_ns * 1.1' "$result"
+
 plant two-sides lock=2ms@request,cpu=1ms@response
 found process_request lock
 found process_response own_user
