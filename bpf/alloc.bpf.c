@@ -22,6 +22,8 @@ struct {
 	__u32 count[2];
 	__u32 rest[14];
 } alloc_outer_calls __attribute__((aligned(64)));
+/* Calls pass unseen while probes are being put on or taken off, which is done file by file: windows are the same for all functions. */
+bool takes_pass, frees_pass;
 #define MALLOC_ALIGNMENT 16 /* what malloc gives anyway: not aligned by hand, but handed on to it */
 
 /* Only of functions that call no other of the allocator: without the outer call's end, an inner call would count as one from outside. */
@@ -104,7 +106,7 @@ static __always_inline bool enter(const struct pt_regs *regs, __u64 cookie)
 	struct wire_alloc_stats *s = stats_of(cookie);
 	struct alloc_thread *t = NULL;
 
-	if (!s)
+	if (!s || (kind_of(cookie) == WIRE_ALLOC_FREE ? frees_pass : takes_pass))
 		return false;
 	if (!alone || alloc_outer_calls.count[window & 1]) {
 		t = thread_outside(regs, cookie, s);

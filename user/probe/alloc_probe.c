@@ -242,10 +242,12 @@ static int unless_gone(int rc)
 
 int alloc_probe_switch(struct alloc_probe *p, bool on)
 {
+	bool *takes_pass = &p->programs.skel->bss->takes_pass, *frees_pass = &p->programs.skel->bss->frees_pass;
 	int rc = 0;
 
 	if (on == p->on)
 		return 0;
+	*takes_pass = *frees_pass = true;
 	if (on) {
 		uint32_t window = *p->programs.window + 1;
 
@@ -261,6 +263,7 @@ int alloc_probe_switch(struct alloc_probe *p, bool on)
 			detach(p->process[i]);
 		rc = rc ? rc : its;
 	}
+	*takes_pass = *frees_pass = !on;
 	p->on = on;
 	return rc;
 }
@@ -272,6 +275,7 @@ int alloc_probe_frees(struct alloc_probe *p, bool on)
 	if (on != p->frees_off)
 		return 0;
 	p->frees_off = !on;
+	p->programs.skel->bss->frees_pass = true;
 	for (unsigned i = 0; p->on && i < p->processes; i++) {
 		int its = 0;
 
@@ -281,6 +285,7 @@ int alloc_probe_frees(struct alloc_probe *p, bool on)
 			detach_all(p->process[i]->frees);
 		rc = rc ? rc : its;
 	}
+	p->programs.skel->bss->frees_pass = !on || !p->on;
 	return rc;
 }
 

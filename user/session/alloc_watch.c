@@ -176,16 +176,26 @@ static int probes_switch(struct alloc_watch *w, bool on, bool frees)
 	return rc;
 }
 
-static void put_on(struct alloc_watch *w, bool on, bool frees, uint64_t now_ns, uint64_t requests)
+static void follow(struct alloc_watch *w, uint64_t now_ns, uint64_t requests, bool on, bool frees)
 {
-	bool was_on = w->metered.on, had_frees = w->frees.on;
-	int rc;
-
 	metered_follow(&w->metered, now_ns, requests, on);
 	metered_follow(&w->frees, now_ns, requests, on && frees);
-	if (on == was_on && (on && frees) == had_frees)
+}
+
+/* What comes counts from when it is there, what goes until it begins to go: putting probes on takes as long as some requests. */
+static void put_on(struct alloc_watch *w, bool on, bool frees, const struct metered_now *now)
+{
+	bool more = (on && !w->metered.on) || (on && frees && !w->frees.on),
+	     less = (!on && w->metered.on) || (!frees && w->frees.on);
+	int rc;
+
+	if (!more)
+		follow(w, now->now_ns, now->requests, on, frees);
+	if (!more && !less)
 		return;
 	rc = probes_switch(w, on, frees);
+	if (more)
+		follow(w, clock_now_ns(), now->requests_now(now->ctx), on, frees);
 	if (!rc)
 		return;
 	if (probe_alloc_marks(w->probe, false))
@@ -220,13 +230,13 @@ void alloc_watch_tick(struct alloc_watch *w, const struct metered_now *now, bool
 	costs_read(w, &w->metered.seen);
 	on = metered_tick(&w->metered, now);
 	alloc_probe_sample(w->alloc, w->metered.budget.level != BUDGET_ALL_RETURNS ? SAMPLE : 1, SAMPLE);
-	put_on(w, on, frees_wanted(w, now->now_ns), now->now_ns, now->requests);
+	put_on(w, on, frees_wanted(w, now->now_ns), now);
 }
 
-void alloc_watch_end(struct alloc_watch *w, uint64_t now_ns, uint64_t requests)
+void alloc_watch_end(struct alloc_watch *w, const struct metered_now *now)
 {
 	if (w->alloc && w->probe)
-		put_on(w, false, true, now_ns, requests);
+		put_on(w, false, true, now);
 }
 
 /* The latency of one row, as the report's histogram; NULL: none was seen. */

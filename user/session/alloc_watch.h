@@ -43,7 +43,7 @@ void alloc_watch_start(struct alloc_watch *w, uint64_t now_ns, uint64_t requests
 /* Every METERED_TICK_NS: lets the budget decide. held: A/B wants them off. */
 void alloc_watch_tick(struct alloc_watch *w, const struct metered_now *now, bool held);
 /* The measured part is over: probes off. */
-void alloc_watch_end(struct alloc_watch *w, uint64_t now_ns, uint64_t requests);
+void alloc_watch_end(struct alloc_watch *w, const struct metered_now *now);
 /* Parts "allocator" and "probes.groups.alloc", or the reasons why not, into these objects. */
 void alloc_watch_result(const struct alloc_watch *w, json_t *parts, json_t *groups, json_t *not_measured);
 

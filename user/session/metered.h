@@ -30,6 +30,8 @@ struct metered_now {
 	uint64_t requests; /* done */
 	double gateway_cpu_ns;
 	double base_ns, after_ns; /* spent by the groups before and after this one */
+	uint64_t (*requests_now)(const void *ctx); /* read anew, after something that took its time */
+	const void *ctx;
 };
 
 /* As budget_init(). The group is off. */

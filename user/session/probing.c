@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "probe/groups.h"
 #include "session/parts.h"
 #include "session/soaking.h"
@@ -18,6 +19,15 @@ static uint64_t requests_done(const struct session *s)
 	return p.done;
 }
 
+static uint64_t requests_read(const void *ctx)
+{
+	const struct session *s = ctx;
+
+	if (!s->driver && probe_poll(s->probe) < 0)
+		log_line(LOG_DEBUG, "the kernel's records could not be read; the next tick tries again");
+	return requests_done(s);
+}
+
 void session_probes_start(struct session *s, uint64_t now_ns)
 {
 	if (!s->probe)
@@ -28,7 +38,7 @@ void session_probes_start(struct session *s, uint64_t now_ns)
 
 void session_probes_tick(struct session *s, uint64_t now_ns)
 {
-	struct metered_now now = {.now_ns = now_ns};
+	struct metered_now now = {.now_ns = now_ns, .requests_now = requests_read, .ctx = s};
 	double sockets_share = 0;
 	uint64_t cpu_ns;
 
@@ -52,8 +62,10 @@ void session_probes_tick(struct session *s, uint64_t now_ns)
 /* What is called from here on is no request's that was counted. */
 void session_probes_end(struct session *s, uint64_t now_ns)
 {
+	const struct metered_now now = {.now_ns = now_ns, .requests = s->probe ? requests_read(s) : 0};
+
 	if (s->probe)
-		alloc_watch_end(&s->alloc, now_ns, requests_done(s));
+		alloc_watch_end(&s->alloc, &now);
 }
 
 /* Names of what A/B switches; false: nothing. */
