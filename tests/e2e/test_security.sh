@@ -62,10 +62,10 @@ if [ "$refused" -eq 6 ] && [ -z "$(ls -A "$work/empty")" ]; then pass "a scenari
 port=$(free_port) upstream=$(free_port)
 listens gateway.txt "$toll" gateway --listen "127.0.0.1:$port" --upstream "http://127.0.0.1:$upstream"
 { cat "$work/load.yaml" && printf 'tenants: {a: {key: a}}\npeers: {cache: redis, db: postgresql, billing: http}\ngateway: {workers_max: "2; %s"}\n' "$evil"; } >"$work/peers.yaml"
-start_run peers "$work/peers.yaml" --gateway "http://127.0.0.1:$port" --provider "127.0.0.1:$upstream" --no-probes
+start_run peers "$work/peers.yaml" --gateway "http://127.0.0.1:$port" --provider "127.0.0.1:$upstream" --for 4s --no-probes
 children=$(pgrep -P "$run" -a)
 end_run
-check "a scenario with peers and settings of its own: runs against a gateway that is there" '.complete and .requests.ok == 50' "$result"
+check "a scenario with peers and settings of its own: runs against a gateway that is there" '.complete and .requests.ok == 200' "$result"
 if [ "$(wc -l <<<"$children")" -eq 1 ] && grep -q ' provider ' <<<"$children" && [ -z "$(ls -A "$work/empty")" ]; then pass "... and starts none of them"; else
 	fail "... and starts none of them" "$children"
 fi

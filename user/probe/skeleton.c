@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -147,11 +149,28 @@ static bool is_forbidden(void)
 	return read && strstr(modes, "[confidentiality]");
 }
 
+/*
+ * Kernels before 5.11 count maps as locked memory (until merge commit 97306be45fbe, "switch to memcg-based memory accounting"); libbpf
+ * has tried to lift the limit.
+ */
+static bool locked_memory_is_short(void)
+{
+	struct utsname kernel;
+	struct rlimit limit;
+	unsigned major = 0, minor = 0;
+
+	return !uname(&kernel) && sscanf(kernel.release, "%u.%u", &major, &minor) == 2 &&
+	       (major < 5 || (major == 5 && minor < 11)) && !getrlimit(RLIMIT_MEMLOCK, &limit) && limit.rlim_cur != RLIM_INFINITY;
+}
+
 const char *skeleton_advice(int negative_errno)
 {
 	switch (-negative_errno) {
 	case EPERM:
 	case EACCES:
+		if (locked_memory_is_short())
+			return "run as root with CAP_SYS_RESOURCE, or raise the limit on locked memory (ulimit -l unlimited), "
+			       "against which this kernel counts maps";
 		return "run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE";
 	case ENOENT:
 	case ESRCH:
