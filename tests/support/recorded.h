@@ -6,12 +6,13 @@
 #ifndef TOLL_TESTS_SUPPORT_RECORDED_H
 #define TOLL_TESTS_SUPPORT_RECORDED_H
 
-#define RECORDED_CLASSES 4 /* chat, chat_stream, embeddings, models */
+#define RECORDED_CLASSES 4 /* chat, chat_stream, embeddings, models ... */
+#define RECORDED_ALL 6 /* ... and failing, leaving, 300/s, in the first and the second second of each pause */
 #define RECORDED_MOMENTS_MAX 400
 
 struct recorded_moment {
 	double time_s;
-	double requests[RECORDED_CLASSES];
+	double requests[RECORDED_ALL];
 	double memory_bytes;
 };
 struct recorded {

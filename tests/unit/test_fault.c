@@ -32,6 +32,7 @@ static void test_kinds(void **state)
 	assert_int_equal(good("reset").kind, FAULT_RESET);
 	assert_int_equal(good("truncate").kind, FAULT_TRUNCATE);
 	assert_int_equal(good("malformed").kind, FAULT_MALFORMED);
+	assert_int_equal(good("close").kind, FAULT_CLOSE);
 	assert_int_equal(good("slow_start=2s").delay_ns, 2 * S);
 	assert_int_equal(good("slow_tokens=50ms").delay_ns, 50 * MS);
 }
@@ -46,6 +47,7 @@ static void test_words(void **state)
 	assert_int_equal(f.until_ns, 60 * S);
 	assert_int_equal(f.retry_after_ns, 2 * S);
 	assert_float_equal(good("reset,share=0.5").share, 0.5, 1e-12);
+	assert_int_equal(good("hang,until=2s,every=1m").every_ns, 60 * S);
 }
 
 /* What one end writes the other reads. */
@@ -56,6 +58,7 @@ static void test_format(void **state)
 					    "limit=33.25/s,burst=7,retry_after=3s",
 					    "hang",
 					    "slow_tokens=50ms,from=1ms",
+					    "close,from=1s,until=2s,every=3s",
 					    "reset,share=0.001",
 					    "limit=1000000/s"};
 
@@ -73,6 +76,7 @@ static void test_format(void **state)
 		assert_float_equal(a.share, b.share, 1e-9);
 		assert_int_equal(a.from_ns, b.from_ns);
 		assert_int_equal(a.until_ns, b.until_ns);
+		assert_int_equal(a.every_ns, b.every_ns);
 		assert_int_equal(a.retry_after_ns, b.retry_after_ns);
 	}
 }
@@ -100,6 +104,9 @@ static void test_errors(void **state)
 		    {"hang,retry_after=1s", "retry_after=1s"},
 		    {"hang,from=-1s", "from=-1s"},
 		    {"hang,from=2s,until=1s", "until after from"},
+		    {"hang,every=1m", "every longer"},
+		    {"hang,from=2s,until=4s,every=2s", "every longer"},
+		    {"close=1", "close"},
 		    {"hang,,", "\"\""},
 		    {"hang,until", "\"until\""},
 		    {"eror=503", "eror=503"}};

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "leak/split.h"
+#include "leak/sure.h"
 #include "leak/watch.h"
 #include "tests/support/test.h"
 
@@ -335,6 +336,74 @@ static void test_watch_finds_descriptors(void **state)
 	leak_watch_free(w);
 }
 
+/*
+ * Growth that comes with one class, whose phases are 3 s of every 45 s: steps against all requests, a line against its own. The same steps
+ * with nobody's requests are no leak.
+ */
+static void test_watch_finds_a_phase(void **state)
+{
+	struct leak_result r;
+
+	(void)state;
+	for (unsigned leaks = 0; leaks < 2; leaks++) {
+		struct leak_watch *w = leak_watch_new(2);
+		double bytes = 10e6;
+
+		for (unsigned t = 0; t < 360; t++) { /* half seconds */
+			bool own = t % 90 >= 50 && t % 90 < 56, step = t == 130 || t == 220 || t == 310;
+			leak_watch_requests(w, own, own ? 150 : t % 90 < 80 ? 250 : 0);
+			bytes += leaks && own ? 150 * 1024 : 0;
+			bytes += !leaks && step ? 900e3 : 0;
+			gauges(w, t / 2.0, (uint64_t)(bytes + jitter(t)), 20);
+		}
+		assert_int_equal(leak_watch_judge(w, 0, &r), 0);
+		assert_int_equal(r.verdict, leaks ? LEAK_FOUND : LEAK_INCONCLUSIVE);
+		assert_int_equal(r.gauge[LEAK_MEMORY].reason, leaks ? LEAK_GROWS_ON : LEAK_STEPPED);
+		if (leaks) {
+			assert_int_equal(r.split[LEAK_MEMORY].driving, 2);
+			assert_near(r.gauge[LEAK_MEMORY].per_request.slope, 1024, 60);
+			assert_near(r.split[LEAK_MEMORY].class_[1].per_request, 1024, 60);
+			assert_near(r.split[LEAK_MEMORY].class_[0].per_request, 0, 20);
+		}
+		leak_watch_free(w);
+	}
+}
+
+/* Three looks in a row that agree; a look that does not begins anew. */
+static void test_sure(void **state)
+{
+	struct leak_result leak = {.verdict = LEAK_FOUND, .worst = LEAK_MEMORY}, none = {.verdict = LEAK_NONE}, doubt = {0},
+			   other;
+	struct sure s;
+
+	(void)state;
+	leak.gauge[LEAK_MEMORY].per_request = (struct fit_line){.points = 20, .slope = 64, .low = 60, .high = 68};
+	sure_init(&s, 100, 0);
+	assert_int_equal(s.looks, 5); /* at 40, 50, 62.5, 78, 98 s */
+	assert_near(sure_confidence(&s), 0.999, 1e-9);
+	assert_false(sure_is_due(&s, 39));
+	assert_true(sure_is_due(&s, 40));
+	assert_false(sure_look(&s, 40, &leak));
+	assert_false(sure_is_due(&s, 49));
+	assert_false(sure_look(&s, 50, &leak));
+	assert_true(sure_look(&s, 63, &leak));
+	other = leak;
+	other.gauge[LEAK_MEMORY].per_request.low = 90;
+	other.gauge[LEAK_MEMORY].per_request.high = 99;
+	assert_false(sure_look(&s, 79, &other)); /* a leak of another size */
+	assert_false(sure_is_due(&s, 100)); /* the end has come anyway */
+	sure_init(&s, 1000, 10);
+	assert_true(sure_is_due(&s, 10));
+	assert_false(sure_look(&s, 10, &none));
+	assert_false(sure_look(&s, 13, &none));
+	assert_false(sure_look(&s, 16, &doubt));
+	assert_false(sure_look(&s, 20, &none));
+	assert_false(sure_look(&s, 25, &leak));
+	assert_false(sure_look(&s, 31, &none));
+	assert_false(sure_look(&s, 39, &none));
+	assert_true(sure_look(&s, 49, &none));
+}
+
 /* Where a gauge could not be read there is no verdict of it, least of all "no leak". */
 static void test_what_was_not_read(void **state)
 {
@@ -360,13 +429,21 @@ static void test_what_was_not_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_quantiles),          cmocka_unit_test(test_line_of_outliers),
-		cmocka_unit_test(test_correlation_widens), cmocka_unit_test(test_cuts),
-		cmocka_unit_test(test_verdicts),           cmocka_unit_test(test_time_to_limit),
-		cmocka_unit_test(test_too_short),          cmocka_unit_test(test_split),
-		cmocka_unit_test(test_watch_for_long),     cmocka_unit_test(test_watch_finds_descriptors),
-		cmocka_unit_test(test_what_was_not_read),  cmocka_unit_test(test_lives),
+		cmocka_unit_test(test_quantiles),
+		cmocka_unit_test(test_line_of_outliers),
+		cmocka_unit_test(test_correlation_widens),
+		cmocka_unit_test(test_cuts),
+		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_time_to_limit),
+		cmocka_unit_test(test_too_short),
+		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_watch_for_long),
+		cmocka_unit_test(test_watch_finds_descriptors),
+		cmocka_unit_test(test_what_was_not_read),
+		cmocka_unit_test(test_lives),
 		cmocka_unit_test(test_counters),
+		cmocka_unit_test(test_watch_finds_a_phase),
+		cmocka_unit_test(test_sure),
 	};
 
 	return cmocka_run_group_tests_name("leak", tests, NULL, NULL);

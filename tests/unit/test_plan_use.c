@@ -78,6 +78,13 @@ static void test_load_overrides(void **state)
 	assert_float_equal(p->stage[1].from, 7, 0);
 	assert_float_equal(p->stage[2].to, 7, 0);
 	plan_free(p);
+	p = plan_text_good(GOOD_CLASSES "stages:\n"
+					"  - {name: open, rate: 10, for: 10s}\n"
+					"  - {name: pause, rate: 0, for: 1s}\n",
+			   &(struct plan_overrides){.rate_per_s = 5});
+	assert_float_equal(p->stage[0].to, 5, 0);
+	assert_float_equal(p->stage[1].to, 0, 0); /* a pause stays one */
+	plan_free(p);
 	plan_text_error(GOOD_CLASSES GOOD_STAGES, &(struct plan_overrides){.rate_per_s = 5}, NULL, "has only closed-loop stages");
 	plan_text_error(GOOD_CLASSES "stages: [{rate: 5, for: 1s}]\n", &(struct plan_overrides){.vus = 5}, NULL,
 			"has only open-loop stages");

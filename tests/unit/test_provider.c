@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "provider/faults.h"
 #include "record/capture.h"
 #include "record/tag.h"
 #include "tests/support/provider_rig.h"
@@ -337,6 +338,57 @@ static void test_cannot_run(void **state)
 	rig_free(r);
 }
 
+/* --- faults ----------------------------------------------------------------------------------------------------------------------- */
+
+/* An answer that is whole and says nothing of the end that follows it. */
+static void test_close(void **state)
+{
+	(void)state;
+	struct rig *r = rig_new("0");
+	struct buf in = {0};
+	char byte;
+	r->config.behaviour.fault[0] = (struct fault){.kind = FAULT_CLOSE, .share = 1.0, .until_ns = UINT64_MAX};
+	r->config.behaviour.faults = 1;
+	rig_start(r);
+	for (int stream = 0; stream < 2; stream++) {
+		int fd = rig_connect(r, 0);
+		rig_chat(fd, 1, stream ? ",\"stream\":true,\"max_tokens\":2" : "");
+		in.used = 0;
+		rig_read(fd, &in, stream ? "\r\n0\r\n\r\n" : "}}");
+		assert_memory_equal(in.data, "HTTP/1.1 200 ", 13);
+		assert_null(strcasestr(in.data, "connection:"));
+		assert_int_equal(read(fd, &byte, 1), 0);
+		assert_int_equal(rig_record(r, (unsigned)stream).flags & RECORD_PROVIDER_ABORTED, 0);
+		close(fd);
+	}
+	buf_fini(&in);
+	rig_free(r);
+}
+
+/* From 2 s until 3 s, and every 10 s again. */
+static void test_again_and_again(void **state)
+{
+	(void)state;
+	struct plan_provider plan = {.faults = 1,
+				     .fault = {{.kind = FAULT_HANG,
+						.share = 1.0,
+						.from_ns = 2 * NS_PER_S,
+						.until_ns = 3 * NS_PER_S,
+						.every_ns = 10 * NS_PER_S}}};
+	static const bool hangs[10] = {[2] = true};
+	struct faults f;
+	struct rng rng;
+	rng_init(&rng, 1, 0);
+	faults_init(&f, &plan);
+	faults_start(&f, 5 * NS_PER_S);
+	for (unsigned half_s = 0; half_s < 80; half_s++) {
+		struct faults_effect effect;
+		faults_draw(&f, &rng, 5 * NS_PER_S + half_s * NS_PER_S / 2, &effect);
+		assert_int_equal(effect.hang, hangs[half_s / 2 % 10]);
+	}
+	faults_fini(&f);
+}
+
 /* --- the arrival log -------------------------------------------------------------------------------------------------------------- */
 
 static void test_log(void **state)
@@ -387,10 +439,19 @@ static void test_log(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tag),        cmocka_unit_test(test_plain),      cmocka_unit_test(test_pauses),
-		cmocka_unit_test(test_stream),     cmocka_unit_test(test_head_early), cmocka_unit_test(test_slow_reader),
-		cmocka_unit_test(test_abort),      cmocka_unit_test(test_large_body), cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_cannot_run), cmocka_unit_test(test_log),
+		cmocka_unit_test(test_tag),
+		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_pauses),
+		cmocka_unit_test(test_stream),
+		cmocka_unit_test(test_head_early),
+		cmocka_unit_test(test_slow_reader),
+		cmocka_unit_test(test_abort),
+		cmocka_unit_test(test_large_body),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_cannot_run),
+		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_close),
+		cmocka_unit_test(test_again_and_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

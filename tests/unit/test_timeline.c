@@ -324,6 +324,27 @@ static void feed_events(struct rig *r, uint64_t conn, uint64_t id, bool driver, 
 	assert_int_equal(timeline_events(r->t, &head, e), 0);
 }
 
+/* The client left: the provider's first write of an answer failed, which so has a start and no end. */
+static void test_answer_without_an_end(void **state)
+{
+	struct rig *r = rig_of(state);
+
+	rig_plain(r, 1, RIG_S); /* so that the connection is not at its begin */
+	rig_inbound_marks(r, 2 * RIG_S);
+	rig_upstream_marks(r, 2 * RIG_S);
+	struct record_provider p = rig_provider_record(r, 2, 2 * RIG_S);
+	const struct record_request q = rig_request_record(r, 2, 2 * RIG_S);
+	const struct record_event before = {.pos = p.out_start_pos, .time_ns = RIG_S};
+	feed_events(r, p.conn, 1, false, &before, 1);
+	p.out_end_pos = 0;
+	p.flags = RECORD_PROVIDER_ABORTED;
+	rig_turns(r, 0);
+	assert_int_equal(timeline_request(r->t, &q), 0);
+	assert_int_equal(timeline_provider(r->t, &p), 0);
+	assert_int_equal(timeline_tick(r->t, 9 * RIG_S), 0);
+	assert_int_equal(r->count, 2);
+}
+
 /* Two events of a stream leave the provider in two segments; the gateway re-frames them and sends them later. */
 static const struct whole_request *two_events(struct rig *r, uint64_t at, uint64_t token_pos)
 {
@@ -437,6 +458,7 @@ int main(void)
 		RIG_TEST(test_early_answer),
 		RIG_TEST(test_starved_until_the_first_token),
 		RIG_TEST(test_chunks_by_position),
+		RIG_TEST(test_answer_without_an_end),
 		RIG_TEST(test_many_marks_in_one_turn),
 	};
 

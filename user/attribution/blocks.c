@@ -126,7 +126,7 @@ int blocks_request(struct blocks *b, const struct record_request *r)
 		return rc;
 	block->sent += request_stats_was_sent(r);
 	block->ok += r->outcome == RECORD_OK;
-	block->failed += r->outcome != RECORD_OK;
+	block->failed += record_outcome_is_failure((enum record_outcome)r->outcome);
 	return record(&block->latency, latency_ns, at_least);
 }
 

@@ -79,7 +79,7 @@ int disconnects_request(struct disconnects *d, const struct record_request *r)
 {
 	struct call *c;
 
-	if (r->outcome != RECORD_TIMEOUT || !r->sent_ns)
+	if ((r->outcome != RECORD_TIMEOUT && r->outcome != RECORD_LEFT) || !r->sent_ns)
 		return 0;
 	d->stats.clients++;
 	int rc = call_of(d, r->id, &c);

@@ -63,7 +63,7 @@ int recovery_add(struct recovery *r, const struct record_request *request)
 {
 	struct stage *s;
 	uint64_t at;
-	bool failed = request->outcome != RECORD_OK;
+	bool failed = record_outcome_is_failure((enum record_outcome)request->outcome);
 
 	if (request->stage_index >= r->stages)
 		return 0;

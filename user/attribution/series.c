@@ -153,7 +153,7 @@ int series_request(struct series *s, const struct record_request *r)
 		return rc2;
 	/* one that never left the driver's queue was never in flight */
 	p->ended += r->sent_ns != 0;
-	p->failed += r->outcome != RECORD_OK;
+	p->failed += record_outcome_is_failure((enum record_outcome)r->outcome);
 	rc2 = sketch_record(&p->latency, end_ns > r->due_ns ? end_ns - r->due_ns : 0);
 	return rc ? rc : rc2;
 }

@@ -99,8 +99,10 @@ static int options_finish(struct run_options *o, struct err *err)
 	if (!rc && o->session.overhead_header && !overhead_header_is_name(o->session.overhead_header))
 		rc = err_set(err, -EINVAL, "--overhead-header \"%s\" is no name of a header of at most %d characters",
 			     o->session.overhead_header, OVERHEAD_HEADER_NAME_MAX - 1);
-	if (!rc && (o->session.survivors || o->session.reachability) && !o->session.soak)
-		rc = err_set(err, -EINVAL, "--survivors and --reachability are a soak's: toll soak --survivors");
+	if (!rc && (o->session.survivors || o->session.reachability || o->session.until_sure) && !o->session.soak)
+		rc = err_set(err, -EINVAL, "--survivors, --reachability and --until-sure are a soak's: toll soak --survivors");
+	if (!rc && o->session.fills_ns && !o->session.until_sure)
+		rc = err_set(err, -EINVAL, "--fills-within tells when --until-sure may begin to look: add it");
 	if (!rc)
 		rc = common_capture_mode(o->capture, &o->session.capture, err);
 	o->plan.vus = (uint32_t)o->vus;
@@ -214,18 +216,16 @@ static int run_or_soak(int argc, char **argv, bool soak)
 	struct run_options o = {.tag = true, .common = COMMON_OPTIONS_DEFAULT, .session = {.soak = soak}};
 	struct session_config *s = &o.session;
 	const struct option rows[] = {
-		{OPTION_STRING, "gateway", 'g', "URL", "the gateway to load (default $GATEWAY_URL, else http://localhost:8080)",
+		{OPTION_STRING, "gateway", 'g', "URL", "the gateway to load (default $GATEWAY_URL, else localhost:8080)",
 		 &s->url},
-		{OPTION_STRING, "with", 'w', "RECIPE", "start a gateway: nginx, haproxy, portkey, reference, or a recipe's path",
-		 &s->recipe},
+		{OPTION_STRING, "with", 'w', "RECIPE", "start a gateway: nginx, haproxy, portkey, reference, a path", &s->recipe},
 		{OPTION_LIST, "set", 0, "KEY=VALUE", "a parameter of the recipe", &o.set},
 		{OPTION_STRING, "plant", 0, "COSTS", "reference gateway: planted costs, e.g. sleep=1ms@request", &s->plant},
 		{OPTION_U64, "workers", 0, "N", "workers of the recipe's gateway (default 1)", &o.workers},
 		{OPTION_U64, "pid", 'p', "PID", "the gateway is this process and its children", &s->pid},
 		{OPTION_STRING, "comm", 0, "NAME", "... or the processes of this name", &s->comm},
 		{OPTION_STRING, "cgroup", 0, "PATH", "... or those in this cgroup", &s->cgroup},
-		{OPTION_STRING, "provider", 0, "HOST:PORT", "run the embedded provider there (with a recipe: a free port)",
-		 &s->provider},
+		{OPTION_STRING, "provider", 0, "HOST:PORT", "run the embedded provider there", &s->provider},
 		{OPTION_U64, "provider-threads", 0, "N", "threads of the embedded provider (default 1)", &o.provider_threads},
 		{OPTION_STRING, "provider-tls-cert", 0, "FILE", "the embedded provider speaks TLS", &s->provider_tls_cert},
 		{OPTION_STRING, "provider-tls-key", 0, "FILE", "... with this key", &s->provider_tls_key},
@@ -239,11 +239,13 @@ static int run_or_soak(int argc, char **argv, bool soak)
 		{OPTION_U64, "threads", 0, "N", "driver threads (default 1)", &o.threads},
 		{OPTION_LIST, "header", 'H', "HEADER", "an extra request header, \"Name: value\"", &o.header},
 		{OPTION_FLAG, "tag", 0, NULL, "carry a tag at the end of the prompt (--no-tag: join by order)", &o.tag},
-		{OPTION_FLAG, "traceparent", 0, NULL, "send a traceparent: a gateway's spans go below those of otlp",
-		 &s->traceparent},
+		{OPTION_FLAG, "traceparent", 0, NULL, "send a traceparent: a gateway's spans go below otlp's", &s->traceparent},
 		{OPTION_STRING, "overhead-header", 0, "NAME", "where answers tell what the gateway took", &s->overhead_header},
 		{OPTION_FLAG, "tls-insecure", 'k', NULL, "do not check the gateway's TLS certificate", &s->tls_insecure},
 		{OPTION_STRING, "ca-file", 0, "FILE", "certificates to check it with", &s->ca_file},
+		{OPTION_FLAG, "until-sure", 0, NULL, "soak: end once three looks in a row agree on the verdict", &s->until_sure},
+		{OPTION_DURATION, "fills-within", 0, "TIME",
+		 "... the first of them when caches are full (default 0.4 of the time)", &s->fills_ns},
 		{OPTION_FLAG, "survivors", 0, NULL, "soak: follow blocks of memory from the begin on", &s->survivors},
 		{OPTION_FLAG, "reachability", 0, NULL, "soak: a pause at the end, to find what nothing points to (glibc)",
 		 &s->reachability},
@@ -252,14 +254,14 @@ static int run_or_soak(int argc, char **argv, bool soak)
 		{OPTION_FLAG, "yes", 'y', NULL, "do not ask before a run that may cost money", &o.yes},
 		{OPTION_STRING, "prices", 0, "FILE", "price table (default: list prices that come with toll)", &o.prices},
 		{OPTION_FLAG, "all", 0, NULL, "every built-in scenario", &o.all},
-		{OPTION_FLAG, "skip-passed", 0, NULL, "with several scenarios: not those whose result in --out is met already",
+		{OPTION_FLAG, "skip-passed", 0, NULL, "several scenarios: not those that are met in --out already",
 		 &o.skip_passed},
 		{OPTION_FLAG, "dry-run", 0, NULL, "print the timeline, requests, tokens and cost, send nothing", &o.dry_run},
 		COMMON_OPTION_ROWS(o.common, s),
 	};
 	const char *scenario[SOURCES_MAX] = {soak ? "soak" : NULL};
-	struct err err = {0};
 	unsigned positionals = 0;
+	struct err err = {0};
 	s->out_dir = soak ? "out/soak" : "out/run";
 	int rc = options_parse(rows, soak ? &soak_help : &help, argc, argv, scenario, SOURCES_MAX, &positionals, &err);
 

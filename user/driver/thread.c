@@ -47,7 +47,7 @@ static void finish_record(struct thread *t, struct record_request *r)
 	if (sink->request)
 		sink->request(sink->ctx, r);
 	add_relaxed(&t->progress.done, 1);
-	if (r->outcome != RECORD_OK)
+	if (record_outcome_is_failure((enum record_outcome)r->outcome))
 		add_relaxed(&t->progress.failed, 1);
 }
 
@@ -60,7 +60,7 @@ static void release(struct thread *t, struct transfer *transfer)
 static void finish_transfer(struct thread *t, struct transfer *transfer)
 {
 	t->in_flight--;
-	if (transfer->r.outcome != RECORD_OK && transfer->r.outcome != RECORD_CUT_SHORT)
+	if (record_outcome_is_failure((enum record_outcome)transfer->r.outcome) && transfer->r.outcome != RECORD_CUT_SHORT)
 		note_error(t, transfer);
 	finish_record(t, &transfer->r);
 	release(t, transfer);
@@ -138,6 +138,12 @@ static struct talk *talk_of(struct thread *t, const struct order *order)
 	return order->user == ORDER_NO_USER ? NULL : &t->schedule.user[order->user].talk;
 }
 
+/* How long a client of this class waits for its whole answer; 0: for ever. */
+static uint64_t patience_of(const struct plan_class *class_)
+{
+	return class_->leave_after_ns ? class_->leave_after_ns : class_->timeout_ns;
+}
+
 static void start_order(struct thread *t, const struct order *order)
 {
 	struct transfer *transfer = take_transfer(t);
@@ -157,8 +163,9 @@ static void start_order(struct thread *t, const struct order *order)
 		finish_transfer(t, transfer);
 		return;
 	}
-	if (transfer->class_->plan->timeout_ns)
-		deadline_add(&t->timeouts[order->class_index], &transfer->timeout, now_ns + transfer->class_->plan->timeout_ns);
+	uint64_t patience_ns = patience_of(transfer->class_->plan);
+	if (patience_ns)
+		deadline_add(&t->timeouts[order->class_index], &transfer->timeout, now_ns + patience_ns);
 }
 
 /*
@@ -191,7 +198,8 @@ static void expire(struct thread *t, uint64_t now_ns)
 		while ((d = deadline_expired(&t->timeouts[i], now_ns))) {
 			struct transfer *transfer = TRANSFER_OF(d, timeout);
 
-			transfer_abort(transfer, RECORD_TIMEOUT, d->when_ns);
+			transfer_abort(transfer, t->env->plan->class_[i].leave_after_ns ? RECORD_LEFT : RECORD_TIMEOUT,
+				       d->when_ns);
 			finish_transfer(t, transfer);
 		}
 	}

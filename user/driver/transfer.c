@@ -197,6 +197,8 @@ static int set_class(struct transfer *t, const struct env_class *c, uint32_t ten
 	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_URL, c->url);
 	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, traced ? &t->traceparent : c->headers[tenant]);
 	bad |= (int)curl_easy_setopt(t->easy, t->body->data ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
+	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, c->plan->new_connection ? 1L : 0L);
+	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, c->plan->new_connection ? 1L : 0L);
 	if (bad)
 		return -EINVAL;
 	t->class_ = c;

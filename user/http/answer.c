@@ -209,7 +209,9 @@ static void answer_frame(struct http_exchange *x, const struct http_head *head)
 	bool http10 = x->request.parser.http_minor == 0;
 	a->no_body = !status_has_body(head->status) || x->request.parser.method == HTTP_HEAD;
 	a->chunked = head->body_bytes < 0 && !http10 && status_has_body(head->status);
-	a->close = head->close || !x->request.keep_alive || x->server->retiring || (head->body_bytes < 0 && http10);
+	a->unannounced = head->close_unannounced;
+	a->close = head->close || head->close_unannounced || !x->request.keep_alive || x->server->retiring ||
+		   (head->body_bytes < 0 && http10);
 }
 
 static int framing_append(const struct conn_answer *a, const struct http_head *head, struct buf *out)
@@ -240,7 +242,7 @@ static int head_append(struct http_exchange *x, const struct http_head *head, st
 		ret = text_append(out, head->fields);
 	if (!ret)
 		ret = framing_append(&x->answer, head, out);
-	if (!ret && x->answer.close)
+	if (!ret && x->answer.close && !x->answer.unannounced)
 		ret = text_append(out, "Connection: close\r\n");
 	else if (!ret && !x->request.parser.http_minor)
 		ret = text_append(out, "Connection: keep-alive\r\n");

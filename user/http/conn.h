@@ -57,6 +57,7 @@ struct conn_answer {
 	struct conn_mark *mark; /* [mark_at, marks) wait for their bytes to be flushed */
 	size_t marks, mark_at, mark_room;
 	bool chunked, close, ended;
+	bool unannounced; /* the head does not tell of the close */
 	bool no_body; /* HEAD, 204, 304 */
 	bool was_full; /* the user was told to wait for drained() */
 };

@@ -119,6 +119,7 @@ struct http_head {
 	const char *fields; /* more, as "Name: value\r\n" lines; NULL: none. No Content-Length, Transfer-Encoding or Connection */
 	int64_t body_bytes; /* Content-Length, or HTTP_CHUNKED (to HTTP/1.0: ends with the connection) */
 	bool close; /* close after this answer */
+	bool close_unannounced; /* the same without a word of it in the head, as a server does that is tired of an idle connection */
 };
 
 enum http_write_flag {

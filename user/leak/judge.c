@@ -16,6 +16,7 @@
 #define ALIKE_ERRORS 3.0
 #define GRADUAL_LEAST 1.5
 #define GRADUAL_MOST 8.0
+#define FEW_WINDOWS 12
 #define AGREE 0.5 /* slopes over windows of two lengths are one where they are nearer than this */
 #define JUDGED_SHARE_LEAST 0.33
 
@@ -114,12 +115,13 @@ static unsigned judged_from(const struct floors *f, double confidence)
 	return f->parts.first[part];
 }
 
-static bool is_faster(const struct floors *f, const unsigned edge[3], double fast, double slow, double error, double confidence)
+/* At one confidence whatever the verdict's is: to be surer of a leak must not mean to be less ready to see that it slows down. */
+static bool is_faster(const struct floors *f, const unsigned edge[3], double fast, double slow, double error)
 {
 	double lumps = hypot(lumps_error(f, edge[0], edge[1], fast), lumps_error(f, edge[1], edge[2], slow));
 	double freedom = fmax(edge[2] - edge[0] - 4.0, 1.0);
 
-	return fast - slow > fit_t_quantile((1.0 - confidence) / 2.0, freedom) * fmax(error, lumps);
+	return fast - slow > fit_t_quantile((1.0 - CONFIDENCE) / 2.0, freedom) * fmax(error, lumps);
 }
 
 /* The regime before rose faster, but not by much: it slows down bit by bit, which a warm-up does not. */
@@ -133,8 +135,11 @@ static bool is_slowing(const struct floors *f, unsigned from, double confidence,
 	if (!from || fit_part(axis(f), f, f->parts.first[part], from, confidence, &before))
 		return false;
 	const unsigned edge[3] = {f->parts.first[part], from, f->count};
-	return before.slope > GRADUAL_LEAST * judged->slope && before.slope < GRADUAL_MOST * judged->slope &&
-	       is_faster(f, edge, before.slope, judged->slope, hypot(before.error, judged->error), confidence);
+	if (before.slope <= GRADUAL_LEAST * judged->slope || before.slope >= GRADUAL_MOST * judged->slope)
+		return false;
+	/* too few to tell by chance from a curve: as it looks */
+	return f->count - from < FEW_WINDOWS ||
+	       is_faster(f, edge, before.slope, judged->slope, hypot(before.error, judged->error));
 }
 
 static void halves_fit(const struct floors *f, unsigned from, double confidence, struct leak_judgement *out)
@@ -149,23 +154,25 @@ static void halves_fit(const struct floors *f, unsigned from, double confidence,
 	}
 	const unsigned edge[3] = {from, middle, f->count};
 	out->persistence = first.slope > 0 ? out->second_half.slope / first.slope : 0;
-	out->slower = out->persistence < SLOWER && is_faster(f, edge, first.slope, out->second_half.slope,
-							     hypot(first.error, out->second_half.error), confidence);
+	out->slower = out->persistence < SLOWER &&
+		      is_faster(f, edge, first.slope, out->second_half.slope, hypot(first.error, out->second_half.error));
 }
 
 static void lines_fit(const struct floors *f, unsigned from, double confidence, struct leak_judgement *out)
 {
-	unsigned rises = 0;
+	const double *x = axis(f);
 
 	fit_part(f->time_s, f, from, f->count, confidence, &out->per_second);
 	if (f->served)
 		fit_part(f->requests, f, from, f->count, confidence, &out->per_request);
 	halves_fit(f, from, confidence, out);
 	out->slower |= is_slowing(f, from, confidence, f->served ? &out->per_request : &out->per_second);
-	for (unsigned i = from + 1; i < f->count; i++)
-		rises += f->value[i] > f->value[i - 1];
-	out->windows = f->count - from;
-	out->rises = rises;
+	for (unsigned i = from + 1; i < f->count; i++) {
+		if (x[i] > x[i - 1]) { /* what comes with requests has no reason to grow without any */
+			out->moves++;
+			out->rises += f->value[i] > f->value[i - 1];
+		}
+	}
 	out->judged_from_s = f->time_s[from] - f->time_s[0];
 	out->steps = parts_within(&f->parts, from, f->count).count - 1;
 	out->last_step_s = f->parts.count > 1 ? f->time_s[f->parts.first[f->parts.count - 1]] - f->time_s[0] : 0;
@@ -181,7 +188,7 @@ static double longer_by_s(double span_s, double width, double wanted)
 
 static void decide_growth(double span_s, struct leak_judgement *out)
 {
-	if (out->rises < RISES_LEAK * (out->windows - 1.0)) {
+	if (out->rises < RISES_LEAK * out->moves) {
 		out->reason = LEAK_STEPPED;
 		out->needs_s = span_s;
 	} else if (out->persistence >= PERSISTENCE_LEAK && !out->slower) {

@@ -55,10 +55,10 @@ struct leak_judgement {
 	enum leak_verdict verdict;
 	enum leak_reason reason;
 	double judged_from_s; /* what came before it was another regime: a warm-up, a cache that filled up */
-	unsigned rises; /* windows that are higher than the one before */
+	unsigned moves; /* windows with more requests (or time) than the one before ... */
+	unsigned rises; /* ... that are higher than it, too */
 	unsigned steps; /* jumps within the judged part */
 	double last_step_s; /* since the start; 0: none */
-	unsigned windows; /* judged floors */
 	struct fit_line per_request; /* slope of the floor; points == 0: no requests, or not judged */
 	struct fit_line per_second;
 	struct fit_line second_half; /* per request where there were any, else per second; points == 0: not told */

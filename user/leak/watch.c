@@ -13,6 +13,8 @@
 #define SAMPLES_MAX 4096
 #define BYTES_MATERIAL 65536.0
 #define COUNT_MATERIAL 8.0
+#define DRIVING_LEAST 0.05 /* of all growth */
+#define DRIVING_FEW 0.1 /* of all requests */
 
 struct moment {
 	double time_s;
@@ -28,6 +30,8 @@ struct leak_watch {
 	double disk_free_bytes; /* at the begin */
 	struct moment *at;
 	unsigned count, room;
+	bool ended;
+	double confidence; /* of the judgement that ended it; 0: the usual one */
 	unsigned every, skipped; /* one sample in so many is a moment of its own */
 	uint64_t samples;
 	uint32_t missing; /* enum record_gauges_missing, of any sample */
@@ -174,10 +178,18 @@ static int moment_add(struct leak_watch *w, const struct moment *now)
 	return 0;
 }
 
+void leak_watch_end(struct leak_watch *w, double confidence)
+{
+	w->ended = true;
+	w->confidence = confidence;
+}
+
 int leak_watch_gauges(struct leak_watch *w, const struct record_gauges *g)
 {
 	struct moment now = {0};
 
+	if (w->ended)
+		return 0;
 	if (!w->start_ns) {
 		w->start_ns = g->time_ns;
 		w->disk_free_bytes = (double)g->disk_free_bytes;
@@ -263,20 +275,58 @@ static int split_by_class(const struct leak_watch *w, enum leak_gauge gauge, dou
 	return rc;
 }
 
-static int judge_classes(const struct leak_watch *w, enum leak_gauge gauge, unsigned classes, struct leak_sample *sample,
-			 struct leak_judgement *out)
+static int judge_classes(const struct leak_watch *w, double confidence, enum leak_gauge gauge, unsigned classes,
+			 struct leak_sample *sample, struct leak_judgement *out)
 {
-	const struct leak_config config = {.material = gauge_row[gauge].bytes ? BYTES_MATERIAL : COUNT_MATERIAL};
+	const struct leak_config config = {.confidence = confidence,
+					   .material = gauge_row[gauge].bytes ? BYTES_MATERIAL : COUNT_MATERIAL};
 	const struct leak_series series = {sample, series_fill(w, gauge, classes, sample, SAMPLES_MAX)};
 
 	return leak_judge(&series, &config, out);
 }
 
 /*
+ * Bits of the classes that the growth comes with. Where a gauge is still but for its steps the intervals are narrow enough to see a
+ * millionth of a byte: what is no part worth naming of all growth drives nothing.
+ */
+static unsigned driving_of(const struct leak_watch *w, const struct leak_split *split, double from_s)
+{
+	const struct moment *end = &w->at[w->count - 1], *begin = w->at;
+	double grown[LEAK_CLASSES_MAX] = {0}, all = 0;
+	unsigned driving = 0;
+
+	while (begin < end && begin->time_s - w->at[0].time_s < from_s)
+		begin++;
+	for (unsigned i = 0; i < w->classes; i++) {
+		if (split->class_[i].told && split->class_[i].low > 0)
+			grown[i] = split->class_[i].per_request * (end->requests[i] - begin->requests[i]);
+		all += grown[i];
+	}
+	for (unsigned i = 0; i < w->classes; i++)
+		driving |= grown[i] > DRIVING_LEAST * all ? 1u << i : 0;
+	return driving;
+}
+
+/*
+ * Another axis may take the noise out of a growth; it must not talk a slowing one into a steady one. Where few of the requests drive it, its
+ * steps look like anything against all of them, slowing down too.
+ */
+static bool is_worth_another_axis(const struct leak_watch *w, const struct leak_judgement *j, unsigned driving)
+{
+	const struct moment *end = &w->at[w->count - 1];
+
+	if (j->reason == LEAK_TOO_NOISY || j->reason == LEAK_STEPPED)
+		return true;
+	return (j->reason == LEAK_SLOWS_DOWN || j->reason == LEAK_LEVELS_OFF || j->reason == LEAK_TOO_SHORT) &&
+	       requests_of(end, driving) < DRIVING_FEW * requests_of(end, ~0u);
+}
+
+/*
  * Against all requests first; then, where phases by class show who drives it, against those classes alone, for growth that comes with one
  * class only is no line against all.
  */
-static int judge_gauge(const struct leak_watch *w, enum leak_gauge gauge, struct leak_sample *sample, struct leak_result *out)
+static int judge_gauge(const struct leak_watch *w, double confidence, enum leak_gauge gauge, struct leak_sample *sample,
+		       struct leak_result *out)
 {
 	struct leak_judgement *j = &out->gauge[gauge], alone;
 	struct leak_split *split = &out->split[gauge];
@@ -287,16 +337,15 @@ static int judge_gauge(const struct leak_watch *w, enum leak_gauge gauge, struct
 		*j = (struct leak_judgement){.reason = LEAK_NOT_MEASURED};
 		return 0;
 	}
-	rc = judge_classes(w, gauge, ~0u, sample, j);
+	rc = judge_classes(w, confidence, gauge, ~0u, sample, j);
 
 	if (!rc && (j->per_second.error > 0 || j->per_second.slope != 0)) /* a gauge that never changes has no drivers */
 		rc = split_by_class(w, gauge, j->judged_from_s, split);
-	for (unsigned i = 0; i < w->classes && !rc; i++)
-		driving |= split->class_[i].told && split->class_[i].low > 0 ? 1u << i : 0;
-	/* another axis may take the noise out of a growth; it must not talk a slowing one into a steady one */
-	if (rc || !driving || (j->reason != LEAK_TOO_NOISY && j->reason != LEAK_STEPPED))
+	if (!rc && w->count)
+		driving = driving_of(w, split, j->judged_from_s);
+	if (rc || !driving || !is_worth_another_axis(w, j, driving))
 		return rc;
-	rc = judge_classes(w, gauge, driving, sample, &alone);
+	rc = judge_classes(w, confidence, gauge, driving, sample, &alone);
 	if (!rc && alone.verdict == LEAK_FOUND) {
 		*j = alone;
 		split->driving = driving;
@@ -326,7 +375,7 @@ static struct leak_watch life_choose(const struct leak_watch *w, struct leak_res
 	return longest;
 }
 
-int leak_watch_judge(const struct leak_watch *w, double limit_bytes, struct leak_result *out)
+int leak_watch_judge_at(const struct leak_watch *w, double confidence, double limit_bytes, struct leak_result *out)
 {
 	struct leak_sample *sample = calloc(SAMPLES_MAX, sizeof(*sample));
 	int rc = sample ? 0 : -ENOMEM;
@@ -334,7 +383,7 @@ int leak_watch_judge(const struct leak_watch *w, double limit_bytes, struct leak
 	*out = (struct leak_result){.classes = w->classes, .samples = w->samples, .limit_bytes = limit_bytes};
 	const struct leak_watch life = life_choose(w, out);
 	for (unsigned g = 0; g < LEAK_GAUGES && !rc; g++)
-		rc = judge_gauge(&life, (enum leak_gauge)g, sample, out);
+		rc = judge_gauge(&life, confidence, (enum leak_gauge)g, sample, out);
 	free(sample);
 	if (rc)
 		return rc;
@@ -343,4 +392,9 @@ int leak_watch_judge(const struct leak_watch *w, double limit_bytes, struct leak
 	if (limit_bytes > 0)
 		out->limit_in_s = leak_time_to_limit_s(&out->gauge[LEAK_MEMORY], limit_bytes, &out->limit_in_low_s);
 	return 0;
+}
+
+int leak_watch_judge(const struct leak_watch *w, double limit_bytes, struct leak_result *out)
+{
+	return leak_watch_judge_at(w, w->confidence, limit_bytes, out);
 }

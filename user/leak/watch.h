@@ -75,7 +75,10 @@ void leak_watch_free(struct leak_watch *w);
 void leak_watch_requests(struct leak_watch *w, unsigned class_index, uint64_t ended);
 void leak_watch_done(const struct leak_watch *w, double ended[LEAK_CLASSES_MAX]); /* so far */
 int leak_watch_gauges(struct leak_watch *w, const struct record_gauges *g); /* 0 or -ENOMEM */
+void leak_watch_end(struct leak_watch *w, double confidence); /* what comes later is not judged, and all with this confidence */
 /* limit_bytes 0: not known. -ENOMEM. */
 int leak_watch_judge(const struct leak_watch *w, double limit_bytes, struct leak_result *out);
+/* The same with intervals of this confidence; 0: as ever. */
+int leak_watch_judge_at(const struct leak_watch *w, double confidence, double limit_bytes, struct leak_result *out);
 
 #endif

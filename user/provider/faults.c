@@ -101,7 +101,19 @@ static void strike(struct faults *f, uint32_t i, uint64_t now_ns, struct faults_
 	case FAULT_MALFORMED:
 		out->malformed = !has_ended(out);
 		return;
+	case FAULT_CLOSE:
+		out->close = true;
+		return;
 	}
+}
+
+static bool is_time(const struct fault *fault, uint64_t since_ns)
+{
+	if (since_ns < fault->from_ns)
+		return false;
+	if (!fault->every_ns)
+		return since_ns < fault->until_ns;
+	return (since_ns - fault->from_ns) % fault->every_ns < fault->until_ns - fault->from_ns;
 }
 
 void faults_draw(struct faults *f, struct rng *rng, uint64_t now_ns, struct faults_effect *out)
@@ -115,7 +127,7 @@ void faults_draw(struct faults *f, struct rng *rng, uint64_t now_ns, struct faul
 	for (uint32_t i = 0; i < f->count; i++) {
 		const struct fault *fault = &f->fault[i];
 
-		if (since_ns < fault->from_ns || since_ns >= fault->until_ns)
+		if (!is_time(fault, since_ns))
 			continue;
 		if (fault->share >= 1.0 || rng_unit(rng) < fault->share)
 			strike(f, i, now_ns, out);

@@ -26,6 +26,7 @@ struct faults {
 
 struct faults_effect {
 	bool hang, reset, truncate, malformed;
+	bool close; /* behind a whole answer; beside another effect too */
 	unsigned status; /* 0: none; else it is refused with this */
 	uint64_t retry_after_ns; /* 0: not told */
 	uint64_t start_delay_ns, token_delay_ns;

@@ -130,7 +130,8 @@ static struct http_head plain_head(const struct job *j)
 	return (struct http_head){.status = j->status,
 				  .content_type = "application/json",
 				  .fields = j->fields,
-				  .body_bytes = (int64_t)j->body.used};
+				  .body_bytes = (int64_t)j->body.used,
+				  .close_unannounced = j->fault.close};
 }
 
 /* The head promises the whole body. */
@@ -182,7 +183,8 @@ static int stream_head(struct job *j, unsigned flags)
 	struct http_head head = {.status = j->status,
 				 .content_type = "text/event-stream",
 				 .fields = "Cache-Control: no-cache\r\n",
-				 .body_bytes = HTTP_CHUNKED};
+				 .body_bytes = HTTP_CHUNKED,
+				 .close_unannounced = j->fault.close};
 	return http_answer_head(j->x, &head, flags);
 }
 

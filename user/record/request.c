@@ -18,6 +18,7 @@ const char *record_outcome_name(enum record_outcome outcome)
 		[RECORD_CUT_SHORT] = "cut_short",
 		[RECORD_CHECK_FAILED] = "check_failed",
 		[RECORD_OTHER] = "other",
+		[RECORD_LEFT] = "left",
 	};
 
 	/* captures bring any number */

@@ -3,6 +3,7 @@
 #ifndef TOLL_RECORD_REQUEST_H
 #define TOLL_RECORD_REQUEST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* How a request ended. Numbers are appended to, never changed: captures hold them. */
@@ -17,9 +18,14 @@ enum record_outcome {
 	RECORD_CUT_SHORT = 7, /* the run ended first: times are lower bounds */
 	RECORD_CHECK_FAILED = 8, /* answered, but a check of the scenario failed */
 	RECORD_OTHER = 9,
-	RECORD_OUTCOMES = 10,
+	RECORD_LEFT = 10, /* the client left, as its class is meant to: neither well nor badly ended, times are lower bounds */
+	RECORD_OUTCOMES = 11,
 };
 const char *record_outcome_name(enum record_outcome outcome); /* "ok", "timeout", ...; RECORD_HTTP_ERROR: "http" */
+static inline bool record_outcome_is_failure(enum record_outcome outcome)
+{
+	return outcome != RECORD_OK && outcome != RECORD_LEFT;
+}
 
 enum record_request_flag {
 	RECORD_STREAM = 1,

@@ -36,7 +36,7 @@ bool request_stats_was_sent(const struct record_request *r)
 {
 	if (r->sent_ns || r->connect_start_ns)
 		return true;
-	return r->outcome != RECORD_TIMEOUT && r->outcome != RECORD_CUT_SHORT;
+	return r->outcome != RECORD_TIMEOUT && r->outcome != RECORD_LEFT && r->outcome != RECORD_CUT_SHORT;
 }
 
 static uint64_t span_of(uint64_t from, uint64_t to)
@@ -112,7 +112,7 @@ int request_stats_add(struct request_stats *s, const struct record_request *r)
 
 	s->sent += request_stats_was_sent(r);
 	s->completed += is_whole(r->outcome);
-	s->failed += r->outcome != RECORD_OK;
+	s->failed += record_outcome_is_failure((enum record_outcome)r->outcome);
 	s->outcome[r->outcome < RECORD_OUTCOMES ? r->outcome : RECORD_OTHER]++;
 	s->status[r->http_status < REQUEST_STATS_STATUSES ? r->http_status : 0]++;
 	s->tokens += r->tokens;

@@ -17,7 +17,7 @@
 struct request_stats {
 	uint64_t sent; /* requests that were handed to a connection, or tried to be */
 	uint64_t completed; /* a whole answer, of any status */
-	uint64_t failed; /* outcome other than RECORD_OK */
+	uint64_t failed; /* record_outcome_is_failure() */
 	uint64_t outcome[RECORD_OUTCOMES];
 	uint64_t status[REQUEST_STATS_STATUSES];
 	uint64_t tokens, prompt_tokens, chunks;

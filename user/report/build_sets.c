@@ -13,7 +13,7 @@ static void set_errors(struct build *b, json_t *requests, const struct request_s
 	char name[32];
 
 	for (unsigned i = RECORD_OK + 1; i < RECORD_OUTCOMES; i++)
-		if (s->outcome[i])
+		if (s->outcome[i] && i != RECORD_LEFT)
 			build_put(b, errors, record_outcome_name((enum record_outcome)i), build_u64(s->outcome[i]));
 	for (unsigned i = 0; i < REQUEST_STATS_STATUSES; i++) {
 		if (!s->status[i])
@@ -36,6 +36,8 @@ static void set_requests(struct build *b, json_t *object, const char *prefix, co
 	build_put(b, requests, "completed", build_u64(s->completed));
 	build_put(b, requests, "ok", build_u64(s->outcome[RECORD_OK]));
 	build_put(b, requests, "failed", build_u64(s->failed));
+	if (s->outcome[RECORD_LEFT])
+		build_put(b, requests, "left", build_u64(s->outcome[RECORD_LEFT]));
 	set_errors(b, requests, s);
 	build_put(b, requests, "tokens", build_u64(s->tokens));
 	build_put(b, requests, "prompt_tokens", build_u64(s->prompt_tokens));

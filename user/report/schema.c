@@ -330,6 +330,7 @@ static const char schema_text[] =
 	"      \"properties\": {\n"
 	"        \"sent\": {\"type\": \"integer\", \"minimum\": 0},\n"
 	"        \"completed\": {\"description\": \"whole answers of any status\", \"type\": \"integer\", \"minimum\": 0},\n"
+	"        \"left\": {\"description\": \"clients that left before their answer was whole, as their class is meant to\", \"type\": \"integer\", \"minimum\": 0},\n"
 	"        \"ok\": {\"type\": \"integer\", \"minimum\": 0},\n"
 	"        \"failed\": {\"type\": \"integer\", \"minimum\": 0},\n"
 	"        \"errors\": {\"description\": \"by kind\", \"$ref\": \"#/$defs/counts\"},\n"

@@ -129,6 +129,8 @@ static void head_load(struct text *t, const json_t *doc)
 	if (json_object_get(r, "rate_per_s"))
 		buf_printf(&b, " · %s/s", text_rate(n, text_number(r, "rate_per_s")));
 	buf_printf(&b, " · %s of them ok", text_percent(n, ended > 0 ? (double)text_u64(r, "ok") / ended : 0));
+	if (text_u64(r, "left"))
+		buf_printf(&b, " · %s left as they are meant to", text_count(n, r, "left"));
 	if (text_u64(r, "tokens"))
 		buf_printf(&b, " · %s tokens, %s/s", text_count(n, r, "tokens"), text_rate(kind, text_number(r, "tokens_per_s")));
 	for (void *it = json_object_iter((json_t *)errors); it; it = json_object_iter_next((json_t *)errors, it)) {

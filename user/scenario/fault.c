@@ -17,11 +17,12 @@
 #define SHARE_LEAST 1e-9 /* what fault_format() can still write */
 #define RATE_LEAST 1e-9
 
-static const char *const kind_names[] = {"error", "limit", "hang", "reset", "slow_start", "slow_tokens", "truncate", "malformed"};
+static const char *const kind_names[] = {"error",       "limit",    "hang",      "reset", "slow_start",
+					 "slow_tokens", "truncate", "malformed", "close"};
 #define KINDS (sizeof(kind_names) / sizeof(kind_names[0]))
 #define EXPECTED                                                                                                                 \
-	"error=STATUS, limit=RATE, hang, reset, slow_start=TIME, slow_tokens=TIME, truncate or malformed, and behind it "        \
-	"share=50%%, from=10s, until=40s, burst=20, retry_after=2s"
+	"error=STATUS, limit=RATE, hang, reset, slow_start=TIME, slow_tokens=TIME, truncate, malformed or close, and behind it " \
+	"share=50%%, from=10s, until=40s, every=1m, burst=20, retry_after=2s"
 
 /* --- words ---------------------------------------------------------------------------------------------------------------- */
 
@@ -74,6 +75,7 @@ static bool kind_value_parse(struct fault *f, const char *value)
 	case FAULT_RESET:
 	case FAULT_TRUNCATE:
 	case FAULT_MALFORMED:
+	case FAULT_CLOSE:
 		return value == NULL;
 	}
 	return false;
@@ -100,6 +102,8 @@ static bool rest_parse(struct fault *f, const char *name, const char *value)
 		return units_parse_duration_ns(value, &f->from_ns) == 0;
 	if (strcmp(name, "until") == 0)
 		return units_parse_duration_ns(value, &f->until_ns) == 0;
+	if (strcmp(name, "every") == 0)
+		return units_parse_duration_ns(value, &f->every_ns) == 0 && f->every_ns > 0;
 	if (strcmp(name, "burst") == 0)
 		return f->kind == FAULT_LIMIT && count_parse(value, 1.0, BURST_MAX, &f->burst);
 	if (strcmp(name, "retry_after") == 0)
@@ -134,6 +138,9 @@ int fault_parse(const char *text, struct fault *out, struct err *err)
 	}
 	if (out->until_ns <= out->from_ns)
 		return err_set(err, -EINVAL, "a fault ends before it begins: expected until after from");
+	if (out->every_ns && out->until_ns - out->from_ns >= out->every_ns)
+		return err_set(err, -EINVAL,
+			       "a fault begins again before it ends: expected every longer than from its from to its until");
 	if (out->kind == FAULT_LIMIT && out->burst <= 0.0)
 		out->burst = fmin(fmax(1.0, out->rate_per_s), BURST_MAX);
 	return 0;
@@ -174,6 +181,8 @@ const char *fault_format(const struct fault *f, char *buf, size_t size)
 		put(&w, ",from=%" PRIu64 "ns", f->from_ns);
 	if (f->until_ns != UINT64_MAX)
 		put(&w, ",until=%" PRIu64 "ns", f->until_ns);
+	if (f->every_ns)
+		put(&w, ",every=%" PRIu64 "ns", f->every_ns);
 	if (f->retry_after_ns)
 		put(&w, ",retry_after=%" PRIu64 "ns", f->retry_after_ns);
 	return buf;

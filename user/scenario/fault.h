@@ -5,7 +5,9 @@
  *   limit=100/s          429 beyond a token bucket's rate     slow_tokens=50ms each token of a stream comes so much later
  *   hang                 never answers                        truncate         breaks off in the middle of the answer
  *   reset                resets the connection                malformed        an answer that is not what it says
- * Behind it: share=50% of the requests (default all); from=10s, until=40s on the run's clock (default all of it);
+ *   close                closes the connection behind a whole answer, unannounced
+ * Behind it: share=50% of the requests (default all); from=10s, until=40s on the run's clock (default all of it), every=1m: again each
+ * minute;
  * burst=20 (limit: the bucket's size, default one second's worth); retry_after=2s (limit, error: the Retry-After field).
  */
 #ifndef TOLL_SCENARIO_FAULT_H
@@ -25,6 +27,7 @@ enum fault_kind {
 	FAULT_SLOW_TOKENS = 5,
 	FAULT_TRUNCATE = 6,
 	FAULT_MALFORMED = 7,
+	FAULT_CLOSE = 8,
 };
 
 struct fault {
@@ -34,6 +37,7 @@ struct fault {
 	double rate_per_s, burst; /* limit */
 	double share; /* above 0, at most 1 */
 	uint64_t from_ns, until_ns; /* of the run's time; until UINT64_MAX: to its end */
+	uint64_t every_ns; /* it strikes again so long after it began, and again; 0: once */
 	uint64_t retry_after_ns; /* 0: error: no field; limit: when the bucket has the next token */
 };
 

@@ -55,7 +55,9 @@ static int replace_load(struct plan *plan, enum plan_loop loop, double load, con
 	unsigned replaced = 0;
 
 	for (uint32_t i = 0; i < plan->stages; i++) {
-		if (plan->stage[i].loop != loop || plan->stage[i].trace)
+		const struct plan_stage *stage = &plan->stage[i];
+
+		if (stage->loop != loop || stage->trace || (stage->from <= 0 && stage->to <= 0)) /* a pause stays one */
 			continue;
 		plan->stage[i].from = plan->stage[i].to = load;
 		replaced++;
@@ -109,6 +111,7 @@ static void scale_faults(struct plan_provider *provider, double factor)
 		fault->from_ns = scaled(fault->from_ns, factor);
 		if (fault->until_ns != UINT64_MAX)
 			fault->until_ns = scaled(fault->until_ns, factor);
+		fault->every_ns = scaled(fault->every_ns, factor);
 	}
 }
 

@@ -74,6 +74,8 @@ struct plan_class {
 	uint32_t max_tokens;
 	double temperature;
 	uint64_t timeout_ns; /* whole request */
+	uint64_t leave_after_ns; /* the client closes its connection so long after it sent, answered or not; 0: it stays */
+	bool new_connection; /* each request on one of its own, closed behind the answer */
 	uint64_t body_pause_ns; /* client pauses this long in the middle of the body (0: never) */
 	uint32_t batch; /* embeddings: inputs per request */
 	uint32_t expect_status[8]; /* 0-terminated; empty: 200..299 */

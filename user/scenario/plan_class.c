@@ -150,6 +150,8 @@ enum {
 	CLASS_MAX_TOKENS,
 	CLASS_TEMPERATURE,
 	CLASS_TIMEOUT,
+	CLASS_LEAVE_AFTER,
+	CLASS_NEW_CONNECTION,
 	CLASS_BODY_PAUSE,
 	CLASS_BATCH,
 	CLASS_EXPECT_STATUS,
@@ -178,6 +180,9 @@ static const struct field class_rows[] = {
 			       NULL},
 	[CLASS_TIMEOUT] = {"timeout", field_duration, OF(timeout_ns), 1e6, 86400e9, "a duration from 1ms to 24h, with its unit",
 			   NULL},
+	[CLASS_LEAVE_AFTER] = {"leave_after", field_duration, OF(leave_after_ns), 1e6, 3600e9,
+			       "a duration from 1ms to 1h, with its unit, such as 40ms", NULL},
+	[CLASS_NEW_CONNECTION] = {"new_connection", field_bool, OF(new_connection), 0, 0, NULL, NULL},
 	[CLASS_BODY_PAUSE] = {"body_pause", field_duration, OF(body_pause_ns), 0, 3600e9,
 			      "a duration up to 1h, with its unit, such as 30ms", NULL},
 	[CLASS_BATCH] = {"batch", field_u32, OF(batch), 1, 2048, "a number of inputs from 1 to 2048", NULL},
@@ -215,6 +220,9 @@ int plan_class_read(const struct place *at, struct plan *plan, struct plan_class
 		return place_error(at, "has prompts beside prompt or fixed_prompt; expected one of them");
 	if (out->fixed_prompt && out->turns > 1)
 		return place_error(at, "has turns and fixed_prompt; expected one of them");
+	if (out->leave_after_ns && out->leave_after_ns >= out->timeout_ns)
+		return place_error(at,
+				   "leave_after is no shorter than timeout; expected a client that leaves before it gives up");
 	if (!out->stream && (out->slo.ttft_ns || out->slo.inter_token_ns))
 		return place_error(at, "slo: ttft and inter_token are of streams; expected stream: true, or latency");
 	return out->prompts_path[0] ? plan_prompts_load(at, plan, out->prompts_path, &out->prompts) : 0;

@@ -80,6 +80,10 @@ static void print_class(const struct plan_class *c, FILE *out)
 	if (c->endpoint == PLAN_EMBEDDINGS)
 		fprintf(out, ", batch %u", c->batch);
 	print_duration(out, ", timeout ", c->timeout_ns);
+	if (c->leave_after_ns)
+		print_duration(out, ", leaves after ", c->leave_after_ns);
+	if (c->new_connection)
+		fputs(", each on a new connection", out);
 	if (c->body_pause_ns)
 		print_duration(out, ", pauses mid-body ", c->body_pause_ns);
 	for (unsigned i = 0; c->expect_status[i]; i++)
@@ -153,6 +157,7 @@ static void print_fault(const struct fault *f, FILE *out)
 		[FAULT_SLOW_TOKENS] = "sends tokens more slowly",
 		[FAULT_TRUNCATE] = "breaks off in the middle of its answers",
 		[FAULT_MALFORMED] = "answers with what is no answer",
+		[FAULT_CLOSE] = "closes the connection behind its answers",
 	};
 	char text[TEXT_MAX];
 
@@ -168,6 +173,8 @@ static void print_fault(const struct fault *f, FILE *out)
 	fprintf(out, ", from %s", units_format_ns(text, sizeof(text), f->from_ns));
 	if (f->until_ns != UINT64_MAX)
 		print_duration(out, " until ", f->until_ns);
+	if (f->every_ns)
+		print_duration(out, ", again every ", f->every_ns);
 	fputc('\n', out);
 }
 

@@ -22,7 +22,7 @@
 #define TICK_NS (20 * NS_PER_MS)
 #define START_DELAY_NS (50 * NS_PER_MS)
 #define JUDGE_NS (NS_PER_S / 4)
-#define SOAK_SAMPLES 200
+#define SOAK_SAMPLES 400
 #define GAUGES_LEAST_NS (100 * NS_PER_MS)
 /* What a burst has taken (a stall of the machine, after which all is late at once) goes back to the system: malloc itself keeps it. */
 #define TRIM_NS (30 * NS_PER_S)
@@ -205,8 +205,10 @@ static int on_tick(struct loop *l, uint64_t now_ns)
 	}
 	session_probes_tick(s, now_ns);
 	session_gateway_watch(s, now_ns);
-	if (l->measured_started)
+	if (l->measured_started) {
 		soaking_tick(s, now_ns);
+		soaking_until_sure(s, warmup_end_ns(s), now_ns);
+	}
 	if (now_ns >= l->next_second_ns) {
 		l->next_second_ns = now_ns + NS_PER_S;
 		if (l->measured_started)

@@ -6,6 +6,7 @@
 #include <limits.h>
 
 #include "driver/driver.h"
+#include "leak/sure.h"
 #include "probe/discover.h"
 #include "probe/probe.h"
 #include "report/report.h"
@@ -98,6 +99,8 @@ struct session {
 	char cut_short[256]; /* why; "": it was not */
 	uint32_t before_done; /* actions before the stage that waits */
 	uint64_t before_until_ns; /* the one in hand waits until then; 0: it does not */
+	struct sure sure; /* --until-sure */
+	char sure_because[200]; /* why the load ended early; "": it did not */
 	char broke[200]; /* where steps went no further; "": they did not break */
 	struct capture_end captured;
 };

@@ -57,6 +57,8 @@ const struct attribution *pipeline_attribution(const struct pipeline *p);
 const struct series *pipeline_series(const struct pipeline *p);
 /* Leaks as they look so far; -ENODATA: no head yet, -ENOMEM. And requests that have ended, by class. */
 int pipeline_leaks(const struct pipeline *p, struct leak_result *out);
+void pipeline_leaks_end(struct pipeline *p, double confidence); /* leak_watch_end() */
+int pipeline_leaks_at(const struct pipeline *p, double confidence, struct leak_result *out); /* of the intervals; 0: as ever */
 void pipeline_requests(const struct pipeline *p, double ended[LEAK_CLASSES_MAX]);
 const struct timeline *pipeline_timeline(const struct pipeline *p);
 

@@ -208,9 +208,19 @@ static void fill_lists(struct pipeline *p, struct report_input *in)
 	in->note = p->note;
 }
 
+void pipeline_leaks_end(struct pipeline *p, double confidence)
+{
+	leak_watch_end(p->leak, confidence);
+}
+
+int pipeline_leaks_at(const struct pipeline *p, double confidence, struct leak_result *out)
+{
+	return p->open ? leak_watch_judge_at(p->leak, confidence, (double)p->meta.memory_limit_bytes, out) : -ENODATA;
+}
+
 int pipeline_leaks(const struct pipeline *p, struct leak_result *out)
 {
-	return p->open ? leak_watch_judge(p->leak, (double)p->meta.memory_limit_bytes, out) : -ENODATA;
+	return pipeline_leaks_at(p, 0, out);
 }
 
 void pipeline_requests(const struct pipeline *p, double ended[LEAK_CLASSES_MAX])

@@ -98,7 +98,7 @@ static void put_percentiles(struct line *l, const char *name, const struct hist 
 static void put_errors(struct line *l, const struct request_stats *s)
 {
 	for (unsigned i = RECORD_OK + 1; s && i < RECORD_OUTCOMES; i++)
-		if (s->outcome[i])
+		if (s->outcome[i] && i != RECORD_LEFT)
 			put(l, " · %s %" PRIu64, record_outcome_name((enum record_outcome)i), s->outcome[i]);
 }
 
@@ -145,7 +145,7 @@ static void json_print(FILE *out, const struct now *now)
 	json_dist(doc, "latency", stats ? stats->latency : NULL);
 	json_dist(doc, "toll", toll_of(now));
 	for (unsigned i = RECORD_OK + 1; stats && i < RECORD_OUTCOMES; i++)
-		if (stats->outcome[i])
+		if (stats->outcome[i] && i != RECORD_LEFT)
 			json_object_set_new(errors, record_outcome_name((enum record_outcome)i),
 					    json_integer((json_int_t)stats->outcome[i]));
 	json_object_set_new(doc, "errors", errors);

@@ -140,6 +140,8 @@ static void notes_make(const struct session *s, struct notes *n)
 		note_add(n, "%" PRIu64 " of the driver's records found the queue full and are missing from the figures", dropped);
 	if (s->broke[0])
 		note_add(n, "%s", s->broke);
+	if (s->sure_because[0])
+		note_add(n, "%s", s->sure_because);
 	if (s->driver_stats && s->driver_stats->first_error[0])
 		note_add(n, "first failure: %.150s", s->driver_stats->first_error);
 }

@@ -47,6 +47,8 @@ struct session_config {
 	const struct plan *plan; /* NULL: attach, no load of ours */
 	uint64_t attach_ns; /* attach: how long */
 	bool soak; /* judge leaks */
+	bool until_sure; /* a soak ends as soon as its verdict is certain ... */
+	uint64_t fills_ns; /* ... by when whatever fills up is full; 0: leak/sure.h says */
 	bool survivors; /* follow blocks of memory from the begin on, not only when something grows */
 	bool reachability; /* at its end: what does nothing point to? The gateway stands still for a moment */
 	const char *url; /* --gateway; NULL with a recipe */

@@ -180,7 +180,7 @@ static void starved_until_token(struct whole_request *w)
 static bool outcome_is_cut(uint16_t outcome)
 {
 	return outcome == RECORD_TIMEOUT || outcome == RECORD_CONNECT_FAILED || outcome == RECORD_RESET ||
-	       outcome == RECORD_TLS_FAILED || outcome == RECORD_CUT_SHORT;
+	       outcome == RECORD_TLS_FAILED || outcome == RECORD_CUT_SHORT || outcome == RECORD_LEFT;
 }
 
 static bool outcome_is_broken(uint16_t outcome)
