@@ -1,4 +1,4 @@
-// rooms: base record/said record/request_stats driver/answer driver/dechunk driver/sse driver/delta driver/checks driver/tally
+// rooms: base record/said record/request_stats record/overhead_header driver/answer driver/dechunk driver/sse driver/delta driver/checks driver/tally
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Any bytes as an answer that the driver is given: head lines up to an empty one, then the body, whole and in parts. Both must tell the same
