@@ -84,9 +84,13 @@ PYTHON
 	for url in "$influx_port/ping" "$prom_port/-/ready"; do
 		curl -sf --retry 200 --retry-delay 0 --retry-all-errors --retry-max-time 20 -o /dev/null "http://127.0.0.1:$url"
 	done
+	# it learns of its targets some seconds after it is ready
+	await 15 prometheus_has_target
 	curl -s -o /dev/null "http://127.0.0.1:$influx_port/query" --data-urlencode 'q=CREATE DATABASE toll'
 	curl -s -o /dev/null "http://127.0.0.1:$influx_port/query" --data-urlencode 'q=CREATE DATABASE live'
 }
+
+prometheus_has_target() { curl -s "http://127.0.0.1:$prom_port/api/v1/targets" | grep -q '"scrapePool":"toll"'; }
 
 influx_count() { # DATABASE
 	curl -s "http://127.0.0.1:$influx_port/query?db=$1" --data-urlencode 'q=SELECT count(ended_per_s) FROM toll_series' | jq '.results[0].series[0].values[0][1]'
