@@ -33,7 +33,7 @@ printf '#!/bin/bash\nexec toll gateway --listen 127.0.0.1:%s --upstream http://1
 chmod +x "$work/bin/toll" "$work/repo/start-gateway"
 (cd "$work/repo" && git init -q && git add -A && git -c user.name=t -c user.email=t commit -qm base && git -c user.name=t -c user.email=t commit -q --allow-empty -m change)
 base=$(git -C "$work/repo" rev-parse HEAD~1) change=$(git -C "$work/repo" rev-parse HEAD)
-shell_of examples/ci/gitlab-ci.yml | sed "s/127.0.0.1:8080/127.0.0.1:$port/; s/127.0.0.1:9000/127.0.0.1:$upstream/" >"$work/job.sh"
+shell_of examples/ci/gitlab-ci.yml | sed "s,127.0.0.1\([:/]\)8080,127.0.0.1\1$port,; s/127.0.0.1:9000/127.0.0.1:$upstream/" >"$work/job.sh"
 (cd "$work/repo" && PATH=$work/bin:$PATH TOLL_SHARE=$OLDPWD CI_MERGE_REQUEST_DIFF_BASE_SHA=$base CI_COMMIT_SHA=$change timeout 60 bash -o pipefail "$work/job.sh") >"$work/job.out" 2>&1
 code=$?
 for side in base change; do
