@@ -31,7 +31,7 @@ check "a lock that was waited for has the stack that waited" \
 	'[.stacks.folded[] | select(.phase == "process_request" and .cause == "lock") | select((.frames | length) > 5 and (.frames | any(contains("futex"))) and (.frames | any(. == "run_lock"))) | .ns] | add > 0' "$result"
 
 # a call whose return is probed has the kernel's address in the place of its caller's: no chain goes on from there
-run_toll nginx "$work/stacks.yaml" --with nginx --probes stacks
+run_toll nginx "$work/stacks.yaml" --with nginx --probes stacks --budget off --sample-hz 999
 check "nginx has whole chains" '.stacks.stacks > 0 and .stacks.unwound == .stacks.stacks and .stacks.copied == .stacks.stacks' "$result"
 check "... of more than five frames, named" \
 	'[.stacks.folded[].frames] | all(length > 5) and any(any(. == "ngx_process_events_and_timers"))' "$result"
