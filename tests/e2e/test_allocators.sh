@@ -54,7 +54,7 @@ sed -i 's/for: 17s/for: 6s/' "$work/allocators.yaml"
 run_toll default "$work/allocators.yaml" --with reference --plant "malloc=2000x512@request"
 check "by default the budget chooses: allocator probes are too dear here" \
 	'.probes.budget == 0.03 and (.probes.groups.alloc | (.mode == "left_out" or .mode == "windows") and .on_share < 0.5 and .limited_from_s != null)' "$result"
-check "... the others tell causes and functions" '.causes.own_user.per_request_ns > 0 and .stacks.samples > 0 and .trust.threads.requests_told > 0' "$result"
+check "... the others tell causes and functions" '(.causes.own_user // .causes.own_cpu).per_request_ns > 0 and .stacks.samples > 0 and .trust.threads.requests_told > 0' "$result"
 check "... and all stay near it" '.trust.probe_cpu_share < 0.09' "$result"
 grep -q '^PROBES .*; all together took' "$work/default.txt" && pass "... which the report says" || fail "... which the report says" "$(grep -A5 '^PROBES' "$work/default.txt")"
 
