@@ -49,9 +49,11 @@ static void round_run(struct rng *rng, uint64_t limit)
 	uint64_t gone = 0, key = 0;
 
 	for (uint32_t i = 0; i < STEPS; i++) {
-		struct item item = {.key = key += rng_below(rng, 3), .index = i}, lost = {0};
+		struct item item = {.index = i}, lost = {0};
 		uint64_t dropped = budget.dropped;
 
+		key += rng_below(rng, 3);
+		item.key = key;
 		key_of[i] = key;
 		bool full = ring_push(&r, &budget, &item, &lost);
 		assert_int_equal(full, budget.dropped > dropped);

@@ -58,12 +58,15 @@ static int map_add(struct reading *r, const struct image_map *map, bool shared)
 	if (i->maps == r->map_room) {
 		size_t room = r->map_room ? 2 * r->map_room : 256;
 		struct image_map *maps = reallocarray(i->map, room, sizeof(*maps));
-		bool *flags = reallocarray(r->shared, room, sizeof(*flags));
+		bool *flags;
 
-		i->map = maps ? maps : i->map;
-		r->shared = flags ? flags : r->shared;
-		if (!maps || !flags)
+		if (!maps)
 			return -ENOMEM;
+		i->map = maps;
+		flags = reallocarray(r->shared, room, sizeof(*flags));
+		if (!flags)
+			return -ENOMEM;
+		r->shared = flags;
 		r->map_room = room;
 	}
 	r->shared[i->maps] = shared;
