@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/sorted.h"
+
 void image_fini(struct image *i)
 {
 	free(i->map);
@@ -89,15 +91,7 @@ uint64_t image_read(const struct image *i, uint64_t address)
 
 const struct image_map *image_map_at(const struct image *i, uint64_t address)
 {
-	size_t low = 0, high = i->maps;
+	size_t low = sorted_above(i->map, i->maps, sizeof(*i->map), offsetof(struct image_map, end), address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (i->map[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	return low < i->maps && address >= i->map[low].start ? &i->map[low] : NULL;
 }

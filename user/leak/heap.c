@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/sorted.h"
+
 #define PAGE 4096
 
 void heap_fini(struct heap *h)
@@ -102,16 +104,8 @@ int heap_sort(struct heap *h)
 
 static const struct heap_range *range_of(const struct heap *h, uint64_t address)
 {
-	size_t low = 0, high = h->ranges;
+	size_t low = sorted_above(h->range, h->ranges, sizeof(*h->range), offsetof(struct heap_range, end), address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (h->range[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	return low < h->ranges && address >= h->range[low].start ? &h->range[low] : NULL;
 }
 

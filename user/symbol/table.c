@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sorted.h"
+
 #define ENTRIES_FIRST 64
 #define TEXT_FIRST 1024
 #define RANK_SHIFT 28
@@ -85,16 +87,8 @@ void table_seal(struct table *t)
 
 const char *table_find(const struct table *t, uint64_t address)
 {
-	size_t low = 0, high = t->count;
+	size_t low = sorted_above(t->entry, t->count, sizeof(*t->entry), offsetof(struct table_entry, start), address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (t->entry[middle].start <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	for (size_t n = 0; low > 0 && n < OVERLAPS_MAX; n++) {
 		const struct table_entry *e = &t->entry[--low];
 
