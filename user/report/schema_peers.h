@@ -23,6 +23,7 @@
 	"      \"properties\": {\n" \
 	"        \"url\": {\"type\": \"string\"},\n" \
 	"        \"seen\": {\"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"unread\": {\"description\": \"lines that are no sample, samples that found no room\", \"type\": \"integer\", \"minimum\": 0},\n" \
 	"        \"changed\": {\"type\": \"integer\", \"minimum\": 0},\n" \
 	"        \"cache_hit_rate\": {\"type\": \"number\", \"minimum\": 0},\n" \
 	"        \"rows\": {\n" \

@@ -105,6 +105,10 @@ void text_own(struct text *t, const json_t *doc)
 			 (unsigned long long)text_u64(own, "changed") - printed);
 		text_wrap(t, TEXT_DIM, "", 2, line);
 	}
+	if (text_u64(own, "unread")) {
+		snprintf(line, sizeof(line), "%llu lines of its page were not read", (unsigned long long)text_u64(own, "unread"));
+		text_wrap(t, TEXT_DIM, "", 2, line);
+	}
 	print_cache(t, doc, own);
 	text_blank(t);
 }

@@ -21,6 +21,7 @@
 struct page {
 	struct own_counter *row;
 	size_t rows, room;
+	uint64_t lost; /* samples that found no room */
 };
 
 static bool has(const char *text, const char *word)
@@ -76,8 +77,10 @@ static void on_sample(void *ctx, const struct exposition_sample *s)
 			 : memmem(s->labels, s->labels_bytes, "miss", 4) ? "{miss}"
 									 : "");
 	row = row_of(ctx, name);
-	if (!row)
+	if (!row) {
+		((struct page *)ctx)->lost++;
 		return;
+	}
 	row->is_duration = of_time;
 	*(of_time && is_count ? &row->count : &row->value) += s->value;
 }
@@ -115,7 +118,8 @@ static void page_read(struct own_counters *o, struct own_counter **row, size_t *
 		snprintf(o->why, sizeof(o->why), "%.390s", err.text);
 		log_line(LOG_WARN, "the gateway's own counters: %s", o->why);
 	} else {
-		exposition_parse(text.data ? text.data : "", text.used, on_sample, &page);
+		o->unread += exposition_parse(text.data ? text.data : "", text.used, on_sample, &page);
+		o->unread += page.lost;
 		fold(&page);
 		if (!page.rows)
 			snprintf(o->why, sizeof(o->why), "that page has no counters in Prometheus' text format");
@@ -244,6 +248,7 @@ void own_counters_result(const struct own_counters *o, json_t *parts, json_t *no
 	misses = sum_of(rows, "cache_misses");
 	if (hits + misses > 0)
 		json_object_set_new(part, "cache_hit_rate", json_real(hits / (hits + misses)));
+	json_object_set_new(part, "unread", json_integer((json_int_t)o->unread));
 	json_object_set_new(part, "changed", json_integer((json_int_t)changed));
 	json_object_set_new(parts, "own_counters", part);
 }

@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -23,6 +24,7 @@ struct own_counter {
 struct own_counters {
 	struct own_counter *before, *after; /* by name */
 	size_t befores, afters;
+	uint64_t unread; /* lines that are no sample, samples that found no room, of both pages */
 	char url[512]; /* "": nobody asked */
 	char why[400]; /* they cannot be told; "": they can, once after was read */
 };
