@@ -58,6 +58,7 @@ alone_if_allowed quota=2ms/20ms@request process_request throttled
 
 # its time is own work where its probes are off
 probes=sockets,threads,syscalls,alloc alone malloc=100x33MiB@request process_request allocator
+check "malloc: its probes were on before the first request" '.trust.threads.requests_untold == 0' "$result"
 check "malloc: about as large as it was" \
 	'.planted_causes[0] | .truth_p50_ns > 100000 and .measured_p50_ns > .truth_p50_ns / 3 and .measured_p50_ns < .truth_p50_ns * 1.1' "$result"
 
