@@ -8,7 +8,6 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from tests.support.browser import Browser  # noqa: E402
 
 SIZE_MAX = 3 << 20
-OPEN_MAX_MS = 1000
 GRAPHS = "[...document.querySelectorAll('figure.chart')].map(f => f.graph)"
 SERIES = "[...document.querySelectorAll('figure[data-chart=series]')].map(f => f.graph)"
 failures = 0
@@ -45,11 +44,8 @@ DOWN, UP = {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button":
 
 
 def check_opening(browser, path, what="two hours"):
-    times = []
-    for _ in range(3):
-        browser.open(path)
-        times.append(browser.run("return performance.getEntriesByType('navigation')[0].loadEventEnd"))
-    check(f"{what} open in under 1 s", 0 < min(times) < OPEN_MAX_MS, times)
+    """How soon is a timing: `make bench ROWS=html`."""
+    browser.open(path)
     check(f"{what}: the file is below 3 MB", os.path.getsize(path) < SIZE_MAX, os.path.getsize(path))
     check(f"{what}: all charts are drawn", wait_for(browser, "document.documentElement.classList.contains('drawn')") and
           browser.run(f"return {GRAPHS}.every(Boolean)"))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# The HTML report in a real browser: a page of two hours opens at once, and zoom, cursor and flame graph answer to the pointer.
+# The HTML report in a real browser: a page of two hours opens whole, and zoom, cursor and flame graph answer to the pointer.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 

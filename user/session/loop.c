@@ -331,7 +331,8 @@ int session_loop(struct session *s)
 
 	if (!s->config->plan || !s->config->plan->warmup_ns)
 		own_begin(s);
-	session_probes_tick(s, clock_now_ns()); /* putting them on may take longer than the load waits: its first requests are told of too */
+	session_probes_tick(
+		s, clock_now_ns()); /* putting them on may take longer than the load waits: its first requests are told of too */
 	rc = load_start(s);
 	if (rc)
 		return rc;
