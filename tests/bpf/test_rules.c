@@ -689,13 +689,15 @@ static void test_refused_storage_is_counted(void **state)
 	struct probe_pair p;
 
 	(void)state;
-	if (paths_asked().impl[PATH_SOCKETS] == PATH_SOCKETS_HASH || !fill_option_memory(fd)) {
+	pair_open(&p, 1);
+	/* Linux 5.10 has no storage of sockets for these programs: a hash is their best way too */
+	if (map_entries("sockets_hash") > 0 || !fill_option_memory(fd)) {
 		printf("skip test_refused_storage_is_counted: no storage of the socket's own here, or no TCP MD5 keys to fill it "
 		       "up\n");
 		close(fd);
+		pair_close(&p);
 		skip();
 	}
-	pair_open(&p, 1);
 	addr.sin_port = htons(p.port);
 	assert_int_equal(pair_counter(&p, WIRE_COUNT_STORAGE_REFUSED), 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
