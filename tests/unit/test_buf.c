@@ -60,6 +60,36 @@ static void test_printf_keeps_nul(void **state)
 	buf_fini(&b);
 }
 
+static void test_spare(void **state)
+{
+	struct buf a = {.max = 100000}, b = {0}, spare = {0};
+	const char *memory;
+
+	(void)state;
+	buf_take(&a, &spare); /* there is none yet */
+	assert_null(a.data);
+	assert_int_equal(buf_append(&a, "text", 4), 0);
+	memory = a.data;
+	buf_give(&a, &spare);
+	assert_null(a.data);
+	assert_int_equal(a.max, 100000);
+	buf_take(&b, &spare);
+	assert_ptr_equal(b.data, memory);
+	assert_int_equal(b.used, 0);
+	assert_null(spare.data);
+	assert_int_equal(buf_append(&a, "text", 4), 0);
+	buf_give(&a, &spare);
+	buf_give(&b, &spare); /* one is kept, the other freed */
+	assert_null(b.data);
+	assert_int_equal(buf_reserve(&a, 70000), 0);
+	buf_take(&a, &spare); /* it has its own */
+	assert_non_null(spare.data);
+	buf_fini(&spare);
+	buf_give(&a, &spare); /* too large to be kept */
+	assert_null(spare.data);
+	assert_null(a.data);
+}
+
 static void test_read_file(void **state)
 {
 	char path[] = "/tmp/toll-test-buf-XXXXXX";
@@ -86,9 +116,8 @@ static void test_read_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_append_and_consume),
-		cmocka_unit_test(test_bound),
-		cmocka_unit_test(test_printf_keeps_nul),
+		cmocka_unit_test(test_append_and_consume), cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_printf_keeps_nul),   cmocka_unit_test(test_spare),
 		cmocka_unit_test(test_read_file),
 	};
 

@@ -12,6 +12,7 @@
 
 #define BUF_FIRST_BYTES 256
 #define BUF_READ_BYTES 65536
+#define BUF_SPARE_BYTES 65536
 
 /* Room for `more` counted bytes and one NUL, which the bound does not count. */
 int buf_reserve(struct buf *b, size_t more)
@@ -83,6 +84,28 @@ void buf_fini(struct buf *b)
 {
 	free(b->data);
 	*b = (struct buf){.max = b->max};
+}
+
+static void memory_move(struct buf *to, struct buf *from)
+{
+	to->data = from->data;
+	to->size = from->size;
+	to->used = from->used = from->size = 0;
+	from->data = NULL;
+}
+
+void buf_take(struct buf *b, struct buf *spare)
+{
+	if (!b->data)
+		memory_move(b, spare);
+}
+
+void buf_give(struct buf *b, struct buf *spare)
+{
+	if (spare->data || b->size > BUF_SPARE_BYTES)
+		buf_fini(b);
+	else
+		memory_move(spare, b);
 }
 
 /* One read into b: bytes read, 0 at the end of the file, -errno. */

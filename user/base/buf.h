@@ -18,6 +18,13 @@ __attribute__((format(printf, 2, 3))) int buf_printf(struct buf *b, const char *
 void buf_consume(struct buf *b, size_t n); /* drops the first n bytes */
 void buf_fini(struct buf *b);
 
+/*
+ * One buffer that is kept, empty, for whoever needs the next: where many come and go one after another none is allocated. take: b, which has
+ * none, gets the spare's memory, if it has any. give: b's memory becomes the spare's; freed if that has some, or if it is large.
+ */
+void buf_take(struct buf *b, struct buf *spare);
+void buf_give(struct buf *b, struct buf *spare);
+
 /* All n bytes to fd, however many writes it takes. 0 or -errno. */
 int buf_write_all(int fd, const char *data, size_t n);
 /* Whole file into buf (NUL behind used); -EFBIG past max_bytes. */

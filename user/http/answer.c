@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/lay.h"
 #include "http/conn.h"
 
 #define IOV_MAX_PIECES 8
@@ -214,39 +215,44 @@ static void answer_frame(struct http_exchange *x, const struct http_head *head)
 		   (head->body_bytes < 0 && http10);
 }
 
-static int framing_append(const struct conn_answer *a, const struct http_head *head, struct buf *out)
+#define HEAD_LINES_BYTES 256 /* of a head all but its content type and fields */
+
+static char *framing_lay(const struct conn_answer *a, const struct http_head *head, char *at)
 {
-	char line[48];
 	if (a->chunked)
-		return buf_append(out, "Transfer-Encoding: chunked\r\n", 28);
+		return LAY(at, "Transfer-Encoding: chunked\r\n");
 	if (head->body_bytes < 0 || !status_has_body(head->status))
-		return 0;
-	int n = snprintf(line, sizeof(line), "Content-Length: %lld\r\n", (long long)head->body_bytes);
-	return buf_append(out, line, (size_t)n);
+		return at;
+	at = lay_decimal(LAY(at, "Content-Length: "), (uint64_t)head->body_bytes);
+	return LAY(at, "\r\n");
 }
 
-static int text_append(struct buf *out, const char *text)
+static char *head_lay(const struct http_exchange *x, const struct http_head *head, char *at)
 {
-	return text ? buf_append(out, text, strlen(text)) : 0;
+	at = lay_decimal(LAY(at, "HTTP/1.1 "), head->status);
+	at = lay_text(LAY(at, " "), http_status_str((enum http_status)head->status));
+	at = LAY(at, "\r\n");
+	if (head->content_type) {
+		at = lay_text(LAY(at, "Content-Type: "), head->content_type);
+		at = LAY(at, "\r\n");
+	}
+	if (head->fields)
+		at = lay_text(at, head->fields);
+	at = framing_lay(&x->answer, head, at);
+	if (x->answer.close && !x->answer.unannounced)
+		at = LAY(at, "Connection: close\r\n");
+	else if (!x->request.parser.http_minor)
+		at = LAY(at, "Connection: keep-alive\r\n");
+	return LAY(at, "\r\n");
 }
 
 static int head_append(struct http_exchange *x, const struct http_head *head, struct buf *out)
 {
-	char line[64];
-	snprintf(line, sizeof(line), "HTTP/1.1 %u %s\r\n", head->status, http_status_str((enum http_status)head->status));
-	int ret = text_append(out, line);
-	if (head->content_type && !ret && !(ret = text_append(out, "Content-Type: ")) &&
-	    !(ret = text_append(out, head->content_type)))
-		ret = text_append(out, "\r\n");
+	size_t given = (head->content_type ? strlen(head->content_type) : 0) + (head->fields ? strlen(head->fields) : 0);
+	int ret = buf_reserve(out, HEAD_LINES_BYTES + given);
 	if (!ret)
-		ret = text_append(out, head->fields);
-	if (!ret)
-		ret = framing_append(&x->answer, head, out);
-	if (!ret && x->answer.close && !x->answer.unannounced)
-		ret = text_append(out, "Connection: close\r\n");
-	else if (!ret && !x->request.parser.http_minor)
-		ret = text_append(out, "Connection: keep-alive\r\n");
-	return ret ? ret : text_append(out, "\r\n");
+		out->used = (size_t)(head_lay(x, head, out->data + out->used) - out->data);
+	return ret;
 }
 
 /* The head goes through the out-buffer: it leaves in one write with the first piece of the body. */

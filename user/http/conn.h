@@ -93,6 +93,7 @@ struct http_server {
 	struct http_exchange *connections;
 	size_t count;
 	char *scratch; /* read into by all connections: an idle one holds no buffer */
+	struct buf spare_body; /* of a request that was dropped, for the next */
 	bool accept_warned;
 	bool retiring; /* each answer is its connection's last */
 };

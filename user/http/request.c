@@ -121,6 +121,7 @@ static int on_headers_complete(http_parser *p)
 	r->keep_alive = http_should_keep_alive(p);
 	const char *expect = p->http_minor ? http_request_field(x, "expect") : NULL;
 	r->expects_continue = expect && !strcasecmp(expect, "100-continue");
+	buf_take(&r->body, &x->server->spare_body);
 	return body_expect(x, p) ? -1 : 0;
 }
 
@@ -160,7 +161,7 @@ static const http_parser_settings request_settings = {
 void request_begin(struct http_exchange *x)
 {
 	struct conn_request *r = &x->request;
-	buf_fini(&r->body);
+	buf_give(&r->body, &x->server->spare_body);
 	struct buf head = r->head;
 	head.used = 0;
 	head.max = HTTP_HEAD_MAX;
@@ -240,7 +241,7 @@ const char *http_request_body(const struct http_exchange *x, size_t *bytes)
 
 void http_request_drop(struct http_exchange *x)
 {
-	buf_fini(&x->request.body);
+	buf_give(&x->request.body, &x->server->spare_body);
 	if (x->request.head.size > HTTP_HEAD_KEEP)
 		request_free(&x->request);
 }

@@ -378,6 +378,7 @@ void http_server_free(struct http_server *s)
 		conn_abort(x);
 		conn_free(x);
 	}
+	buf_fini(&s->spare_body);
 	free(s->scratch);
 	free(s);
 }

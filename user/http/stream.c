@@ -12,6 +12,7 @@
 #include "base/clock.h"
 
 #define TLS_RECORD_BYTES 16384
+#define GATHER_BYTES 2048 /* copying so much costs less than handing the kernel a list of pieces */
 
 static const char *tls_reason(void)
 {
@@ -213,14 +214,27 @@ ssize_t stream_read(struct stream *s, void *data, size_t n)
 	return got;
 }
 
+static ssize_t plain_writev(const struct stream *s, const struct iovec *iov, int count)
+{
+	char gathered[GATHER_BYTES];
+	struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
+	size_t n = 0;
+	if (count == 1)
+		return send(s->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
+	for (int i = 0; i < count; i++)
+		n += iov[i].iov_len;
+	if (n > GATHER_BYTES)
+		return sendmsg(s->fd, &msg, MSG_NOSIGNAL);
+	return send(s->fd, gathered, iov_gather(gathered, sizeof(gathered), iov, count), MSG_NOSIGNAL);
+}
+
 ssize_t stream_writev(struct stream *s, const struct iovec *iov, int count)
 {
 	if (s->ssl)
 		return tls_writev(s, iov, count);
-	struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
 	ssize_t sent;
 	do
-		sent = sendmsg(s->fd, &msg, MSG_NOSIGNAL);
+		sent = plain_writev(s, iov, count);
 	while (sent < 0 && errno == EINTR);
 	if (sent < 0)
 		return -errno;

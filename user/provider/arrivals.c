@@ -122,6 +122,11 @@ void arrivals_fini(struct arrivals *a)
 	buf_fini(&a->waiting);
 }
 
+bool arrivals_are_read(const struct arrivals *a)
+{
+	return a->fd >= 0 || a->sink.provider || a->sink.events;
+}
+
 void arrivals_provider(struct arrivals *a, const struct record_provider *record)
 {
 	if (a->sink.provider)

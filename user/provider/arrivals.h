@@ -27,6 +27,8 @@ struct arrivals {
 void arrivals_init(struct arrivals *a, struct loop *loop, int fd, const struct record_sink *sink);
 /* Gives the reader up to 2 s for what waits; the rest is counted in lost. */
 void arrivals_fini(struct arrivals *a);
+/* Does anybody read what is logged? */
+bool arrivals_are_read(const struct arrivals *a);
 void arrivals_provider(struct arrivals *a, const struct record_provider *record);
 void arrivals_events(struct arrivals *a, const struct record_events *head, const struct record_event *events);
 

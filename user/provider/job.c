@@ -74,6 +74,8 @@ static void job_marked(void *ctx, struct http_exchange *x, uint32_t mark, uint64
 
 static void job_log(struct job *j, enum http_end end)
 {
+	if (!arrivals_are_read(&j->worker->arrivals))
+		return;
 	const struct http_stamps *s = http_exchange_stamps(j->x);
 	struct http_connection_info c;
 	http_exchange_connection(j->x, &c);
@@ -111,7 +113,7 @@ static void job_done(void *ctx, struct http_exchange *x, enum http_end end)
 		return;
 	loop_timer_cancel(w->loop, &j->timer);
 	job_log(j, end);
-	buf_fini(&j->body);
+	buf_give(&j->body, &w->spare);
 	free(j->event);
 	free(j);
 }
@@ -376,6 +378,8 @@ static bool job_struck(struct job *j)
 {
 	if (j->ask.kind == ASK_HEALTH)
 		return false;
+	if (!j->worker->faults->count)
+		return false;
 	faults_draw(j->worker->faults, &j->worker->rng, clock_now_ns(), &j->fault);
 	if (j->fault.reset)
 		http_answer_reset(j->x);
@@ -402,12 +406,14 @@ static void job_begin(struct job *j)
 
 static void job_request(void *ctx, struct http_exchange *x)
 {
-	struct job *j = calloc(1, sizeof(*j));
+	struct worker *w = ctx;
+	struct job *j = malloc(sizeof(*j));
 	if (!j) {
 		http_answer_break(x);
 		return;
 	}
-	*j = (struct job){.worker = ctx, .x = x, .status = 200, .timer = {.fire = job_due, .ctx = j}};
+	*j = (struct job){.worker = w, .x = x, .status = 200, .timer = {.fire = job_due, .ctx = j}};
+	buf_take(&j->body, &w->spare);
 	http_exchange_set_ctx(x, j);
 	size_t bytes;
 	const char *body = http_request_body(x, &bytes), *why = "";

@@ -30,6 +30,7 @@ struct worker {
 	struct arrivals arrivals;
 	struct rng rng;
 	struct buf text; /* scratch for what is being said */
+	struct buf spare; /* of a plain answer that was given, for the next */
 	uint64_t answers; /* numbers the answers' ids */
 };
 

@@ -144,6 +144,7 @@ static int threads_fini(struct provider *p, uint64_t *lost)
 		*lost += t->worker.arrivals.lost;
 		ret = ret ? ret : t->ret;
 		buf_fini(&t->worker.text);
+		buf_fini(&t->worker.spare);
 		loop_free(t->worker.loop);
 	}
 	free(p->thread);

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/lay.h"
 #include "record/said.h"
+#include "record/tag.h"
 
 #define LINE_MAX_BYTES 640 /* the longest line below with the longest model name */
 #define VECTOR_FLOATS 64
@@ -23,62 +25,100 @@ __attribute__((format(printf, 2, 3))) static int line_append(struct buf *out, co
 	return n < 0 || n >= LINE_MAX_BYTES ? -EMSGSIZE : buf_append(out, line, (size_t)n);
 }
 
+static char *words_lay(char *at, const struct text_answer *answer)
+{
+	for (uint32_t k = 0; k < answer->tokens; k++)
+		at = lay_text(at, said_word(answer->id, k));
+	return at;
+}
+
 static int words_append(struct buf *out, const struct text_answer *answer)
 {
-	int ret = 0;
-	for (uint32_t k = 0; k < answer->tokens && !ret; k++)
-		ret = buf_append(out, said_word(answer->id, k), strlen(said_word(answer->id, k)));
+	int ret = buf_reserve(out, (size_t)answer->tokens * SAID_WORD_BYTES);
+	if (!ret)
+		out->used = (size_t)(words_lay(out->data + out->used, answer) - out->data);
 	return ret;
 }
 
-/* --- OpenAI ------------------------------------------------------------------------------------------------------------------- */
+/* --- OpenAI: said for every request and token, so without a format -------------------------------------------------------------------- */
+
+/* Behind the id's prefix, up to the name of the model and its quote. */
+static char *chat_lay_head(char *at, const char *object, const struct ask *ask, const struct text_answer *a)
+{
+	tag_digits(at, a->id);
+	at = lay_text(LAY(at + TAG_DIGITS, "\",\"object\":\""), object);
+	at = lay_decimal(LAY(at, "\",\"created\":"), a->created_s);
+	at = lay_text(LAY(at, ",\"model\":\""), ask->model);
+	return LAY(at, "\"");
+}
+
+static char *usage_lay(char *at, const struct ask *ask, const struct text_answer *a)
+{
+	at = lay_decimal(LAY(at, "\"usage\":{\"prompt_tokens\":"), ask->prompt_tokens);
+	at = lay_decimal(LAY(at, ",\"completion_tokens\":"), a->tokens);
+	at = lay_decimal(LAY(at, ",\"total_tokens\":"), (uint64_t)ask->prompt_tokens + a->tokens);
+	return LAY(at, "}}");
+}
 
 static int chat_plain(struct buf *out, const struct ask *ask, const struct text_answer *a)
 {
-	int ret = line_append(out,
-			      "{\"id\":\"chatcmpl-%016" PRIx64 "\",\"object\":\"chat.completion\",\"created\":%" PRIu64
-			      ",\"model\":\"%s\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"",
-			      a->id, a->created_s, ask->model);
-	if (!ret)
-		ret = words_append(out, a);
-	if (!ret)
-		ret = line_append(out,
-				  "\"},\"logprobs\":null,\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":%u,"
-				  "\"completion_tokens\":%u,\"total_tokens\":%u}}",
-				  ask->prompt_tokens, a->tokens, ask->prompt_tokens + a->tokens);
-	return ret;
+	int ret = buf_reserve(out, LINE_MAX_BYTES + (size_t)a->tokens * SAID_WORD_BYTES);
+	if (ret)
+		return ret;
+	char *at = LAY(out->data + out->used, "{\"id\":\"" SAID_ID_PREFIX);
+	at = chat_lay_head(at, "chat.completion", ask, a);
+	at = LAY(at, ",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"");
+	at = words_lay(at, a);
+	at = LAY(at, "\"},\"logprobs\":null,\"finish_reason\":\"stop\"}],");
+	out->used = (size_t)(usage_lay(at, ask, a) - out->data);
+	return 0;
 }
 
-static int chat_event(struct buf *out, const struct ask *ask, const struct text_answer *a, const char *choices)
+/* What comes before the choices of an event; NULL: no memory. */
+static char *chat_event(struct buf *out, const struct ask *ask, const struct text_answer *a)
 {
-	return line_append(out,
-			   "data: {\"id\":\"chatcmpl-%016" PRIx64 "\",\"object\":\"chat.completion.chunk\",\"created\":%" PRIu64
-			   ",\"model\":\"%s\",\"choices\":%s",
-			   a->id, a->created_s, ask->model, choices);
+	if (buf_reserve(out, LINE_MAX_BYTES))
+		return NULL;
+	char *at = LAY(out->data + out->used, "data: {\"id\":\"" SAID_ID_PREFIX);
+	at = chat_lay_head(at, "chat.completion.chunk", ask, a);
+	return LAY(at, ",\"choices\":[");
+}
+
+static int chat_event_end(struct buf *out, char *at)
+{
+	out->used = (size_t)(LAY(at, "\n\n") - out->data);
+	return 0;
 }
 
 static int chat_open(struct buf *out, const struct ask *ask, const struct text_answer *a)
 {
-	return chat_event(out, ask, a,
-			  "[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}\n\n");
+	static const char opening[] =
+		"{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}";
+	char *at = chat_event(out, ask, a);
+	return at ? chat_event_end(out, LAY(at, opening)) : -ENOMEM;
 }
 
 static int chat_token(struct buf *out, const struct ask *ask, const struct text_answer *a, uint32_t k)
 {
-	char choices[96];
-	snprintf(choices, sizeof(choices), "[{\"index\":0,\"delta\":{\"content\":\"%s\"},\"finish_reason\":null}]}\n\n",
-		 said_word(a->id, k));
-	return chat_event(out, ask, a, choices);
+	char *at = chat_event(out, ask, a);
+	if (!at)
+		return -ENOMEM;
+	at = lay_text(LAY(at, "{\"index\":0,\"delta\":{\"content\":\""), said_word(a->id, k));
+	return chat_event_end(out, LAY(at, "\"},\"finish_reason\":null}]}"));
+}
+
+static int chat_usage(struct buf *out, const struct ask *ask, const struct text_answer *a)
+{
+	char *at = chat_event(out, ask, a);
+	return at ? chat_event_end(out, usage_lay(LAY(at, "],"), ask, a)) : -ENOMEM;
 }
 
 static int chat_close(struct buf *out, const struct ask *ask, const struct text_answer *a)
 {
-	int ret = chat_event(out, ask, a, "[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n");
+	char *at = chat_event(out, ask, a);
+	int ret = at ? chat_event_end(out, LAY(at, "{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}")) : -ENOMEM;
 	if (!ret && ask->include_usage)
-		ret = chat_event(out, ask, a, "[]");
-	if (!ret && ask->include_usage)
-		ret = line_append(out, ",\"usage\":{\"prompt_tokens\":%u,\"completion_tokens\":%u,\"total_tokens\":%u}}\n\n",
-				  ask->prompt_tokens, a->tokens, ask->prompt_tokens + a->tokens);
+		ret = chat_usage(out, ask, a);
 	return ret ? ret : line_append(out, "data: [DONE]\n\n");
 }
 

@@ -12,6 +12,8 @@
 
 #define SAID_ID_PREFIX "chatcmpl-" /* before the 16 hexadecimal digits of the id, in each event of a chat */
 
+#define SAID_WORD_BYTES 8 /* the longest word */
+
 const char *said_word(uint64_t id, uint32_t k);
 
 /* How far an answer has been heard. Zero-initialise, then set id. */
