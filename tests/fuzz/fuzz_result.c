@@ -1,4 +1,4 @@
-// rooms: base leak record scenario/criteria scenario/metrics timeline attribution report compare tests/support/report_input
+// rooms: base leak record scenario/criteria scenario/fault scenario/metrics timeline attribution report compare tests/support/report_input
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Any bytes as a result.json, and as changes to a whole one: values go missing, become others of another type or size, move. What the reader

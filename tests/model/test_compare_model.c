@@ -1,4 +1,4 @@
-// rooms: base leak record scenario/criteria scenario/metrics timeline attribution report compare
+// rooms: base leak record scenario/criteria scenario/fault scenario/metrics timeline attribution report compare
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The statistics of `toll compare` on recorded runs: tests/model/compare/ holds the blocks and the driver's lag (mean, p50, p95, p99) of live runs of

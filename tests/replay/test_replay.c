@@ -1,4 +1,4 @@
-// rooms: base leak record scenario/criteria scenario/metrics timeline attribution report session/gaps session/pipeline session/pipeline_ends session/pipeline_fill session/replay
+// rooms: base leak record scenario/criteria scenario/fault scenario/metrics timeline attribution report session/gaps session/pipeline session/pipeline_ends session/pipeline_fill session/replay
 // rooms: session/run_meta session/run_meta_json scenario/fault
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>

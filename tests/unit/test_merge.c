@@ -1,4 +1,4 @@
-// rooms: base leak record scenario/criteria scenario/metrics timeline attribution report tests/support/report_input
+// rooms: base leak record scenario/criteria scenario/fault scenario/metrics timeline attribution report tests/support/report_input
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <stdlib.h>

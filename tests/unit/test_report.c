@@ -1,4 +1,4 @@
-// rooms: base leak record scenario/criteria scenario/metrics timeline attribution report tests/support/report_input
+// rooms: base leak record scenario/criteria scenario/fault scenario/metrics timeline attribution report tests/support/report_input
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <stdio.h>
@@ -106,6 +106,44 @@ static void test_full_run(void **state)
 	assert_true(json_is_null(json_array_get(json_object_get(series, "latency_p99_ns"), 10)));
 	assert_int_equal(json_array_size(json_object_get(series, "bands")), 4);
 	assert_int_equal(json_integer_value(json_array_get(json_object_get(series, "gateway_threads"), 3)), 3);
+	assert_whole(&f, doc);
+}
+
+/* The scenario's faults stand behind the series: once, again and again, to the end; what cannot be read is left out. */
+static void test_faults_are_bands(void **state)
+{
+	static const struct {
+		const char *name;
+		double from_s, to_s;
+	} want[] = {{"a: error=503 (25 % of the requests)", 2, 3.5},
+		    {"b: hang", 10, 11},
+		    {"b: hang", 20, 21},
+		    {"b: hang", 30, 31},
+		    {"b: reset", 31, 32}};
+	struct report_fixture f;
+	size_t faults = 0;
+	json_t *band;
+	size_t i;
+
+	(void)state;
+	report_fixture_init(&f, 3000);
+	json_t *configuration =
+		json_pack("{s:{s:[s, s], s:[s, s, s]}}", "faults", "a", "error=503,share=25%,from=2s,until=3500ms", "no fault",
+			  "b", "hang,from=10s,until=11s,every=10s", "reset,from=31s", "hang,from=40s");
+	f.in.configuration = configuration;
+	json_t *doc = build(&f);
+	json_array_foreach (json_object_get(json_object_get(doc, "series"), "bands"), i, band) {
+		if (strcmp(json_string_value(json_object_get(band, "kind")), "fault"))
+			continue;
+		assert_in_range(faults, 0, sizeof(want) / sizeof(*want) - 1);
+		assert_string_equal(json_string_value(json_object_get(band, "name")), want[faults].name);
+		assert_float_equal(json_number_value(json_object_get(band, "from_s")), want[faults].from_s, 1e-9);
+		assert_float_equal(json_number_value(json_object_get(band, "to_s")), want[faults].to_s, 1e-9);
+		faults++;
+	}
+	assert_int_equal(faults, sizeof(want) / sizeof(*want));
+	f.in.configuration = NULL;
+	json_decref(configuration);
 	assert_whole(&f, doc);
 }
 
@@ -516,6 +554,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_full_run),
+		cmocka_unit_test(test_faults_are_bands),
 		cmocka_unit_test(test_goodput),
 		cmocka_unit_test(test_phase_shares_add_up),
 		cmocka_unit_test(test_histogram_comes_back),

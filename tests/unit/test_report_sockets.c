@@ -1,4 +1,4 @@
-// rooms: base leak record scenario/criteria scenario/metrics timeline attribution report tests/support/report_input tests/support/wires
+// rooms: base leak record scenario/criteria scenario/fault scenario/metrics timeline attribution report tests/support/report_input tests/support/wires
 // SPDX-License-Identifier: GPL-2.0-only
 /* The report's section on the gateway's sockets, and the criteria that speak of them. */
 #include <errno.h>

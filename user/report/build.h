@@ -102,6 +102,9 @@ void build_exemplars(struct build *b);
 
 /* build_series.c */
 void build_series(struct build *b);
+/* build_faults.c: a band behind the series, where it has a length; the scenario's faults as bands, as far as the series go */
+void build_band(struct build *b, json_t *bands, const char *kind, const char *name, double from_s, double to_s);
+void build_faults(struct build *b, json_t *bands, double end_s);
 
 /* build_stacks.c: where in the code, by samples and waits */
 void build_stacks(struct build *b);

@@ -184,29 +184,18 @@ static void gauge_columns(struct build *b, json_t *out)
 		build_absent(b, "", "series.gateway", "no process of the gateway could be read on this host");
 }
 
-static void band_add(struct build *b, json_t *bands, const char *kind, const char *name, double from_s, double to_s)
-{
-	if (to_s <= from_s)
-		return;
-	json_t *band = json_object();
-	build_put(b, band, "kind", json_string(kind));
-	build_put(b, band, "name", report_text(name));
-	build_put(b, band, "from_s", build_number(from_s));
-	build_put(b, band, "to_s", build_number(to_s));
-	build_append(b, bands, band);
-}
-
-static void bands_add(struct build *b, json_t *out)
+static void bands_add(struct build *b, json_t *out, double end_s)
 {
 	const struct report_input *in = b->in;
 	json_t *bands = build_array(b, out, "bands");
 
-	band_add(b, bands, "warmup", "warm-up", 0, in->warmup_s);
+	build_band(b, bands, "warmup", "warm-up", 0, in->warmup_s);
 	for (unsigned i = 0; i < in->stages; i++) {
 		const struct report_set *s = &in->stage[i];
 		if (s->stats && s->stats->sent)
-			band_add(b, bands, "stage", s->name ? s->name : "", s->from_s, s->from_s + s->duration_s);
+			build_band(b, bands, "stage", s->name ? s->name : "", s->from_s, s->from_s + s->duration_s);
 	}
+	build_faults(b, bands, end_s);
 }
 
 void build_series(struct build *b)
@@ -225,5 +214,5 @@ void build_series(struct build *b)
 	driver_columns(b, out, sampled);
 	inside_columns(b, out, sampled);
 	gauge_columns(b, out);
-	bands_add(b, out);
+	bands_add(b, out, (double)series_points(s) * (double)series_step_ns(s) / (double)NS_PER_S);
 }

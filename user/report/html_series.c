@@ -179,6 +179,38 @@ static void bands(struct html *h, const json_t *series, double span_s)
 	}
 }
 
+static bool has_band(const json_t *series, const char *kind)
+{
+	json_t *band;
+	size_t i;
+
+	json_array_foreach (json_object_get(series, "bands"), i, band)
+		if (!strcmp(text_string(band, "kind"), kind))
+			return true;
+	return false;
+}
+
+/* What is shaded, and each fault once. */
+static void bands_key(struct html *h, const json_t *series)
+{
+	const char *before = NULL;
+	json_t *band;
+	size_t i;
+
+	html_raw(h, "<p class=\"note\">Shaded: every second stage");
+	if (has_band(series, "warmup"))
+		html_raw(h, "; hatched: warm-up");
+	json_array_foreach (json_object_get(series, "bands"), i, band) {
+		const char *name = text_string(band, "name");
+		if (strcmp(text_string(band, "kind"), "fault") || (before && !strcmp(before, name)))
+			continue;
+		html_raw(h, before ? "; " : "; red: faults of the providers, ");
+		html_text(h, name);
+		before = name;
+	}
+	html_raw(h, ".</p>\n");
+}
+
 static void chart_head(struct html *h, const struct chart *c, const json_t *series)
 {
 	html_fmt(h, "<figure class=\"chart\" data-chart=\"series\" data-unit=\"%s\"%s%s data-lines=\"", c->unit,
@@ -229,8 +261,9 @@ static void series_put(struct html *h, struct drawing *d)
 	}
 	for (unsigned k = 1; k < LINES; k++)
 		d->y[k] = d->y[0] + (size_t)k * d->points;
-	html_raw(h, "<p class=\"hint js\">Drag over a chart to zoom all of them, double-click to see all again.</p>\n<div "
-		    "class=\"charts\">\n");
+	html_raw(h, "<p class=\"hint js\">Drag over a chart to zoom all of them, double-click to see all again.</p>\n");
+	bands_key(h, d->series);
+	html_raw(h, "<div class=\"charts\">\n");
 	for (size_t i = 0; i < sizeof(charts) / sizeof(*charts); i++)
 		chart_put(h, &charts[i], d);
 	html_raw(h, "</div>\n<script type=\"application/json\" id=\"series-data\">");

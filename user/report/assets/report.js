@@ -60,13 +60,13 @@
 	const bridged = column => column.map((v, i) =>
 		v !== null || (i > 0 && i + 1 < column.length && column[i - 1] !== null && column[i + 1] !== null) ? v : NaN);
 
-	const common = (figure, formatX, formatY) => ({
+	const common = (figure, formatX, formatY, head = formatX) => ({
 		legend: "never", strokeWidth: 1.6, gridLineColor: colour("--line"), axisLineColor: colour("--line"), gridLineWidth: 1,
 		highlightCircleSize: 3, labelsKMB: false, rightGap: 8, xRangePad: 0, connectSeparatedPoints: true,
 		axes: { x: { axisLabelFormatter: formatX, axisLabelWidth: 62 }, y: { axisLabelFormatter: label(formatY), axisLabelWidth: 70 } },
 		highlightCallback: (event, x, points) => {
 			const by = new Map(points.map(p => [p.name, p.yval]));
-			caption(figure, formatX(x), [...figure.querySelectorAll("figcaption span")].map((s, i) => {
+			caption(figure, head(x), [...figure.querySelectorAll("figcaption span")].map((s, i) => {
 				const y = by.get(figure.graph.getLabels()[i + 1]);
 				return y === undefined || y === null || Number.isNaN(y) ? "–" : formatY(y);
 			}));
@@ -98,8 +98,9 @@
 		const rows = [], columns = lines.map(l => bridged(data[l[0]]));
 		for (let i = 0; i < data.points; i++) rows.push([(i + .5) * data.step_s, ...columns.map(c => c[i])]);
 		const formatY = format[figure.dataset.unit], log = "log" in figure.dataset && columns.flat().some(v => v > 0);
+		const head = x => [seconds(x), ...data.bands.filter(b => b.from_s <= x && x < b.to_s).map(b => b.name)].join(" · ");
 		const options = {
-			...common(figure, seconds, formatY), labels: ["t", ...lines.map(l => l[1])], colors: lines.map(l => colour(`--c${l[2]}`)),
+			...common(figure, seconds, formatY, head), labels: ["t", ...lines.map(l => l[1])], colors: lines.map(l => colour(`--c${l[2]}`)),
 			logscale: log, dateWindow: [0, data.points * data.step_s], underlayCallback: shade(data.bands),
 		};
 		options.axes.x.ticker = timeTicks;
