@@ -70,7 +70,7 @@ def check_cursor(browser):
     rows = browser.run(f"return {SERIES}.map(g => g.getSelection())")
     check("the cursor is shared", shared and len(set(rows)) == 1, rows)
     words = browser.run("return document.querySelectorAll('figure[data-chart=series] figcaption')[1].innerText")
-    check("the caption tells the values under it, and the stage", "ms" in words and " m" in words and "ramp" in words, words)
+    check("the caption tells the values under it, and the stage", "ms" in words and " m" in words and any(f" · {stage}" in words for stage in ("ramp", "hold")), words)
 
 
 def check_flame(browser):
