@@ -316,8 +316,22 @@ def figure(what, values, bound=None, fmt="{:.1f}", kind="<="):
     print(LINE.format(ROW, what, fmt.format(value), text, bound_text, verdict), flush=True)
 
 
+def others_attached():
+    """Whose probes run on this machine beside ours: each call of the kernel that they watch costs more for everybody."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/comm") as f:
+                if f.read().strip() == "toll" and probe_links(pid):
+                    yield pid
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # it has ended
+
+
 def row(measure):
     """Runs a row's function; the exit code: 0 all met, 1 something missed, 2 it could not be measured."""
+    others = list(others_attached())
+    if others:
+        print(f"# other toll programs are attached (pids {', '.join(others)}): costs are with theirs below ours", flush=True)
     try:
         measure()
     except (Failed, OSError, KeyError, subprocess.SubprocessError) as e:
