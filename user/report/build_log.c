@@ -16,5 +16,7 @@ void build_log(struct build *b)
 	build_put(b, log, "lines", build_u64(l->lines));
 	build_put(b, log, "matched", build_u64(l->matched));
 	build_put(b, log, "unread", build_u64(l->unread));
+	build_put(b, log, "rotated", json_boolean(l->rotated));
+	build_put(b, log, "cut", json_boolean(l->cut));
 	build_dist(b, log, "told", l->told);
 }

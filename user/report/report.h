@@ -42,6 +42,8 @@ struct report_plant {
 struct report_log {
 	bool asked;
 	uint64_t lines, matched, unread; /* unread: matched, but its number is no time */
+	bool rotated; /* another file stood there at the end: the first and the last were read */
+	bool cut; /* it was shorter than before: what came ahead of the cut is lost */
 	struct hist *told; /* ns */
 	char why[320]; /* it cannot be told; "": it can */
 };

@@ -13,6 +13,8 @@
 	"        \"lines\": {\"type\": \"integer\", \"minimum\": 0},\n" \
 	"        \"matched\": {\"type\": \"integer\", \"minimum\": 0},\n" \
 	"        \"unread\": {\"description\": \"matched, but its number was no time\", \"type\": \"integer\", \"minimum\": 0},\n" \
+	"        \"rotated\": {\"description\": \"another file stood there at the end: the first and the last were read\", \"type\": \"boolean\"},\n" \
+	"        \"cut\": {\"description\": \"it was cut meanwhile: what came ahead of that is lost\", \"type\": \"boolean\"},\n" \
 	"        \"told\": {\"$ref\": \"#/$defs/dist\"}\n" \
 	"      }\n" \
 	"    },\n" \

@@ -81,6 +81,10 @@ static void print_log(struct text *t, const json_t *doc)
 		 text_dist(b[0], toll, "p50_ns"), text_dist(b[1], toll, "p99_ns"), text_dist(c[0], latency, "p50_ns"),
 		 text_dist(c[1], latency, "p99_ns"));
 	text_wrap(t, TEXT_BOLD, "ITS LOG", 12, line);
+	if (json_is_true(json_object_get(log, "rotated")))
+		text_wrap(t, TEXT_DIM, "", 12, "it was rotated meanwhile: the file of its start and that of its end were read");
+	if (json_is_true(json_object_get(log, "cut")))
+		text_wrap(t, TEXT_DIM, "", 12, "it was cut meanwhile: what came ahead of that is lost");
 	text_blank(t);
 }
 

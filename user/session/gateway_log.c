@@ -71,8 +71,8 @@ void gateway_log_begin(struct gateway_log *g, const char *own_path)
 	if (!g->path[0])
 		snprintf(g->report.why, sizeof(g->report.why),
 			 "the gateway was not started by a recipe: say where its log is with --gateway-log-file");
-	else if (!stat(g->path, &st))
-		g->from = (uint64_t)st.st_size;
+	else if ((g->held = fopen(g->path, "re")))
+		g->from = fstat(fileno(g->held), &st) ? 0 : (uint64_t)st.st_size;
 	else if (errno != ENOENT) /* it may appear with its first line */
 		snprintf(g->report.why, sizeof(g->report.why), "cannot read %.200s: %s", g->path, strerror(errno));
 	if (g->report.why[0])
@@ -101,25 +101,58 @@ static void line_read(struct gateway_log *g, const char *line)
 		g->report.unread++;
 }
 
-void gateway_log_end(struct gateway_log *g)
+static void file_read(struct gateway_log *g, FILE *f)
 {
 	char line[8192]; /* a longer one is read in pieces */
+
+	while (fgets(line, sizeof(line), f))
+		line_read(g, line);
+	fclose(f);
+}
+
+/* True: `f` is the file that stood there at first, maybe under another name now. */
+static bool is_held(const struct gateway_log *g, FILE *f)
+{
+	struct stat held, now;
+
+	return g->held && !fstat(fileno(g->held), &held) && !fstat(fileno(f), &now) && held.st_ino == now.st_ino &&
+	       held.st_dev == now.st_dev;
+}
+
+/* Of one that was cut meanwhile only what came behind the cut is left. */
+static void held_read(struct gateway_log *g)
+{
 	struct stat st;
+
+	if (!fstat(fileno(g->held), &st) && (uint64_t)st.st_size >= g->from)
+		fseeko(g->held, (off_t)g->from, SEEK_SET);
+	else
+		g->report.cut = true;
+	file_read(g, g->held);
+	g->held = NULL;
+}
+
+void gateway_log_end(struct gateway_log *g)
+{
 	FILE *f;
 
 	if (!g->begun || g->report.why[0])
 		return;
 	f = fopen(g->path, "re");
-	if (!f) {
+	if (!f && !g->held) {
 		snprintf(g->report.why, sizeof(g->report.why), "cannot read %.200s: %s", g->path, strerror(errno));
 		return;
 	}
-	/* one that is shorter than it was began anew */
-	if (!fstat(fileno(f), &st) && (uint64_t)st.st_size >= g->from)
-		fseeko(f, (off_t)g->from, SEEK_SET);
-	while (fgets(line, sizeof(line), f))
-		line_read(g, line);
-	fclose(f);
+	if (f && is_held(g, f)) {
+		fclose(f);
+		f = NULL;
+	} else {
+		g->report.rotated = g->held != NULL;
+	}
+	if (g->held)
+		held_read(g);
+	if (f)
+		file_read(g, f);
 	if (!g->report.matched)
 		snprintf(g->report.why, sizeof(g->report.why), "none of the %llu lines of %.200s matched --gateway-log",
 			 (unsigned long long)g->report.lines, g->path);
@@ -129,6 +162,8 @@ void gateway_log_fini(struct gateway_log *g)
 {
 	if (g->compiled)
 		regfree(&g->pattern);
+	if (g->held)
+		fclose(g->held);
 	hist_free(g->report.told);
 	*g = (struct gateway_log){.from = 0};
 }

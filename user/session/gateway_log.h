@@ -10,6 +10,7 @@
 #include <regex.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/err.h"
 #include "report/report.h"
@@ -25,7 +26,8 @@ struct gateway_log {
 	regex_t pattern;
 	bool compiled, begun;
 	char path[PATH_MAX];
-	uint64_t from; /* bytes that were there when the measured part began */
+	FILE *held; /* the one that stood there when the measured part began: read even if it is renamed; NULL: there was none */
+	uint64_t from; /* its bytes then */
 	struct report_log report;
 };
 
