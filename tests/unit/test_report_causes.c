@@ -133,6 +133,7 @@ static void test_findings_and_composition(void **state)
 	assert_non_null(strstr(text, "COSTS MOST"));
 	assert_non_null(strstr(text, "WHY THE TOLL TAKES ITS TIME"));
 	assert_null(strstr(text, "DISTURBED"));
+	assert_non_null(strstr(text, "% of what all take"));
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
 		if (!strncmp(line, "  lock ", 7))
 			lock = false;

@@ -147,6 +147,38 @@ static void stages_best(struct text *t, const json_t *stages)
 	text_wrap(t, TEXT_PLAIN, "", 2, line);
 }
 
+/* What a CPU did for one of its requests, within the toll. */
+static double cpu_per_request_ns(const json_t *set)
+{
+	static const char *const names[] = {"own_user", "own_kernel", "own_cpu", "allocator"};
+	const json_t *causes = json_object_get(set, "causes");
+	double sum_ns = 0;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		sum_ns += text_number(json_object_get(causes, names[i]), "per_request_ns");
+	return sum_ns;
+}
+
+static double cpu_ns(const json_t *set)
+{
+	return cpu_per_request_ns(set) * (double)text_u64(json_object_get(set, "toll"), "count");
+}
+
+/* The gateway's CPU for this one of several sets. */
+static void set_cpu(struct text *t, const json_t *sets, const json_t *set)
+{
+	char cell[TEXT_CELL], share[TEXT_CELL], line[160];
+	double all_ns = 0;
+
+	for (void *it = json_object_iter((json_t *)sets); it; it = json_object_iter_next((json_t *)sets, it))
+		all_ns += cpu_ns(json_object_iter_value(it));
+	if (json_object_size(sets) < 2 || !(cpu_ns(set) > 0))
+		return;
+	snprintf(line, sizeof(line), "gateway: CPU %s a request within the toll, %s of what all take",
+		 units_format_ns(cell, sizeof(cell), (uint64_t)cpu_per_request_ns(set)), text_share(share, cpu_ns(set) / all_ns));
+	text_wrap(t, TEXT_DIM, "", 4, line);
+}
+
 static void set_checks(struct text *t, const json_t *set)
 {
 	const json_t *checks = json_object_get(set, "checks");
@@ -175,14 +207,17 @@ void text_sets(struct text *t, const json_t *doc)
 		for (void *it = json_object_iter((json_t *)classes); it; it = json_object_iter_next((json_t *)classes, it)) {
 			set_row(t, json_object_iter_key(it), json_object_iter_value(it));
 			set_goodput(t, json_object_iter_value(it));
+			set_cpu(t, classes, json_object_iter_value(it));
 			set_checks(t, json_object_iter_value(it));
 		}
 		text_blank(t);
 	}
 	if (json_object_size(tenants)) {
 		set_header(t, "TENANTS");
-		for (void *it = json_object_iter((json_t *)tenants); it; it = json_object_iter_next((json_t *)tenants, it))
+		for (void *it = json_object_iter((json_t *)tenants); it; it = json_object_iter_next((json_t *)tenants, it)) {
 			set_row(t, json_object_iter_key(it), json_object_iter_value(it));
+			set_cpu(t, tenants, json_object_iter_value(it));
+		}
 		text_blank(t);
 	}
 	/* one stage is the run itself */
