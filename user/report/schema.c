@@ -11,6 +11,23 @@
 #include "report/schema_stacks.h"
 
 /* clang-format off */
+/* What a class and a stage have alike. */
+#define SCHEMA_SET \
+	"        \"requests\": {\"$ref\": \"#/$defs/requests\"},\n" \
+	"        \"latency\": {\n" \
+	"          \"description\": \"from the intended start to the last byte consumed; requests without an end as lower bounds\",\n" \
+	"          \"$ref\": \"#/$defs/dist\"\n" \
+	"        },\n" \
+	"        \"service\": {\"description\": \"from the actual send\", \"$ref\": \"#/$defs/dist\"},\n" \
+	"        \"lateness\": {\"description\": \"how late the driver was: never the gateway's\", \"$ref\": \"#/$defs/dist\"},\n" \
+	"        \"toll\": {\"$ref\": \"#/$defs/toll\"},\n" \
+	"        \"joined_latency\": {\"description\": \"t0 to t11 of joined requests: what the phases add up to\", \"$ref\": \"#/$defs/dist\"},\n" \
+	"        \"phases\": {\"$ref\": \"#/$defs/phases\"},\n" \
+	SCHEMA_CAUSES \
+	"        \"upstream_turns_per_request\": {\"type\": \"number\"},\n" \
+	"        \"streams\": {\"$ref\": \"#/$defs/streams\"},\n" \
+	"        \"checks\": {\"$ref\": \"#/$defs/checks\"}\n"
+
 static const char schema_text[] =
 	"{\n"
 	"  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n"
@@ -372,20 +389,7 @@ static const char schema_text[] =
 	"    \"class\": {\n"
 	"      \"type\": \"object\",\n"
 	"      \"properties\": {\n"
-	"        \"requests\": {\"$ref\": \"#/$defs/requests\"},\n"
-	"        \"latency\": {\n"
-	"          \"description\": \"from the intended start to the last byte consumed; requests without an end as lower bounds\",\n"
-	"          \"$ref\": \"#/$defs/dist\"\n"
-	"        },\n"
-	"        \"service\": {\"description\": \"from the actual send\", \"$ref\": \"#/$defs/dist\"},\n"
-	"        \"lateness\": {\"description\": \"how late the driver was: never the gateway's\", \"$ref\": \"#/$defs/dist\"},\n"
-	"        \"toll\": {\"$ref\": \"#/$defs/toll\"},\n"
-	"        \"joined_latency\": {\"description\": \"t0 to t11 of joined requests: what the phases add up to\", \"$ref\": \"#/$defs/dist\"},\n"
-	"        \"phases\": {\"$ref\": \"#/$defs/phases\"},\n"
-	SCHEMA_CAUSES
-	"        \"upstream_turns_per_request\": {\"type\": \"number\"},\n"
-	"        \"streams\": {\"$ref\": \"#/$defs/streams\"},\n"
-	"        \"checks\": {\"$ref\": \"#/$defs/checks\"}\n"
+	SCHEMA_SET
 	"      }\n"
 	"    },\n"
 	"    \"stage\": {\n"
@@ -403,20 +407,7 @@ static const char schema_text[] =
 	"            \"memory_bytes\": {\"type\": \"object\", \"additionalProperties\": {\"type\": \"integer\", \"minimum\": 0}}\n"
 	"          }\n"
 	"        },\n"
-	"        \"requests\": {\"$ref\": \"#/$defs/requests\"},\n"
-	"        \"latency\": {\n"
-	"          \"description\": \"from the intended start to the last byte consumed; requests without an end as lower bounds\",\n"
-	"          \"$ref\": \"#/$defs/dist\"\n"
-	"        },\n"
-	"        \"service\": {\"description\": \"from the actual send\", \"$ref\": \"#/$defs/dist\"},\n"
-	"        \"lateness\": {\"description\": \"how late the driver was: never the gateway's\", \"$ref\": \"#/$defs/dist\"},\n"
-	"        \"toll\": {\"$ref\": \"#/$defs/toll\"},\n"
-	"        \"joined_latency\": {\"description\": \"t0 to t11 of joined requests: what the phases add up to\", \"$ref\": \"#/$defs/dist\"},\n"
-	"        \"phases\": {\"$ref\": \"#/$defs/phases\"},\n"
-	SCHEMA_CAUSES
-	"        \"upstream_turns_per_request\": {\"type\": \"number\"},\n"
-	"        \"streams\": {\"$ref\": \"#/$defs/streams\"},\n"
-	"        \"checks\": {\"$ref\": \"#/$defs/checks\"}\n"
+	SCHEMA_SET
 	"      }\n"
 	"    },\n"
 	"    \"exemplar\": {\n"
