@@ -26,7 +26,7 @@ struct fixture {
 };
 
 struct tally {
-	unsigned frames[CAPTURE_STACK + 1];
+	unsigned frames[CAPTURE_PART + 1];
 	uint64_t total;
 	bool complete;
 	int rc; /* of the last read */
@@ -82,6 +82,7 @@ static void write_all_types(struct capture_writer *w)
 	struct record_request request = {.id = 1, .due_ns = NS_PER_S};
 	struct record_provider provider = {.tag = 1, .request_first_ns = NS_PER_S};
 	struct record_gauges gauges = {.time_ns = NS_PER_S, .cpu_ns = 1};
+	struct record_part part = {.time_ns = NS_PER_S, .kind = RECORD_PART_PEER, .label = "db"};
 	uint64_t counters[WIRE_COUNTERS] = {0}, now_ns = 9;
 
 	write_frame(w, CAPTURE_META, "{\"scenario\":\"x\"}", 16);
@@ -96,6 +97,7 @@ static void write_all_types(struct capture_writer *w)
 	write_frame(w, CAPTURE_TICK, &now_ns, sizeof(now_ns));
 	write_frame(w, CAPTURE_GAUGES, &gauges, sizeof(gauges));
 	write_stack(w);
+	write_frame(w, CAPTURE_PART, &part, sizeof(part));
 }
 
 static struct tally read_all(const char *path)
@@ -110,7 +112,7 @@ static struct tally read_all(const char *path)
 	if (t.rc)
 		return t;
 	while ((t.rc = capture_read(r, &type, &data, &bytes, &t.err)) == 1) {
-		assert_in_range(type, CAPTURE_META, CAPTURE_STACK);
+		assert_in_range(type, CAPTURE_META, CAPTURE_PART);
 		t.frames[type]++;
 		t.total++;
 		if (type == CAPTURE_WIRE)
@@ -167,7 +169,8 @@ static void test_round_trip(void **state)
 	struct stat st;
 
 	assert_int_equal(t.rc, 0);
-	assert_int_equal(t.total, 13);
+	assert_int_equal(t.total, 14);
+	assert_int_equal(t.frames[CAPTURE_PART], 1);
 	assert_int_equal(t.frames[CAPTURE_WIRE], 3);
 	assert_int_equal(t.frames[CAPTURE_EVENTS], 2);
 	assert_int_equal(t.frames[CAPTURE_END], 1);
@@ -192,7 +195,7 @@ static void test_cut_anywhere(void **state)
 		assert_in_range(t.total, before, before + 1);
 		before = t.total;
 	}
-	assert_int_equal(before, 12);
+	assert_int_equal(before, 13);
 }
 
 static void test_any_byte_damaged(void **state)
@@ -615,7 +618,7 @@ static void test_off_only_counts(void **state)
 	assert_int_equal(capture_writer_open(&w, "/nowhere/x", CAPTURE_OFF, 0, NULL), 0);
 	write_all_types(w);
 	assert_int_equal(capture_writer_close(w, &totals, NULL), 0);
-	assert_int_equal(totals.frames_seen, 12);
+	assert_int_equal(totals.frames_seen, 13);
 	assert_int_equal(totals.requests_seen, 1);
 	assert_int_equal(totals.frames_written, 0);
 }

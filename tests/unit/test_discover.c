@@ -259,7 +259,7 @@ static void test_gauges_grow(void **state)
 	uint64_t first, born;
 	char ns[64];
 
-	assert_int_equal(discover_gauges(&self, 1, &before), 0);
+	assert_int_equal(discover_gauges(&self, 1, &before, NULL), 0);
 	assert_int_equal(before.processes, 1);
 	assert_int_equal(before.threads, 1);
 	uint64_t start = clock_thread_cpu_ns();
@@ -270,16 +270,16 @@ static void test_gauges_grow(void **state)
 	assert_non_null(memory);
 	memset(memory, 1, bytes);
 	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	assert_int_equal(discover_gauges(&self, 1, &after), 0);
+	assert_int_equal(discover_gauges(&self, 1, &after, NULL), 0);
 	assert_true(after.cpu_ns >= before.cpu_ns + 5 * NS_PER_MS);
 	assert_true(after.anon_bytes >= before.anon_bytes + bytes / 2);
 	assert_int_equal(after.fds, before.fds + 1);
 	close(fd);
 	free(memory);
 	uint32_t gone[2] = {self, 4194303};
-	assert_int_equal(discover_gauges(gone, 2, &after), 0);
+	assert_int_equal(discover_gauges(gone, 2, &after, NULL), 0);
 	assert_int_equal(after.processes, 1);
-	assert_int_equal(discover_gauges(gone + 1, 1, &after), -ESRCH);
+	assert_int_equal(discover_gauges(gone + 1, 1, &after, NULL), -ESRCH);
 	assert_true(discover_alive(self, &born));
 	assert_true(discover_alive(1, &first) && first < born);
 	assert_false(discover_alive(4194303, &born));

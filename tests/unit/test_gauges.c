@@ -21,7 +21,7 @@ static struct record_gauges look(void)
 	struct record_gauges g = {0};
 	uint32_t self = (uint32_t)getpid();
 
-	assert_int_equal(discover_gauges(&self, 1, &g), 0);
+	assert_int_equal(discover_gauges(&self, 1, &g, NULL), 0);
 	assert_int_equal(g.missing & ~(uint32_t)RECORD_GAUGES_NO_DISK, RECORD_GAUGES_NO_PSS); /* that one is discover_pss() */
 	return g;
 }
@@ -89,6 +89,49 @@ static void test_sockets_by_state(void **state)
 	close(closed);
 }
 
+/* Both ends of two connections are this process': one end is a client of a port that is listened on, the other looks at that port. */
+static void test_sockets_by_peer(void **state)
+{
+	uint8_t loopback[16] = {[10] = 0xff, 0xff, 127, 0, 0, 1};
+	struct sockaddr_in addr = {.sin_family = AF_INET};
+	socklen_t len = sizeof(addr);
+	struct gauge_parts *parts = calloc(1, sizeof(*parts));
+	uint32_t self = (uint32_t)getpid();
+	int listener[2], client[2], server[2];
+	struct record_gauges g;
+	struct pollfd wait;
+
+	(void)state;
+	assert_non_null(parts);
+	gauge_parts_init(parts);
+	connected(&listener[0], &client[0], &server[0]);
+	connected(&listener[1], &client[1], &server[1]);
+	assert_int_equal(getsockname(listener[0], (struct sockaddr *)&addr, &len), 0);
+	gauge_parts_label(parts, "db", loopback, ntohs(addr.sin_port));
+	for (unsigned again = 0; again < 2; again++) { /* the second time from the begin */
+		assert_int_equal(discover_gauges(&self, 1, &g, parts), 0);
+		assert_string_equal(parts->of_peer[2].label, "db");
+		assert_int_equal(parts->of_peer[0].tcp[1], 2);
+		assert_int_equal(parts->of_peer[1].tcp[1], 1);
+		assert_int_equal(parts->of_peer[2].tcp[1], 1);
+		assert_int_equal(parts->processes, 1);
+		assert_int_equal(parts->of_process[0].pid, self);
+		assert_int_equal(parts->of_process[0].anon_bytes, g.anon_bytes + g.swap_bytes);
+		assert_int_equal(parts->of_process[0].fds, g.fds);
+	}
+	close(server[0]); /* the client is in CLOSE_WAIT until it closes, too */
+	wait = (struct pollfd){.fd = client[0], .events = POLLRDHUP};
+	assert_int_equal(poll(&wait, 1, 5000), 1);
+	assert_int_equal(discover_gauges(&self, 1, &g, parts), 0);
+	assert_int_equal(parts->of_peer[2].tcp[8], 1);
+	close(client[0]);
+	close(client[1]);
+	close(server[1]);
+	close(listener[0]);
+	close(listener[1]);
+	free(parts);
+}
+
 static void test_memory_by_kind(void **state)
 {
 	const size_t bytes = (size_t)16 << 20;
@@ -111,7 +154,7 @@ static void test_a_process_that_is_gone(void **state)
 	struct record_gauges g = {0}, zero = {0};
 
 	(void)state;
-	assert_int_equal(discover_gauges(&gone, 1, &g), -ESRCH);
+	assert_int_equal(discover_gauges(&gone, 1, &g, NULL), -ESRCH);
 	zero.missing = g.missing;
 	assert_memory_equal(&g, &zero, sizeof(g));
 }
@@ -165,10 +208,10 @@ static void test_memory_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_descriptors_by_kind), cmocka_unit_test(test_sockets_by_state),
-		cmocka_unit_test(test_memory_by_kind),      cmocka_unit_test(test_a_process_that_is_gone),
-		cmocka_unit_test(test_memory_limit),        cmocka_unit_test(test_files_being_written),
-		cmocka_unit_test(test_network_and_pss),
+		cmocka_unit_test(test_descriptors_by_kind),    cmocka_unit_test(test_sockets_by_state),
+		cmocka_unit_test(test_sockets_by_peer),        cmocka_unit_test(test_memory_by_kind),
+		cmocka_unit_test(test_a_process_that_is_gone), cmocka_unit_test(test_memory_limit),
+		cmocka_unit_test(test_files_being_written),    cmocka_unit_test(test_network_and_pss),
 	};
 
 	return cmocka_run_group_tests_name("gauges", tests, NULL, NULL);

@@ -26,6 +26,7 @@ struct moment {
 struct leak_watch {
 	unsigned classes;
 	double requests[LEAK_CLASSES_MAX];
+	struct leak_parts *parts;
 	uint64_t start_ns;
 	double disk_free_bytes; /* at the begin */
 	struct moment *at;
@@ -89,8 +90,12 @@ struct leak_watch *leak_watch_new(unsigned classes)
 {
 	struct leak_watch *w = calloc(1, sizeof(*w));
 
-	if (!w)
+	if (w)
+		w->parts = leak_parts_new();
+	if (!w || !w->parts) {
+		free(w);
 		return NULL;
+	}
 	w->classes = classes < LEAK_CLASSES_MAX ? classes : LEAK_CLASSES_MAX;
 	w->every = 1;
 	return w;
@@ -100,6 +105,7 @@ void leak_watch_free(struct leak_watch *w)
 {
 	if (!w)
 		return;
+	leak_parts_free(w->parts);
 	free(w->at);
 	free(w);
 }
@@ -209,13 +215,31 @@ int leak_watch_gauges(struct leak_watch *w, const struct record_gauges *g)
 	return moment_add(w, &now);
 }
 
-static double requests_of(const struct moment *m, unsigned classes)
+static double requests_sum(const double requests[LEAK_CLASSES_MAX], unsigned classes)
 {
 	double sum = 0;
 
 	for (unsigned i = 0; i < LEAK_CLASSES_MAX; i++)
-		sum += classes & 1u << i ? m->requests[i] : 0;
+		sum += classes & 1u << i ? requests[i] : 0;
 	return sum;
+}
+
+static double requests_of(const struct moment *m, unsigned classes)
+{
+	return requests_sum(m->requests, classes);
+}
+
+int leak_watch_part(struct leak_watch *w, const struct record_part *part)
+{
+	if (w->ended || !w->start_ns || part->time_ns < w->start_ns)
+		return 0;
+	return leak_parts_add(w->parts, part, (double)(part->time_ns - w->start_ns) / (double)NS_PER_S,
+			      requests_sum(w->requests, ~0u));
+}
+
+const struct leak_parts *leak_watch_parts(const struct leak_watch *w)
+{
+	return w->parts;
 }
 
 /* classes: bits of those whose requests count. */

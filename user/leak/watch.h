@@ -7,6 +7,7 @@
 #define TOLL_LEAK_WATCH_H
 
 #include "leak/leak.h"
+#include "leak/parts.h"
 #include "record/request.h"
 
 #define LEAK_CLASSES_MAX 16
@@ -75,6 +76,9 @@ void leak_watch_free(struct leak_watch *w);
 void leak_watch_requests(struct leak_watch *w, unsigned class_index, uint64_t ended);
 void leak_watch_done(const struct leak_watch *w, double ended[LEAK_CLASSES_MAX]); /* so far */
 int leak_watch_gauges(struct leak_watch *w, const struct record_gauges *g); /* 0 or -ENOMEM */
+int leak_watch_part(struct leak_watch *w,
+		    const struct record_part *part); /* behind the gauges that it is a part of; 0 or -ENOMEM */
+const struct leak_parts *leak_watch_parts(const struct leak_watch *w);
 void leak_watch_end(struct leak_watch *w, double confidence); /* what comes later is not judged, and all with this confidence */
 /* limit_bytes 0: not known. -ENOMEM. */
 int leak_watch_judge(const struct leak_watch *w, double limit_bytes, struct leak_result *out);

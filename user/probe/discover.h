@@ -35,12 +35,31 @@ int discover_by_comm(const char *comm, struct discovered *out, struct err *err);
 int discover_by_cgroup(const char *path, struct discovered *out,
 		       struct err *err); /* absolute, or relative to the cgroup mount; v1 and v2 */
 
+/* Whom the gateway's sockets are told apart by, and what its parts hold; peer[] is the caller's, the rest is filled with each sample. */
+#define GAUGE_PEERS_MAX 18
+#define GAUGE_PROCESSES_MAX 64 /* told apart: the first ones */
+struct gauge_peer {
+	char label[32];
+	uint8_t addr[16]; /* IPv4 as ::ffff:a.b.c.d */
+	uint16_t port;
+};
+struct gauge_parts {
+	struct gauge_peer peer[GAUGE_PEERS_MAX]; /* [0]: who connects to it, [1]: all the others; the labelled ones behind them */
+	unsigned peers;
+	struct record_part of_peer[GAUGE_PEERS_MAX];
+	struct record_part of_process[GAUGE_PROCESSES_MAX];
+	unsigned processes;
+};
+void gauge_parts_init(struct gauge_parts *parts);
+/* One more peer, as far as there is room; an address of zeros is any. */
+void gauge_parts_label(struct gauge_parts *parts, const char *label, const uint8_t addr[16], uint16_t port);
+
 /*
  * Gauges of a process tree, from /proc: CPU, memory, descriptors by kind, TCP sockets by state, added up; a process that is gone is
  * skipped, what may not be read is told in `missing`. time_ns is the caller's. Some 10 us a process and 1 us a descriptor in the caller,
- * nothing in the process that is looked at but its locks. -ESRCH: none is left, -ENOMEM.
+ * nothing in the process that is looked at but its locks. parts NULL: they are not told apart. -ESRCH: none is left, -ENOMEM.
  */
-int discover_gauges(const uint32_t *pid, unsigned pids, struct record_gauges *out);
+int discover_gauges(const uint32_t *pid, unsigned pids, struct record_gauges *out, struct gauge_parts *parts);
 /* Proportional set size, summed up: all pages of each process are walked under its lock, some ms a GB. 0: it may not be read. */
 uint64_t discover_pss(const uint32_t *pid, unsigned pids);
 /* The lowest memory limit of its cgroups and of the machine, in bytes; 0: not known. */

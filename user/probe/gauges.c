@@ -73,14 +73,60 @@ static void gauge_memory(uint32_t pid, struct record_gauges *out)
 	out->page_table_bytes += status_bytes(status, "\nVmPTE:");
 }
 
-int discover_gauges(const uint32_t *pid, unsigned pids, struct record_gauges *out)
+void gauge_parts_init(struct gauge_parts *parts)
+{
+	memset(parts, 0, sizeof(*parts));
+	parts->peers = 2;
+	snprintf(parts->peer[0].label, sizeof(parts->peer[0].label), "clients");
+	snprintf(parts->peer[1].label, sizeof(parts->peer[1].label), "others");
+}
+
+void gauge_parts_label(struct gauge_parts *parts, const char *label, const uint8_t addr[16], uint16_t port)
+{
+	if (parts->peers == GAUGE_PEERS_MAX)
+		return;
+	struct gauge_peer *peer = &parts->peer[parts->peers++];
+	snprintf(peer->label, sizeof(peer->label), "%s", label);
+	memcpy(peer->addr, addr, sizeof(peer->addr));
+	peer->port = port;
+}
+
+static void parts_clear(struct gauge_parts *parts)
+{
+	parts->processes = 0;
+	for (unsigned i = 0; i < parts->peers; i++) {
+		parts->of_peer[i] = (struct record_part){.kind = RECORD_PART_PEER};
+		memcpy(parts->of_peer[i].label, parts->peer[i].label, sizeof(parts->of_peer[i].label));
+	}
+}
+
+/* What one process has added to the sums. */
+static void process_fill(struct record_part *part, const struct proc_entry *e, const struct record_gauges *before,
+			 const struct record_gauges *after)
+{
+	*part = (struct record_part){
+		.kind = RECORD_PART_PROCESS,
+		.pid = e->pid,
+		.anon_bytes = after->anon_bytes + after->swap_bytes - before->anon_bytes - before->swap_bytes,
+		.fds = after->fds - before->fds,
+		.threads = e->threads,
+	};
+	snprintf(part->label, sizeof(part->label), "%s", e->comm);
+	for (unsigned i = 0; i < RECORD_TCP_STATES; i++)
+		part->tcp[i] = after->tcp[i] - before->tcp[i];
+}
+
+int discover_gauges(const uint32_t *pid, unsigned pids, struct record_gauges *out, struct gauge_parts *parts)
 {
 	struct gauge_files files = {.count = 0};
 	int ret = 0;
 
 	memset(out, 0, sizeof(*out));
 	out->missing = RECORD_GAUGES_NO_PSS | RECORD_GAUGES_NO_DISK;
+	if (parts)
+		parts_clear(parts);
 	for (unsigned i = 0; i < pids && !ret; i++) {
+		const struct record_gauges before = *out;
 		struct proc_entry e;
 		if (proc_stat_read(pid[i], &e) || e.state == 'Z')
 			continue;
@@ -92,7 +138,9 @@ int discover_gauges(const uint32_t *pid, unsigned pids, struct record_gauges *ou
 		gauge_io(pid[i], out);
 		if (out->processes == 1)
 			gauge_network(pid[i], out);
-		ret = gauge_descriptors(pid[i], &files, out);
+		ret = gauge_descriptors(pid[i], &files, out, parts);
+		if (parts && parts->processes < GAUGE_PROCESSES_MAX)
+			process_fill(&parts->of_process[parts->processes++], &e, &before, out);
 	}
 	return ret ? ret : out->processes ? 0 : -ESRCH;
 }

@@ -170,56 +170,95 @@ static int inode_order(const void *a, const void *b)
 struct states {
 	struct inodes *tcp;
 	struct record_gauges *out;
+	struct gauge_parts *parts; /* NULL: not told apart */
+	struct proc_tcp *seen; /* of the tcp->count at most */
+	size_t count;
+	uint8_t listens[(UINT16_MAX + 1) / 8]; /* bit: somebody of this network namespace listens on that port */
 };
+
+static void state_count(const struct proc_tcp *s, struct record_gauges *out)
+{
+	out->tcp[s->state]++;
+	/* of a listener these are its queue's length and bound; a FIN that has come counts as a byte (net/ipv4/tcp_ipv4.c, get_tcp4_sock) */
+	if (s->state != PROC_TCP_LISTEN) {
+		bool fin = s->state == TCP_CLOSE_WAIT || s->state == TCP_LAST_ACK || s->state == TCP_CLOSING;
+		out->unread_bytes += s->unread_bytes - (fin && s->unread_bytes ? 1 : 0);
+		out->unsent_bytes += s->unsent_bytes;
+	} else {
+		out->accept_queue += s->unread_bytes;
+	}
+}
 
 static int state_visit(void *ctx, const struct proc_tcp *s)
 {
 	struct states *q = ctx;
 	const uint64_t *at = bsearch(&s->inode, q->tcp->at, q->tcp->count, sizeof(*q->tcp->at), inode_order);
 
+	if (s->state == PROC_TCP_LISTEN)
+		q->listens[s->local_port / 8] |= (uint8_t)(1u << s->local_port % 8);
 	if (!s->inode || !at || q->tcp->found[at - q->tcp->at] || s->state >= RECORD_TCP_STATES)
 		return 0;
 	q->tcp->found[at - q->tcp->at] = true;
-	q->out->tcp[s->state]++;
-	/* of a listener these are its queue's length and bound; a FIN that has come counts as a byte (net/ipv4/tcp_ipv4.c, get_tcp4_sock) */
-	if (s->state != PROC_TCP_LISTEN) {
-		bool fin = s->state == TCP_CLOSE_WAIT || s->state == TCP_LAST_ACK || s->state == TCP_CLOSING;
-		q->out->unread_bytes += s->unread_bytes - (fin && s->unread_bytes ? 1 : 0);
-		q->out->unsent_bytes += s->unsent_bytes;
-	} else {
-		q->out->accept_queue += s->unread_bytes;
-	}
+	q->seen[q->count++] = *s;
+	state_count(s, q->out);
 	return 0;
 }
 
-/* A TCP socket that no table names is in CLOSE: never connected, or reset and not yet closed by its owner. */
-static int states_add(uint32_t pid, struct inodes *tcp, struct record_gauges *out)
+/* Which of the peers is at the other end; a port that is listened on is one that others have connected to. */
+static unsigned peer_of(const struct states *q, const struct proc_tcp *s)
 {
-	struct states q = {.tcp = tcp, .out = out};
+	static const uint8_t any[sizeof(s->peer)];
+
+	if (q->listens[s->local_port / 8] & 1u << s->local_port % 8)
+		return 0;
+	for (unsigned i = 2; i < q->parts->peers; i++) {
+		const struct gauge_peer *peer = &q->parts->peer[i];
+		if (s->peer_port == peer->port &&
+		    (!memcmp(peer->addr, any, sizeof(any)) || !memcmp(s->peer, peer->addr, sizeof(any))))
+			return i;
+	}
+	return 1;
+}
+
+static void peers_count(const struct states *q)
+{
+	for (size_t i = 0; i < q->count; i++)
+		if (q->seen[i].state != PROC_TCP_LISTEN)
+			q->parts->of_peer[peer_of(q, &q->seen[i])].tcp[q->seen[i].state]++;
+}
+
+/* A TCP socket that no table names is in CLOSE: never connected, or reset and not yet closed by its owner. */
+static int states_add(uint32_t pid, struct inodes *tcp, struct record_gauges *out, struct gauge_parts *parts)
+{
+	struct states q = {.tcp = tcp, .out = out, .parts = parts};
+	int ret = 0;
 
 	if (!tcp->count)
 		return 0;
 	qsort(tcp->at, tcp->count, sizeof(*tcp->at), inode_order);
 	tcp->found = calloc(tcp->count, sizeof(*tcp->found));
-	if (!tcp->found)
-		return -ENOMEM;
-	if (proc_tcp_each(pid, state_visit, &q) < 0) {
+	q.seen = calloc(tcp->count, sizeof(*q.seen));
+	if (!tcp->found || !q.seen)
+		ret = -ENOMEM;
+	else if (proc_tcp_each(pid, state_visit, &q) < 0)
 		out->missing |= RECORD_GAUGES_NO_DESCRIPTORS;
-		return 0;
-	}
-	for (size_t i = 0; i < tcp->count; i++)
-		if (!tcp->found[i] && (!i || tcp->at[i] != tcp->at[i - 1]))
-			out->tcp[TCP_CLOSE]++;
-	return 0;
+	else
+		for (size_t i = 0; i < tcp->count; i++)
+			if (!tcp->found[i] && (!i || tcp->at[i] != tcp->at[i - 1]))
+				out->tcp[TCP_CLOSE]++;
+	if (!ret && parts)
+		peers_count(&q);
+	free(q.seen);
+	return ret;
 }
 
-int gauge_descriptors(uint32_t pid, struct gauge_files *files, struct record_gauges *out)
+int gauge_descriptors(uint32_t pid, struct gauge_files *files, struct record_gauges *out, struct gauge_parts *parts)
 {
 	struct inodes tcp = {0};
 	int ret = descriptors_add(pid, &tcp, files, out);
 
 	if (!ret)
-		ret = states_add(pid, &tcp, out);
+		ret = states_add(pid, &tcp, out, parts);
 	free(tcp.at);
 	free(tcp.found);
 	return ret;

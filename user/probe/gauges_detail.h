@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "probe/discover.h"
 #include "record/request.h"
 
 /* Heap and anonymous mappings; `missing` where they may not be read. */
@@ -15,8 +16,11 @@ struct gauge_files {
 	uint64_t device[GAUGE_FILES_MAX], inode[GAUGE_FILES_MAX];
 	unsigned count;
 };
-/* Descriptors by kind, TCP sockets by state and what waits in them, files; `missing` where they may not be read. -ENOMEM. */
-int gauge_descriptors(uint32_t pid, struct gauge_files *files, struct record_gauges *out);
+/*
+ * Descriptors by kind, TCP sockets by state (parts not NULL: by peer, too) and what waits in them, files; `missing` where they may not be
+ * read. -ENOMEM.
+ */
+int gauge_descriptors(uint32_t pid, struct gauge_files *files, struct record_gauges *out, struct gauge_parts *parts);
 void gauge_io(uint32_t pid, struct record_gauges *out);
 /* Of the network namespace, and of the kernel; once, by any of the processes. */
 void gauge_network(uint32_t pid, struct record_gauges *out);

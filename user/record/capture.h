@@ -26,6 +26,7 @@ enum capture_frame {
 	CAPTURE_GAUGES = 9, /* struct record_gauges, about once a second */
 	CAPTURE_STACK =
 		10, /* struct record_stack + names: what a key of samples and waits stands for; after them, mostly at the end */
+	CAPTURE_PART = 11, /* struct record_part, behind the gauges that it is a part of: soaks */
 };
 
 struct capture_end {

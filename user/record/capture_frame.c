@@ -157,11 +157,23 @@ int capture_frame_check_size(uint32_t type, uint32_t bytes)
 		least = sizeof(struct record_stack);
 		most = sizeof(struct record_stack) + RECORD_STACK_FRAMES_MAX * RECORD_FRAME_NAME_MAX;
 		break;
+	case CAPTURE_PART:
+		least = most = sizeof(struct record_part);
+		break;
 	case CAPTURE_END:
 		least = most = sizeof(struct capture_end);
 		break;
 	}
 	return most && bytes >= least && bytes <= most ? 0 : -EPROTO;
+}
+
+/* Its label is printed as it is. */
+static int part_check(const void *data)
+{
+	struct record_part part;
+
+	memcpy(&part, data, sizeof(part));
+	return memchr(part.label, '\0', sizeof(part.label)) ? 0 : -EPROTO;
 }
 
 int capture_frame_check(uint32_t type, const void *data, uint32_t bytes)
@@ -172,6 +184,8 @@ int capture_frame_check(uint32_t type, const void *data, uint32_t bytes)
 		return capture_wire_check(data, bytes);
 	if (type == CAPTURE_STACK)
 		return record_stack_check(data, bytes);
+	if (type == CAPTURE_PART)
+		return part_check(data);
 	if (type != CAPTURE_EVENTS)
 		return 0;
 	memcpy(&head, data, sizeof(head));

@@ -177,6 +177,21 @@ struct record_gauges {
 #define RECORD_GAUGES_ADDED                                                                                                      \
 	(RECORD_GAUGES_NO_PSS | RECORD_GAUGES_NO_IO | RECORD_GAUGES_NO_NETWORK | RECORD_GAUGES_NO_KERNEL | RECORD_GAUGES_NO_DISK)
 
+/* A part of the gateway at one moment: its TCP sockets with one peer, or one of its processes. */
+enum record_part_kind {
+	RECORD_PART_PEER = 1, /* tcp[] alone */
+	RECORD_PART_PROCESS = 2,
+};
+struct record_part {
+	uint64_t time_ns; /* of the struct record_gauges that it is a part of */
+	uint32_t kind; /* enum record_part_kind */
+	uint32_t pid; /* 0: a peer */
+	char label[32]; /* of the peer, or the process' name; ends in NUL */
+	uint64_t anon_bytes; /* swap with it */
+	uint32_t fds, threads;
+	uint32_t tcp[RECORD_TCP_STATES];
+};
+
 /* A frame of a capture; older ones are shorter, and `missing` tells what they lack. -EPROTO: of no such size. */
 int record_gauges_read(const void *data, uint32_t bytes, struct record_gauges *out);
 
@@ -186,6 +201,7 @@ RECORD_SIZE(record_provider, 136);
 RECORD_SIZE(record_event, 16);
 RECORD_SIZE(record_events, 32);
 RECORD_SIZE(record_gauges, 224);
+RECORD_SIZE(record_part, 112);
 
 /*
  * Where finished records go. Called from driver or provider threads: implementations copy and return fast, never block

@@ -109,6 +109,8 @@ void build_faults(struct build *b, json_t *bands, double end_s);
 /* build_stacks.c: where in the code, by samples and waits */
 void build_stacks(struct build *b);
 void build_leak(struct build *b); /* build_leak.c */
+const char *build_leak_reason(enum leak_reason reason);
+void build_leak_parts(struct build *b, json_t *leak); /* build_leak_parts.c */
 
 void build_survivors(struct build *b, json_t *leak); /* build_survivors.c */
 /* build_criteria.c: criteria and verdict */

@@ -11,6 +11,11 @@ static const char *const reason_text[] = {
 	[LEAK_STEPPED] = "stepped",       [LEAK_NO_NEW_HIGH] = "no_new_high", [LEAK_NOT_MEASURED] = "not_measured",
 };
 
+const char *build_leak_reason(enum leak_reason reason)
+{
+	return reason_text[reason];
+}
+
 static void interval_put(struct build *b, json_t *object, const char *key, double low, double high)
 {
 	json_t *pair = build_array(b, object, key);
@@ -30,7 +35,7 @@ static void gauge_put(struct build *b, json_t *gauges, const struct leak_result 
 	if (leak_gauge_is_counter(gauge))
 		build_put(b, row, "counter", json_true());
 	build_put(b, row, "verdict", json_string(leak_verdict_name(j->verdict)));
-	build_put(b, row, "reason", json_string(reason_text[j->reason]));
+	build_put(b, row, "reason", json_string(build_leak_reason(j->reason)));
 	if (!j->per_second.points)
 		return;
 	build_put(b, row, "start", build_number(j->start_value));
@@ -119,6 +124,7 @@ void build_leak(struct build *b)
 		interval_put(b, out, "idle_interval", idle->low, idle->high);
 	}
 	build_driving(b, out, leak);
+	build_leak_parts(b, out);
 	build_survivors(b, out);
 	limit_put(b, out, leak);
 }

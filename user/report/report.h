@@ -152,6 +152,7 @@ struct report_input {
 	const struct threads *threads; /* what the gateway's threads did; NULL: no probes */
 	const struct calls *calls; /* system calls; NULL: no probes */
 	const struct leak_result *leak; /* NULL: no soak */
+	const struct leak_parts *leak_parts; /* of a soak */
 	double warmup_s; /* as planned */
 	uint64_t start_ns; /* CLOCK_MONOTONIC of the load's start, 0: not known */
 	const char *const *criterion; /* texts */

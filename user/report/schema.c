@@ -251,7 +251,7 @@ static const char schema_text[] =
 	"    }\n"
 	"  },\n"
 	"  \"$defs\": {\n"
-	SCHEMA_COLUMN
+	SCHEMA_COLUMN SCHEMA_LEAK_PART
 	SCHEMA_SOCKETS_DEF
 	SCHEMA_PLANT_DEF
 	SCHEMA_CAUSE_DEFS

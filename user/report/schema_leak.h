@@ -36,6 +36,18 @@
 	"              }\n" \
 	"            }\n"
 
+/* of $defs */
+#define SCHEMA_LEAK_PART \
+	"    \"leak_part\": {\n" \
+	"      \"type\": \"object\",\n" \
+	"      \"required\": [\"start\", \"end\", \"most\", \"verdict\", \"reason\"],\n" \
+	"      \"properties\": {\n" \
+	"        \"start\": {\"type\": \"number\"}, \"end\": {\"type\": \"number\"}, \"most\": {\"type\": \"number\"},\n" \
+	"        \"verdict\": {\"enum\": [\"leak\", \"no_leak\", \"inconclusive\"]}, \"reason\": {\"type\": \"string\"},\n" \
+	"        \"per_request\": {\"type\": \"number\"}, \"per_second\": {\"type\": \"number\"}\n" \
+	"      }\n" \
+	"    },\n"
+
 #define SCHEMA_LEAK \
 	"    \"leak\": {\n" \
 	"      \"description\": \"what a soak found: growth of the gateway's gauges against requests, 99 % intervals\",\n" \
@@ -73,6 +85,26 @@
 	"            }\n" \
 	"          }\n" \
 	"        },\n" \
+	"        \"sockets\": {\n" \
+	"          \"description\": \"TCP sockets of the gateway by who is at the other end (clients: connected to a port that is listened on; others: no label) and by state, from /proc; evidence\",\n" \
+	"          \"type\": \"object\",\n" \
+	"          \"additionalProperties\": {\"type\": \"object\", \"additionalProperties\": {\"$ref\": \"#/$defs/leak_part\"}}\n" \
+	"        },\n" \
+	"        \"processes\": {\n" \
+	"          \"description\": \"the gateway's processes, 64 of them at most; evidence\",\n" \
+	"          \"type\": \"array\",\n" \
+	"          \"items\": {\n" \
+	"            \"type\": \"object\",\n" \
+	"            \"required\": [\"comm\", \"gauges\"],\n" \
+	"            \"properties\": {\n" \
+	"              \"pid\": {\"type\": \"integer\"}, \"comm\": {\"type\": \"string\"}, \"from_s\": {\"type\": \"number\"}, \"to_s\": {\"type\": \"number\"},\n" \
+	"              \"gauges\": {\"type\": \"object\", \"additionalProperties\": {\"$ref\": \"#/$defs/leak_part\"}}\n" \
+	"            }\n" \
+	"          }\n" \
+	"        },\n" \
+	"        \"parts_not_told_apart\": {\"description\": \"samples of peers and processes for whom there was no room\", \"type\": \"integer\"},\n" \
+	"        \"grows_in\": {\"description\": \"the process with the most of the growth that the verdict is about\", \"type\": \"object\", \"properties\": {\"pid\": {\"type\": \"integer\"}, \"comm\": {\"type\": \"string\"}, \"share\": {\"type\": \"number\"}}},\n" \
+	"        \"grows_towards\": {\"description\": \"the peer whose sockets in CLOSE_WAIT are most of the growth\", \"type\": \"object\", \"properties\": {\"peer\": {\"type\": \"string\"}, \"share\": {\"type\": \"number\"}}},\n" \
 	"        \"classes\": {\n" \
 	"          \"type\": \"object\",\n" \
 	"          \"additionalProperties\": {\n" \

@@ -101,6 +101,8 @@ void text_probes(struct text *t, const json_t *doc);
 void text_planted(struct text *t, const json_t *doc);
 void text_leak(struct text *t, const json_t *doc);
 void text_survivors(struct text *t, const json_t *leak); /* text_leak()'s parts on sites */
+void text_leak_parts(struct text *t, const json_t *leak); /* ... on peers and processes */
+void text_leak_where(struct buf *line, const json_t *leak); /* "80 % of the growth is in process 12 (node)", or nothing */
 void text_reachability(struct text *t, const json_t *leak);
 void text_growth_stacks(struct text *t, const json_t *leak);
 void text_exemplars(struct text *t, const json_t *doc);

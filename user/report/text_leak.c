@@ -106,6 +106,7 @@ static void verdict_print(struct text *t, const json_t *leak)
 			   text_amount(limit, text_number(leak, "limit_bytes"), true),
 			   text_span(cell, text_number(leak, "limit_in_s")),
 			   text_span(low, text_number(leak, "limit_in_at_least_s")));
+	text_leak_where(&line, leak);
 	if (line.used)
 		text_wrap(t, TEXT_PLAIN, "", LABEL, line.data);
 	buf_fini(&line);
@@ -211,5 +212,6 @@ void text_leak(struct text *t, const json_t *doc)
 	text_survivors(t, leak);
 	text_growth_stacks(t, leak);
 	gauges_print(t, leak);
+	text_leak_parts(t, leak);
 	classes_print(t, leak);
 }

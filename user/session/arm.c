@@ -185,12 +185,30 @@ static void privileges_drop(const struct session *s)
 		log_line(LOG_WARN, "privileges that are not needed any more could not be given up: %s", strerror(-rc));
 }
 
+/* A soak tells the gateway's sockets apart by who is at the other end; a provider of ours may be reached by any address of this host. */
+static void parts_tell_apart(struct session *s)
+{
+	static const uint8_t any[16];
+	uint8_t addr[16];
+	uint16_t port;
+
+	gauge_parts_init(&s->gauge_parts);
+	for (unsigned i = 0; i < s->providers; i++)
+		gauge_parts_label(&s->gauge_parts, s->config->plan->provider[i].label, any, (uint16_t)s->provider[i].port);
+	for (unsigned i = 0; i < s->peers.labels; i++)
+		if (run_meta_peer_address(&s->peers.label[i], addr, &port))
+			gauge_parts_label(&s->gauge_parts, s->peers.label[i].label, addr, port);
+	s->gauges.parts = &s->gauge_parts;
+}
+
 int session_arm(struct session *s)
 {
 	const struct session_config *c = s->config;
 	int rc = 0;
 
 	gauges_init(&s->gauges, &s->found);
+	if (c->soak)
+		parts_tell_apart(s);
 	if (c->capture != CAPTURE_OFF)
 		rc = capture_writer_open(&s->capture, s->capture_path, c->capture, c->capture_max_bytes, &s->err);
 	if (!rc)

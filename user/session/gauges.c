@@ -106,7 +106,7 @@ bool gauges_start(struct gauges *g, uint64_t now_ns)
 {
 	struct record_gauges now;
 
-	if (!g->pids || discover_gauges(g->pid, g->pids, &now))
+	if (!g->pids || discover_gauges(g->pid, g->pids, &now, g->parts))
 		return false;
 	pss_fill(g, now_ns, &now);
 	g->record = now;
@@ -127,7 +127,7 @@ bool gauges_sample(struct gauges *g, uint64_t now_ns)
 	if (!g->samples || now_ns <= g->last_ns)
 		return false;
 	forget_ended(g);
-	if (discover_gauges(g->pid, g->pids, &now) || !now.processes)
+	if (discover_gauges(g->pid, g->pids, &now, g->parts) || !now.processes)
 		return false;
 	/* who left took its account along: what this window cost beyond that cannot be told, what came before stands */
 	if (now.cpu_ns + g->cpu_gone_ns < g->cpu_last_ns)

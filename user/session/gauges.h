@@ -31,6 +31,7 @@ struct gauges {
 	double cores_max, cores_usable;
 	uint64_t rss_initial_bytes, rss_sum_bytes, rss_peak_bytes, rss_last_bytes;
 	struct record_gauges record; /* the last sample */
+	struct gauge_parts *parts; /* and its parts; NULL: they are not told apart. The session's */
 };
 
 void gauges_init(struct gauges *g, const struct discovered *found);

@@ -99,9 +99,27 @@ static uint64_t warmup_end_ns(const struct session *s)
 	return s->start_ns + (s->config->plan ? s->config->plan->warmup_ns : 0);
 }
 
+static int parts_frames(struct session *s, struct record_part *part, unsigned count)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < count && !rc; i++) {
+		part[i].time_ns = s->gauges.record.time_ns;
+		rc = session_frame(s, CAPTURE_PART, &part[i], sizeof(part[i]));
+	}
+	return rc;
+}
+
 static int gauges_frame(struct session *s, bool taken)
 {
-	return taken ? session_frame(s, CAPTURE_GAUGES, &s->gauges.record, sizeof(s->gauges.record)) : 0;
+	struct gauge_parts *parts = s->gauges.parts;
+	int rc = taken ? session_frame(s, CAPTURE_GAUGES, &s->gauges.record, sizeof(s->gauges.record)) : 0;
+
+	if (!rc && taken && parts)
+		rc = parts_frames(s, parts->of_peer, parts->peers);
+	if (!rc && taken && parts)
+		rc = parts_frames(s, parts->of_process, parts->processes);
+	return rc;
 }
 
 /* A stage begins: what the gateway takes in it is told from here on. */

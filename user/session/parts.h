@@ -81,6 +81,7 @@ struct session {
 	struct driver *driver;
 	const struct driver_stats *driver_stats;
 	struct gauges gauges;
+	struct gauge_parts gauge_parts; /* a soak's */
 	struct overhead overhead;
 	struct group_watch groups;
 	struct alloc_watch alloc;

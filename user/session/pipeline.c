@@ -281,6 +281,8 @@ static int frame_dispatch(struct pipeline *p, enum capture_frame type, const voi
 		return frame_gauges(p, data, bytes);
 	case CAPTURE_STACK:
 		return record_stack_check(data, bytes) ? -EPROTO : stacks_named(p->stacks, data);
+	case CAPTURE_PART:
+		return bytes == sizeof(struct record_part) ? 0 : -EPROTO;
 	case CAPTURE_END:
 		return 0;
 	}

@@ -120,6 +120,8 @@ int pipeline_ends(struct pipeline *p, enum capture_frame type, const void *data,
 		return frame_tick(p, *(const uint64_t *)data);
 	case CAPTURE_GAUGES:
 		return p->meta.soak && !record_gauges_read(data, bytes, &gauges) ? leak_watch_gauges(p->leak, &gauges) : 0;
+	case CAPTURE_PART:
+		return p->meta.soak ? leak_watch_part(p->leak, data) : 0;
 	default:
 		return 0;
 	}

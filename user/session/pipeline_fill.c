@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a report needs of all that has gone through the pipeline. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -48,27 +47,6 @@ static uint64_t stage_end_ns(const struct pipeline *p, unsigned i)
 	return p->stage_span[i].last_end_ns;
 }
 
-/* "127.0.0.1:5432", "[::1]:5432"; a name is looked up nowhere: it labels nobody. */
-static bool address_read(const char *text, struct report_peer *out)
-{
-	const char *colon = strrchr(text, ':');
-	char host[64];
-	struct in_addr v4;
-
-	if (!colon)
-		return false;
-	out->port = (uint16_t)strtoul(colon + 1, NULL, 10);
-	snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
-	if (inet_pton(AF_INET, host, &v4) == 1) {
-		memset(out->addr, 0, 10);
-		memset(out->addr + 10, 0xff, 2);
-		memcpy(out->addr + 12, &v4, sizeof(v4));
-		return true;
-	}
-	host[strcspn(host, "]")] = '\0';
-	return inet_pton(AF_INET6, host + (host[0] == '['), out->addr) == 1;
-}
-
 static void fill_peers(struct pipeline *p, struct report_input *in)
 {
 	in->pools = p->pools;
@@ -79,7 +57,7 @@ static void fill_peers(struct pipeline *p, struct report_input *in)
 	for (uint32_t i = 0; i < p->meta.peers; i++) {
 		p->peer[in->peers].label = p->meta.peer[i].label;
 		p->peer[in->peers].process = p->meta.peer[i].process;
-		in->peers += address_read(p->meta.peer[i].address, &p->peer[in->peers]);
+		in->peers += run_meta_peer_address(&p->meta.peer[i], p->peer[in->peers].addr, &p->peer[in->peers].port);
 	}
 }
 
@@ -245,8 +223,10 @@ void pipeline_fill_report(struct pipeline *p, struct report_input *in)
 	in->threads = timeline_threads(p->timeline);
 	in->stacks = p->stacks;
 	in->no_stacks_because = p->meta.no_stacks_because[0] ? p->meta.no_stacks_because : NULL;
-	if (p->meta.soak && !pipeline_leaks(p, &p->leaks))
+	if (p->meta.soak && !pipeline_leaks(p, &p->leaks)) {
 		in->leak = &p->leaks;
+		in->leak_parts = leak_watch_parts(p->leak);
+	}
 	in->warmup_s = (double)p->meta.warmup_ns / (double)NS_PER_S;
 	memcpy(in->counters, p->counters, sizeof(in->counters));
 	in->warmup_requests = p->warmup_requests;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "session/run_meta.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *endpoint_name(enum plan_endpoint endpoint)
@@ -143,4 +145,24 @@ void run_meta_fini(struct run_meta *m)
 	json_decref(m->configuration);
 	json_decref(m->probed);
 	memset(m, 0, sizeof(*m));
+}
+
+bool run_meta_peer_address(const struct run_meta_peer *peer, uint8_t addr[16], uint16_t *port)
+{
+	const char *colon = strrchr(peer->address, ':');
+	char host[sizeof(peer->address)];
+	struct in_addr v4;
+
+	if (!colon)
+		return false;
+	*port = (uint16_t)strtoul(colon + 1, NULL, 10);
+	snprintf(host, sizeof(host), "%.*s", (int)(colon - peer->address), peer->address);
+	if (inet_pton(AF_INET, host, &v4) == 1) {
+		memset(addr, 0, 10);
+		memset(addr + 10, 0xff, 2);
+		memcpy(addr + 12, &v4, sizeof(v4));
+		return true;
+	}
+	host[strcspn(host, "]")] = '\0';
+	return inet_pton(AF_INET6, host + (host[0] == '['), addr) == 1;
 }

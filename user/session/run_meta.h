@@ -89,6 +89,9 @@ int run_meta_from_plan(struct run_meta *m, const struct plan *plan);
 /* What only the end tells, from the report that the run is about to build. */
 void run_meta_from_report(struct run_meta *m, const struct report_input *in);
 
+/* IPv4 as ::ffff:a.b.c.d. false: no address and port; a name is looked up nowhere: it labels nobody. */
+bool run_meta_peer_address(const struct run_meta_peer *peer, uint8_t addr[16], uint16_t *port);
+
 /* NULL: no memory. */
 char *run_meta_encode(const struct run_meta *m);
 /* Checks everything; err names the field. On an error *m is zero. */
