@@ -57,7 +57,7 @@ done
 for name in "until sure, nothing" "until sure, a leak"; do
 	check "$name: ended before its time" '.leak.duration_s < 32 and (.notes | any(test("certain")))' "$work/$name/result.json"
 done
-check "a tree of processes: each is told" '.leak.processes | length == 3 and all(.comm == "nginx" and .gauges.memory.end > 0)' \
+check "a tree of processes: each is told" '.leak.processes | length >= 2 and all(.comm == "nginx" and .gauges.memory.end > 0)' \
 	"$work/a tree of processes/result.json"
 
 finish

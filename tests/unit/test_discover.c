@@ -1,4 +1,4 @@
-// rooms: base probe/proc probe/docker_proxy probe/discover probe/discover_cgroup probe/gauges probe/gauges_detail
+// rooms: base probe/proc probe/docker_proxy probe/discover probe/discover_cgroup probe/gauges probe/gauges_detail probe/gauges_pages
 // SPDX-License-Identifier: GPL-2.0-only
 #include <arpa/inet.h>
 #include <errno.h>

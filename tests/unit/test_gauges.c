@@ -1,4 +1,4 @@
-// rooms: base record probe/gauges probe/gauges_detail probe/memory_limit probe/proc
+// rooms: base record probe/gauges probe/gauges_detail probe/gauges_pages probe/memory_limit probe/proc
 // SPDX-License-Identifier: GPL-2.0-only
 /* What this process itself holds, before and after it takes something. */
 #include <arpa/inet.h>
@@ -22,7 +22,8 @@ static struct record_gauges look(void)
 	uint32_t self = (uint32_t)getpid();
 
 	assert_int_equal(discover_gauges(&self, 1, &g, NULL), 0);
-	assert_int_equal(g.missing & ~(uint32_t)RECORD_GAUGES_NO_DISK, RECORD_GAUGES_NO_PSS); /* that one is discover_pss() */
+	assert_int_equal(g.missing & ~(uint32_t)RECORD_GAUGES_NO_DISK,
+			 RECORD_GAUGES_NO_PSS | RECORD_GAUGES_NO_RUNTIME); /* those are discover_pages() */
 	return g;
 }
 
@@ -184,6 +185,7 @@ static void test_network_and_pss(void **state)
 	struct record_gauges before = look(), after;
 	uint32_t self = (uint32_t)getpid();
 	int listener, client, server;
+	struct gauge_pages pages;
 	char bytes[1000] = "";
 
 	(void)state;
@@ -194,7 +196,10 @@ static void test_network_and_pss(void **state)
 	close(client);
 	close(server);
 	assert_true(after.network_bytes >= before.network_bytes + 2 * sizeof(bytes)); /* by loopback: sent and received */
-	assert_true(discover_pss(&self, 1) > 0 && discover_pss(&self, 1) <= after.rss_bytes + (1 << 20));
+	discover_pages(&self, 1, &pages);
+	assert_true(pages.pss_bytes > 0 && pages.pss_bytes <= after.rss_bytes + (1 << 20));
+	assert_int_equal(pages.runtimes, 0);
+	assert_in_range(pages.native_bytes, after.anon_bytes / 2, after.anon_bytes + (8 << 20));
 }
 
 static void test_memory_limit(void **state)

@@ -1,4 +1,4 @@
-// rooms: base record probe/discover probe/discover_cgroup probe/docker_proxy probe/gauges probe/gauges_detail probe/proc session/peer_gauges
+// rooms: base record probe/discover probe/discover_cgroup probe/docker_proxy probe/gauges probe/gauges_detail probe/gauges_pages probe/proc session/peer_gauges
 // SPDX-License-Identifier: GPL-2.0-only
 /* CPU and memory of a peer on this host: this process is the peer. */
 #include <arpa/inet.h>

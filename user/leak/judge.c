@@ -220,6 +220,18 @@ static bool has_new_high(const struct floors *f, unsigned from, double material)
 	return highest(f, middle, f->count) >= highest(f, from, middle) + material;
 }
 
+/* From the lowest to the highest that came later, regimes or not. */
+static double all_grown(const struct floors *f)
+{
+	double low = f->value[0], most = 0;
+
+	for (unsigned i = 0; i < f->count; i++) {
+		low = fmin(low, f->value[i]);
+		most = fmax(most, f->value[i] - low);
+	}
+	return most;
+}
+
 /* The smallest growth that would have shown: by the interval, or by a new high. */
 static double smallest_visible(const struct floors *f, unsigned from, double material, const struct leak_judgement *out)
 {
@@ -227,6 +239,8 @@ static double smallest_visible(const struct floors *f, unsigned from, double mat
 	double requests = f->requests[f->count - 1] - f->requests[from];
 	double visible = fmax(2.0 * (out->per_request.high - out->per_request.slope), material / requests);
 
+	if (out->reason == LEAK_FLAT)
+		visible = fmax(visible, all_grown(f) / requests);
 	if (out->reason == LEAK_NO_NEW_HIGH) {
 		double below = highest(f, from, middle) - highest(f, middle, f->count) + material;
 		visible = fmin(visible, 2.0 * below / requests);
@@ -259,6 +273,12 @@ static void decide(const struct floors *f, unsigned from, double material, struc
 		/* what hides in the interval may be large only where the gauge itself is */
 		out->reason = LEAK_TOO_NOISY;
 		out->needs_s = longer_by_s(span_s, line->high - line->slope, fmax(grown, material) / span);
+	}
+	if (out->verdict == LEAK_INCONCLUSIVE && all_grown(f) <= bearable) {
+		/* doubt about how it grew does not matter where all that it grew by does not */
+		out->verdict = LEAK_NONE;
+		out->reason = LEAK_FLAT;
+		out->needs_s = 0;
 	}
 }
 

@@ -13,6 +13,7 @@
 #define SAMPLES_MAX 4096
 #define BYTES_MATERIAL 65536.0
 #define COUNT_MATERIAL 8.0
+#define THREAD_BYTES 131072.0
 #define DRIVING_LEAST 0.05 /* of all growth */
 #define DRIVING_FEW 0.1 /* of all requests */
 
@@ -36,6 +37,7 @@ struct leak_watch {
 	unsigned every, skipped; /* one sample in so many is a moment of its own */
 	uint64_t samples;
 	uint32_t missing; /* enum record_gauges_missing, of any sample */
+	uint32_t runtimes;
 };
 
 static const struct {
@@ -58,7 +60,9 @@ static const struct {
 	[LEAK_FD_PIPES] = {"fd_pipes", "… of pipes", false, false, false, RECORD_GAUGES_NO_DESCRIPTORS},
 	[LEAK_FD_ANON] = {"fd_anon", "… of events, timers", false, false, false, RECORD_GAUGES_NO_DESCRIPTORS},
 	[LEAK_FD_OTHER] = {"fd_other", "… of other kinds", false, false, false, RECORD_GAUGES_NO_DESCRIPTORS},
-	[LEAK_PSS] = {"pss", "PSS (every 10 s)", true, false, false, RECORD_GAUGES_NO_PSS},
+	[LEAK_PSS] = {"pss", "PSS (more rarely)", true, false, false, RECORD_GAUGES_NO_PSS},
+	[LEAK_RUNTIME_HEAP] = {"runtime_heap", "the runtime's heap", true, false, false, RECORD_GAUGES_NO_RUNTIME},
+	[LEAK_NATIVE] = {"native", "memory outside of it", true, false, false, RECORD_GAUGES_NO_RUNTIME},
 	[LEAK_KERNEL_TCP] = {"kernel_tcp", "TCP buffers, machine", true, false, false, RECORD_GAUGES_NO_KERNEL},
 	[LEAK_LOGS] = {"logs", "files being written", true, false, false, RECORD_GAUGES_NO_DESCRIPTORS},
 	[LEAK_DISK_USED] = {"disk_used", "disk used, by all", true, false, false, RECORD_GAUGES_NO_DISK},
@@ -143,6 +147,8 @@ static void values_of(const struct leak_watch *w, const struct record_gauges *g,
 	value[LEAK_FD_ANON] = g->fd[RECORD_FD_ANON];
 	value[LEAK_FD_OTHER] = g->fd[RECORD_FD_OTHER];
 	value[LEAK_PSS] = (double)g->pss_bytes;
+	value[LEAK_RUNTIME_HEAP] = (double)g->runtime_bytes;
+	value[LEAK_NATIVE] = (double)g->native_bytes;
 	value[LEAK_KERNEL_TCP] = (double)g->kernel_tcp_bytes;
 	value[LEAK_LOGS] = (double)g->log_bytes;
 	value[LEAK_DISK_USED] = w->disk_free_bytes - (double)g->disk_free_bytes;
@@ -206,6 +212,7 @@ int leak_watch_gauges(struct leak_watch *w, const struct record_gauges *g)
 	values_of(w, g, now.value);
 	w->samples++;
 	w->missing |= g->missing;
+	w->runtimes |= g->runtimes;
 	if (w->count && w->skipped + 1 < w->every) {
 		w->skipped++;
 		moment_join(&w->at[w->count - 1], &now);
@@ -255,6 +262,15 @@ static unsigned series_fill(const struct leak_watch *w, enum leak_gauge gauge, u
 	return n;
 }
 
+/* Memory that grows no more than threads take along (their stacks' first pages, an arena) is no leak beside theirs. */
+static bool is_threads_memory(const struct leak_result *r)
+{
+	const struct leak_judgement *memory = &r->gauge[LEAK_MEMORY], *threads = &r->gauge[LEAK_THREADS];
+
+	return threads->verdict == LEAK_FOUND && memory->verdict == LEAK_FOUND &&
+	       memory->per_second.slope <= THREAD_BYTES * threads->per_second.slope;
+}
+
 /* Which gauge the verdict is about: a leak before doubt before none; memory first. */
 static void verdict_sum_up(struct leak_result *out)
 {
@@ -268,7 +284,7 @@ static void verdict_sum_up(struct leak_result *out)
 			if (out->gauge[judged[g]].verdict != order[i])
 				continue;
 			out->verdict = order[i];
-			out->worst = judged[g];
+			out->worst = is_threads_memory(out) ? LEAK_THREADS : judged[g];
 			return;
 		}
 	}
@@ -404,7 +420,8 @@ int leak_watch_judge_at(const struct leak_watch *w, double confidence, double li
 	struct leak_sample *sample = calloc(SAMPLES_MAX, sizeof(*sample));
 	int rc = sample ? 0 : -ENOMEM;
 
-	*out = (struct leak_result){.classes = w->classes, .samples = w->samples, .limit_bytes = limit_bytes};
+	*out = (struct leak_result){
+		.classes = w->classes, .samples = w->samples, .runtimes = w->runtimes, .limit_bytes = limit_bytes};
 	const struct leak_watch life = life_choose(w, out);
 	for (unsigned g = 0; g < LEAK_GAUGES && !rc; g++)
 		rc = judge_gauge(&life, confidence, (enum leak_gauge)g, sample, out);

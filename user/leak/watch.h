@@ -28,7 +28,9 @@ enum leak_gauge {
 	LEAK_FD_PIPES,
 	LEAK_FD_ANON, /* eventfd, epoll, timerfd ... */
 	LEAK_FD_OTHER, /* deleted files, memfds */
-	LEAK_PSS, /* read every ten seconds or more rarely */
+	LEAK_PSS, /* read every ten seconds (in short soaks oftener) or more rarely, as the next two */
+	LEAK_RUNTIME_HEAP, /* of V8 or Go: its objects, resident; its floor is what collections leave */
+	LEAK_NATIVE, /* anonymous memory outside of that */
 	LEAK_KERNEL_TCP, /* of the whole machine */
 	LEAK_LOGS, /* size of files that are open for writing */
 	LEAK_DISK_USED, /* where those lie: what the least free file system has lost since the begin; whoever wrote it */
@@ -64,6 +66,7 @@ struct leak_result {
 	unsigned classes;
 	double limit_bytes; /* of memory: cgroup or machine; 0: not known */
 	double limit_in_s, limit_in_low_s; /* when it is reached; 0: never */
+	uint32_t runtimes; /* bits: enum record_runtime */
 	uint64_t samples;
 	double duration_s;
 	unsigned lives; /* 1 and above: it ended and was there again; judged is one of them, the longest */

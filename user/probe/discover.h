@@ -60,8 +60,13 @@ void gauge_parts_label(struct gauge_parts *parts, const char *label, const uint8
  * nothing in the process that is looked at but its locks. parts NULL: they are not told apart. -ESRCH: none is left, -ENOMEM.
  */
 int discover_gauges(const uint32_t *pid, unsigned pids, struct record_gauges *out, struct gauge_parts *parts);
-/* Proportional set size, summed up: all pages of each process are walked under its lock, some ms a GB. 0: it may not be read. */
-uint64_t discover_pss(const uint32_t *pid, unsigned pids);
+/* Of all of them together: all pages of each process are walked under its lock, some ms a GB. pss_bytes 0: it may not be read. */
+struct gauge_pages {
+	uint64_t pss_bytes; /* proportional set size */
+	uint64_t runtime_bytes, native_bytes; /* anonymous and resident: in the heaps of these runtimes, and outside */
+	uint32_t runtimes; /* bits: enum record_runtime; 0: no such heap */
+};
+void discover_pages(const uint32_t *pid, unsigned pids, struct gauge_pages *out);
 /* The lowest memory limit of its cgroups and of the machine, in bytes; 0: not known. */
 uint64_t discover_memory_limit(uint32_t pid);
 /* CPU time of these processes alone: cheap enough for many times a second. It falls when one of them ends. */

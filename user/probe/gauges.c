@@ -122,7 +122,7 @@ int discover_gauges(const uint32_t *pid, unsigned pids, struct record_gauges *ou
 	int ret = 0;
 
 	memset(out, 0, sizeof(*out));
-	out->missing = RECORD_GAUGES_NO_PSS | RECORD_GAUGES_NO_DISK;
+	out->missing = RECORD_GAUGES_NO_PSS | RECORD_GAUGES_NO_DISK | RECORD_GAUGES_NO_RUNTIME;
 	if (parts)
 		parts_clear(parts);
 	for (unsigned i = 0; i < pids && !ret; i++) {
@@ -143,17 +143,6 @@ int discover_gauges(const uint32_t *pid, unsigned pids, struct record_gauges *ou
 			process_fill(&parts->of_process[parts->processes++], &e, &before, out);
 	}
 	return ret ? ret : out->processes ? 0 : -ESRCH;
-}
-
-uint64_t discover_pss(const uint32_t *pid, unsigned pids)
-{
-	uint64_t sum = 0;
-	char text[4096];
-
-	for (unsigned i = 0; i < pids; i++)
-		if (proc_read(pid[i], "smaps_rollup", text, sizeof(text)) > 0)
-			sum += status_bytes(text, "\nPss:");
-	return sum;
 }
 
 bool discover_alive(uint32_t pid, uint64_t *born_ticks)

@@ -4,6 +4,7 @@
 #define TOLL_PROBE_GAUGES_DETAIL_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include "probe/discover.h"
 #include "record/request.h"
@@ -21,6 +22,8 @@ struct gauge_files {
  * read. -ENOMEM.
  */
 int gauge_descriptors(uint32_t pid, struct gauge_files *files, struct record_gauges *out, struct gauge_parts *parts);
+/* Adds what one /proc/PID/smaps tells. */
+void gauge_pages_read(FILE *smaps, struct gauge_pages *out);
 void gauge_io(uint32_t pid, struct record_gauges *out);
 /* Of the network namespace, and of the kernel; once, by any of the processes. */
 void gauge_network(uint32_t pid, struct record_gauges *out);

@@ -31,6 +31,9 @@ int record_gauges_read(const void *data, uint32_t bytes, struct record_gauges *o
 		return -EPROTO;
 	*out = (struct record_gauges){0};
 	memcpy(out, data, bytes);
-	out->missing |= bytes < sizeof(*out) ? RECORD_GAUGES_ADDED : 0;
+	if (bytes < offsetof(struct record_gauges, runtime_bytes))
+		out->missing |= RECORD_GAUGES_ADDED;
+	else if (bytes < sizeof(*out))
+		out->missing |= RECORD_GAUGES_NO_RUNTIME;
 	return 0;
 }

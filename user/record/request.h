@@ -144,7 +144,14 @@ enum record_gauges_missing {
 	RECORD_GAUGES_NO_IO = 16, /* disk_written_bytes */
 	RECORD_GAUGES_NO_NETWORK = 32, /* network_bytes */
 	RECORD_GAUGES_NO_KERNEL = 64, /* kernel_tcp_bytes */
+	RECORD_GAUGES_NO_RUNTIME =
+		256, /* runtime_bytes, native_bytes: no process has a heap of V8's or Go's, as far as its mappings tell */
 	RECORD_GAUGES_NO_DISK = 128, /* disk_free_bytes: no file is open for writing, or its file system tells nothing */
+};
+
+enum record_runtime {
+	RECORD_RUNTIME_V8 = 1,
+	RECORD_RUNTIME_GO = 2,
 };
 
 /* The gateway's processes together, as they were at one moment of the measured part. */
@@ -172,10 +179,15 @@ struct record_gauges {
 	uint64_t disk_free_bytes; /* the least that is left where one of those files lies */
 	uint64_t network_bytes; /* cumulative, both ways, all devices of the first process' network namespace */
 	uint64_t kernel_tcp_bytes; /* buffers of all TCP sockets of the machine */
+	/* read with pss_bytes: anonymous and resident, in heaps of these runtimes, and outside of them (malloc's, buffers, stacks, code) */
+	uint64_t runtime_bytes, native_bytes;
+	uint32_t runtimes; /* bits: enum record_runtime */
+	uint32_t reserved1;
 };
 #define RECORD_GAUGES_LEAST 168 /* bytes of the shortest frame */
 #define RECORD_GAUGES_ADDED                                                                                                      \
-	(RECORD_GAUGES_NO_PSS | RECORD_GAUGES_NO_IO | RECORD_GAUGES_NO_NETWORK | RECORD_GAUGES_NO_KERNEL | RECORD_GAUGES_NO_DISK)
+	(RECORD_GAUGES_NO_PSS | RECORD_GAUGES_NO_IO | RECORD_GAUGES_NO_NETWORK | RECORD_GAUGES_NO_KERNEL |                       \
+	 RECORD_GAUGES_NO_DISK | RECORD_GAUGES_NO_RUNTIME)
 
 /* A part of the gateway at one moment: its TCP sockets with one peer, or one of its processes. */
 enum record_part_kind {
@@ -200,7 +212,7 @@ RECORD_SIZE(record_request, 192);
 RECORD_SIZE(record_provider, 136);
 RECORD_SIZE(record_event, 16);
 RECORD_SIZE(record_events, 32);
-RECORD_SIZE(record_gauges, 224);
+RECORD_SIZE(record_gauges, 248);
 RECORD_SIZE(record_part, 112);
 
 /*

@@ -11,6 +11,9 @@ static const char *const reason_text[] = {
 	[LEAK_STEPPED] = "stepped",       [LEAK_NO_NEW_HIGH] = "no_new_high", [LEAK_NOT_MEASURED] = "not_measured",
 };
 
+/* By bits of enum record_runtime. */
+static const char *const runtime_text[] = {"", "V8", "Go", "V8 and Go"};
+
 const char *build_leak_reason(enum leak_reason reason)
 {
 	return reason_text[reason];
@@ -27,6 +30,9 @@ static void interval_put(struct build *b, json_t *object, const char *key, doubl
 static void gauge_put(struct build *b, json_t *gauges, const struct leak_result *leak, enum leak_gauge gauge)
 {
 	const struct leak_judgement *j = &leak->gauge[gauge];
+
+	if (!leak->runtimes && (gauge == LEAK_RUNTIME_HEAP || gauge == LEAK_NATIVE))
+		return;
 	json_t *row = build_object(b, gauges, leak_gauge_name(gauge));
 
 	build_put(b, row, "title", json_string(leak_gauge_title(gauge)));
@@ -104,6 +110,8 @@ void build_leak(struct build *b)
 	build_put(b, out, "gauge", json_string(leak_gauge_name(leak->worst)));
 	build_put(b, out, "samples", build_u64(leak->samples));
 	build_put(b, out, "duration_s", build_number(leak->duration_s));
+	if (leak->runtimes)
+		build_put(b, out, "runtime", json_string(runtime_text[leak->runtimes & 3]));
 	build_put(b, out, "lives", build_u64(leak->lives));
 	if (leak->lives > 1)
 		interval_put(b, out, "judged_life_s", leak->life_from_s, leak->life_to_s);

@@ -59,6 +59,7 @@
 	"        \"samples\": {\"type\": \"integer\", \"minimum\": 0},\n" \
 	"        \"duration_s\": {\"type\": \"number\"},\n" \
 	"        \"lives\": {\"description\": \"more than 1: the gateway ended, and another process took its place\", \"type\": \"integer\"}, \"judged_life_s\": {\"description\": \"from and to: the longest of them\", \"$ref\": \"#/$defs/interval\"},\n" \
+	"        \"runtime\": {\"description\": \"whose heap the gauge runtime_heap is, told by where its mappings lie; absent: none\", \"enum\": [\"V8\", \"Go\", \"V8 and Go\"]},\n" \
 	"        \"bytes_per_request\": {\"type\": \"number\"},\n" \
 	"        \"per_request_of\": {\"description\": \"the classes whose requests are counted; empty: all\", \"type\": \"array\", \"items\": {\"type\": \"string\"}},\n" \
 	"        \"interval\": {\"$ref\": \"#/$defs/interval\"},\n" \

@@ -207,8 +207,10 @@ int session_arm(struct session *s)
 	int rc = 0;
 
 	gauges_init(&s->gauges, &s->found);
-	if (c->soak)
+	if (c->soak) {
 		parts_tell_apart(s);
+		gauges_pages_often(&s->gauges, plan_duration_ns(c->plan));
+	}
 	if (c->capture != CAPTURE_OFF)
 		rc = capture_writer_open(&s->capture, s->capture_path, c->capture, c->capture_max_bytes, &s->err);
 	if (!rc)

@@ -7,11 +7,22 @@
 
 #include "base/clock.h"
 
+#define PAGES_LOOKS 120
+
 void gauges_init(struct gauges *g, const struct discovered *found)
 {
 	memset(g, 0, sizeof(*g));
+	g->pages_every_ns = GAUGES_PAGES_NS;
 	for (unsigned i = 0; i < found->pids; i++)
 		gauges_add(g, found->pid[i]);
+}
+
+void gauges_pages_often(struct gauges *g, uint64_t soak_ns)
+{
+	uint64_t part_ns = soak_ns / PAGES_LOOKS;
+
+	if (part_ns < g->pages_every_ns)
+		g->pages_every_ns = part_ns > GAUGES_PAGES_LEAST_NS ? part_ns : GAUGES_PAGES_LEAST_NS;
 }
 
 /* g->pids: nowhere. */
@@ -87,19 +98,22 @@ static double cores_usable(uint32_t pid)
 }
 
 /* As last read. */
-static void pss_fill(struct gauges *g, uint64_t now_ns, struct record_gauges *now)
+static void pages_fill(struct gauges *g, uint64_t now_ns, struct record_gauges *now)
 {
-	uint64_t begin_ns, cost_ns;
-
-	if (now_ns >= g->next_pss_ns) {
-		begin_ns = clock_now_ns();
-		g->pss_bytes = discover_pss(g->pid, g->pids);
-		cost_ns = clock_now_ns() - begin_ns;
-		g->next_pss_ns = now_ns + (1000 * cost_ns > GAUGES_PSS_NS ? 1000 * cost_ns : GAUGES_PSS_NS);
+	if (now_ns >= g->next_pages_ns) {
+		uint64_t begin_ns = clock_now_ns();
+		discover_pages(g->pid, g->pids, &g->pages);
+		uint64_t rest_ns = GAUGES_PAGES_RARELY * (clock_now_ns() - begin_ns);
+		g->next_pages_ns = now_ns + (rest_ns > g->pages_every_ns ? rest_ns : g->pages_every_ns);
 	}
-	now->pss_bytes = g->pss_bytes;
-	if (g->pss_bytes)
+	if (g->pages.pss_bytes)
 		now->missing &= ~(uint32_t)RECORD_GAUGES_NO_PSS;
+	if (g->pages.runtimes)
+		now->missing &= ~(uint32_t)RECORD_GAUGES_NO_RUNTIME;
+	now->pss_bytes = g->pages.pss_bytes;
+	now->runtime_bytes = g->pages.runtime_bytes;
+	now->native_bytes = g->pages.native_bytes;
+	now->runtimes = g->pages.runtimes;
 }
 
 bool gauges_start(struct gauges *g, uint64_t now_ns)
@@ -108,7 +122,7 @@ bool gauges_start(struct gauges *g, uint64_t now_ns)
 
 	if (!g->pids || discover_gauges(g->pid, g->pids, &now, g->parts))
 		return false;
-	pss_fill(g, now_ns, &now);
+	pages_fill(g, now_ns, &now);
 	g->record = now;
 	g->record.time_ns = now_ns;
 	g->start_ns = g->last_ns = now_ns;
@@ -133,7 +147,7 @@ bool gauges_sample(struct gauges *g, uint64_t now_ns)
 	if (now.cpu_ns + g->cpu_gone_ns < g->cpu_last_ns)
 		g->cpu_gone_ns = g->cpu_last_ns - now.cpu_ns;
 	now.cpu_ns += g->cpu_gone_ns;
-	pss_fill(g, now_ns, &now);
+	pages_fill(g, now_ns, &now);
 	g->record = now;
 	g->record.time_ns = now_ns;
 	g->record.lives = g->lives;

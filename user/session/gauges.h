@@ -11,8 +11,10 @@
 #include "record/request.h"
 #include "report/report.h"
 
-/* Reading the proportional set size walks all pages of a process: so often, and more rarely where it takes more than a thousandth of that. */
-#define GAUGES_PSS_NS UINT64_C(10000000000)
+/* Reading what its pages are walks all of a process: so often, and more rarely where it takes more than a 500th of that. */
+#define GAUGES_PAGES_NS UINT64_C(10000000000)
+#define GAUGES_PAGES_LEAST_NS UINT64_C(250000000)
+#define GAUGES_PAGES_RARELY 500
 
 struct gauges {
 	uint32_t pid[DISCOVER_PIDS_MAX];
@@ -27,7 +29,8 @@ struct gauges {
 	uint64_t start_ns, last_ns; /* of the measured part */
 	uint64_t cpu_start_ns, cpu_last_ns;
 	uint64_t cpu_gone_ns; /* used by processes that have ended */
-	uint64_t pss_bytes, next_pss_ns;
+	struct gauge_pages pages;
+	uint64_t pages_every_ns, next_pages_ns;
 	double cores_max, cores_usable;
 	uint64_t rss_initial_bytes, rss_sum_bytes, rss_peak_bytes, rss_last_bytes;
 	struct record_gauges record; /* the last sample */
@@ -35,6 +38,8 @@ struct gauges {
 };
 
 void gauges_init(struct gauges *g, const struct discovered *found);
+/* A soak of this length wants enough looks at its pages. */
+void gauges_pages_often(struct gauges *g, uint64_t soak_ns);
 void gauges_add(struct gauges *g, uint32_t pid); /* once, however often it is called */
 /* Is this process one of the gateway's that are left? */
 bool gauges_has(const struct gauges *g, uint32_t pid);
