@@ -1,4 +1,4 @@
-// rooms: base leak record scenario/criteria scenario/metrics timeline attribution report tests/support/report_input
+// rooms: base leak record scenario/criteria scenario/fault scenario/metrics timeline attribution report tests/support/report_input
 // SPDX-License-Identifier: GPL-2.0-only
 /* Whose part of a gauge grows: by process, by peer and TCP state; from the records to the document and its words. */
 #include <ctype.h>

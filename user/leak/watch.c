@@ -13,7 +13,6 @@
 #define SAMPLES_MAX 4096
 #define BYTES_MATERIAL 65536.0
 #define COUNT_MATERIAL 8.0
-#define THREAD_BYTES 131072.0
 #define DRIVING_LEAST 0.05 /* of all growth */
 #define DRIVING_FEW 0.1 /* of all requests */
 
@@ -262,30 +261,35 @@ static unsigned series_fill(const struct leak_watch *w, enum leak_gauge gauge, u
 	return n;
 }
 
-/* Memory that grows no more than threads take along (their stacks' first pages, an arena) is no leak beside theirs. */
-static bool is_threads_memory(const struct leak_result *r)
+/* By how many times what it was, or what would be material. */
+static double growth_of(const struct leak_result *r, enum leak_gauge gauge)
 {
-	const struct leak_judgement *memory = &r->gauge[LEAK_MEMORY], *threads = &r->gauge[LEAK_THREADS];
+	const struct leak_judgement *j = &r->gauge[gauge];
+	double material = gauge_row[gauge].bytes ? BYTES_MATERIAL : COUNT_MATERIAL;
 
-	return threads->verdict == LEAK_FOUND && memory->verdict == LEAK_FOUND &&
-	       memory->per_second.slope <= THREAD_BYTES * threads->per_second.slope;
+	return (j->end_value - j->start_value) / fmax(j->start_value, material);
 }
 
-/* Which gauge the verdict is about: a leak before doubt before none; memory first. */
+/*
+ * Which gauge the verdict is about: a leak before doubt before none. Of several leaks the one that has grown the most beside what it was:
+ * threads take memory along, and sockets descriptors, but neither as many times as there were of them.
+ */
 static void verdict_sum_up(struct leak_result *out)
 {
 	static const enum leak_verdict order[] = {LEAK_FOUND, LEAK_INCONCLUSIVE, LEAK_NONE};
 	/* the narrower kind before the wider */
 	static const enum leak_gauge judged[] = {LEAK_MEMORY, LEAK_SOCKETS_CLOSE_WAIT, LEAK_SOCKETS_CLOSED, LEAK_THREADS,
 						 LEAK_DESCRIPTORS};
+	bool any = false;
 
-	for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+	for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]) && !any; i++) {
 		for (unsigned g = 0; g < sizeof(judged) / sizeof(judged[0]); g++) {
-			if (out->gauge[judged[g]].verdict != order[i])
+			if (out->gauge[judged[g]].verdict != order[i] ||
+			    (any && (order[i] != LEAK_FOUND || growth_of(out, judged[g]) <= growth_of(out, out->worst))))
 				continue;
+			any = true;
 			out->verdict = order[i];
-			out->worst = is_threads_memory(out) ? LEAK_THREADS : judged[g];
-			return;
+			out->worst = judged[g];
 		}
 	}
 }

@@ -76,6 +76,24 @@ static void reason_say(struct buf *line, const json_t *gauge, const char *of)
 		buf_printf(line, "; needs %s more", text_span(more, text_number(gauge, "needs_s")));
 }
 
+/* Between two sentences of one line. */
+static const char *then_of(const struct buf *line)
+{
+	return line->used ? "; " : "";
+}
+
+/* What else leaks. */
+static void others_say(struct buf *line, const json_t *leak)
+{
+	const char *name;
+	json_t *gauge;
+
+	json_object_foreach (json_object_get(leak, "gauges"), name, gauge)
+		if (json_is_true(json_object_get(gauge, "judged")) && strcmp(name, text_string(leak, "gauge")) != 0 &&
+		    !strcmp(text_string(gauge, "verdict"), "leak"))
+			buf_printf(line, "%s%s", line->used ? ", " : "a leak, too: ", text_string(gauge, "title"));
+}
+
 static void verdict_print(struct text *t, const json_t *leak)
 {
 	const char *verdict = text_string(leak, "verdict");
@@ -93,16 +111,18 @@ static void verdict_print(struct text *t, const json_t *leak)
 	buf_fini(&of);
 	text_wrap(t, style_of(verdict), "LEAKS", LABEL, line.data ? line.data : "");
 	line.used = 0;
+	others_say(&line, leak);
 	if (text_number(leak, "lives") > 1) {
 		const json_t *life = json_object_get(leak, "judged_life_s");
-		buf_printf(&line, "the gateway had %.0f lives; judged is the longest, from %s to %s of the soak; ",
-			   text_number(leak, "lives"), text_span(low, item(life, 0)), text_span(cell, item(life, 1)));
+		buf_printf(&line, "%sthe gateway had %.0f lives; judged is the longest, from %s to %s of the soak",
+			   then_of(&line), text_number(leak, "lives"), text_span(low, item(life, 0)),
+			   text_span(cell, item(life, 1)));
 	}
 	if (json_object_get(leak, "smallest_visible_bytes_per_request"))
-		buf_printf(&line, "the smallest leak that this run could have seen: %s a request",
+		buf_printf(&line, "%sthe smallest leak that this run could have seen: %s a request", then_of(&line),
 			   text_amount(cell, text_number(leak, "smallest_visible_bytes_per_request"), true));
 	if (json_object_get(leak, "limit_in_s"))
-		buf_printf(&line, "%sat this rate its limit of %s is reached in %s (%s at the earliest)", line.used ? "; " : "",
+		buf_printf(&line, "%sat this rate its limit of %s is reached in %s (%s at the earliest)", then_of(&line),
 			   text_amount(limit, text_number(leak, "limit_bytes"), true),
 			   text_span(cell, text_number(leak, "limit_in_s")),
 			   text_span(low, text_number(leak, "limit_in_at_least_s")));
