@@ -15,13 +15,13 @@ __u32 alloc_window;
 __u32 alloc_skip_mask;
 __u32 free_skip_mask;
 /*
- * Calls being watched of functions that may call others of the allocator, of this window and of the one before; one that never returns
- * stays in. On a line of its own: the rest is only read.
+ * Calls of this window whose end is awaited; one that never returns stays in until its thread's next call. While there is none, a hit is a
+ * call's begin and inside no other. On a line of its own: the rest is only read.
  */
 struct {
-	__u32 count[2];
-	__u32 rest[14];
-} alloc_outer_calls __attribute__((aligned(64)));
+	__u32 count;
+	__u32 rest[15];
+} alloc_awaited_calls __attribute__((aligned(64)));
 /* Calls pass unseen while probes are being put on or taken off, which is done file by file: windows are the same for all functions. */
 bool takes_pass, frees_pass;
 #define MALLOC_ALIGNMENT 16 /* what malloc gives anyway: not aligned by hand, but handed on to it */
@@ -51,10 +51,11 @@ static __always_inline bool hands_on(const struct pt_regs *regs, __u64 cookie)
 	return (cookie & WIRE_ALLOC_ALIGNS_ITSELF) && register_of(regs, cookie >> 16 & 15) <= MALLOC_ALIGNMENT;
 }
 
-static __always_inline void outer_call_ends(const struct alloc_thread *t)
+static __always_inline void awaited_call_ends(struct alloc_thread *t)
 {
-	if (t->is_outer)
-		__sync_fetch_and_add(&alloc_outer_calls.count[t->window & 1], -1);
+	if (t->window == alloc_window) /* else its window's count has gone */
+		__sync_fetch_and_add(&alloc_awaited_calls.count, -1);
+	t->enter_ns = 0;
 }
 
 /* Is this a call inside another that is watched? If that one is not going on any more, it is told so. */
@@ -68,8 +69,7 @@ static __always_inline bool is_inner(struct alloc_thread *t, const struct pt_reg
 		shared_add(&s->nested, 1);
 		return true;
 	}
-	outer_call_ends(t);
-	t->enter_ns = 0;
+	awaited_call_ends(t);
 	shared_add(&s->unfinished, 1);
 	return false;
 }
@@ -101,14 +101,14 @@ static __always_inline bool is_watched(const struct pt_regs *regs, __u64 cookie,
 /* true: the call's end is wanted. Most calls need not look up their thread, which costs a tenth of what a hit does. */
 static __always_inline bool enter(const struct pt_regs *regs, __u64 cookie)
 {
-	__u32 window = alloc_window, weight;
-	bool handed_on = hands_on(regs, cookie), alone = skip_mask(cookie) && !handed_on;
+	__u32 weight;
+	bool handed_on = hands_on(regs, cookie);
 	struct wire_alloc_stats *s = stats_of(cookie);
 	struct alloc_thread *t = NULL;
 
 	if (!s || (kind_of(cookie) == WIRE_ALLOC_FREE ? frees_pass : takes_pass))
 		return false;
-	if (!alone || alloc_outer_calls.count[window & 1]) {
+	if (alloc_awaited_calls.count) {
 		t = thread_outside(regs, cookie, s);
 		if (!t)
 			return false;
@@ -123,10 +123,8 @@ static __always_inline bool enter(const struct pt_regs *regs, __u64 cookie)
 	t->sp = regs->rsp;
 	t->size = size_of(regs, cookie);
 	t->function = (__u8)cookie;
-	t->window = window;
-	t->is_outer = !alone;
-	if (t->is_outer)
-		__sync_fetch_and_add(&alloc_outer_calls.count[window & 1], 1);
+	t->window = alloc_window;
+	__sync_fetch_and_add(&alloc_awaited_calls.count, 1);
 	t->enter_ns = bpf_ktime_get_ns();
 	return true;
 }
@@ -155,8 +153,7 @@ static __always_inline void leave(const struct pt_regs *regs, __u64 cookie)
 		return;
 	ns = now_ns - t->enter_ns;
 	ns = ns > bias_ns ? ns - bias_ns : 0;
-	outer_call_ends(t);
-	t->enter_ns = 0;
+	awaited_call_ends(t);
 	if (!t->weight)
 		return;
 	t->total_ns += ns * t->weight;
@@ -185,7 +182,7 @@ int toll_alloc_session(struct pt_regs *ctx)
 {
 	__u64 cookie = bpf_get_attach_cookie(ctx);
 
-	if (ctx->rip == bpf_get_func_ip(ctx))
+	if (!alloc_awaited_calls.count || ctx->rip == bpf_get_func_ip(ctx))
 		return !enter(ctx, cookie);
 	leave(ctx, cookie);
 	return 0;

@@ -76,10 +76,11 @@ static __always_inline enum wire_alloc_kind kind_of(__u64 cookie)
 
 static __always_inline __u64 size_of(const struct pt_regs *regs, __u64 cookie)
 {
-	__u64 size = register_of(regs, cookie >> 12 & 15);
+	__u64 size;
 
 	if (kind_of(cookie) == WIRE_ALLOC_FREE)
 		return 0;
+	size = register_of(regs, cookie >> 12 & 15);
 	if (kind_of(cookie) == WIRE_ALLOC_CALLOC)
 		size *= register_of(regs, cookie >> 16 & 15);
 	return size;

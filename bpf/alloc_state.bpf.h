@@ -12,8 +12,8 @@ struct alloc_thread {
 	__u64 size;
 	__u32 window;
 	__u32 function; /* whose call it is in */
-	__u32 is_outer; /* that function may call others of the allocator */
 	__u32 weight; /* for how many calls it stands; 0: only its end is of interest */
+	__u32 reserved0;
 };
 
 struct {

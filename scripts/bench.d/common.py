@@ -163,10 +163,10 @@ def probe_links(pid):
     return count
 
 
-def attached(pid, measure, settle_s, *args, cpu=1):
+def attached(pid, measure, settle_s, *args, cpu=1, in_windows=False):
     """
     What measure() gives while toll attach watches the process, its probes armed and unchanged since settle_s (those on the allocator come
-    last, after their calibration); cpu: toll's. No CPU samples unless asked for.
+    last, after their calibration; in_windows: they come and go, so only since they were first armed); cpu: toll's. No CPU samples unless asked for.
     """
     attach = start(TOLL, "attach", "--pid", str(pid), "--for", "60s", "--capture", "off", "--quiet", "--sample-hz", "0", "--out",
                    f"{WORK}/attach", *args, cpu=cpu)
@@ -175,7 +175,7 @@ def attached(pid, measure, settle_s, *args, cpu=1):
     def is_settled():
         nonlocal links, since
         now = probe_links(attach.pid)
-        if now != links:
+        if now != links and not (in_windows and links):
             links, since = now, time.monotonic()
         return links and time.monotonic() - since >= settle_s
 
@@ -186,6 +186,21 @@ def attached(pid, measure, settle_s, *args, cpu=1):
     attach.terminate()
     attach.wait()
     return got
+
+
+def attached_allocator(pid, measure, settle_s, in_windows, *args):
+    """
+    What measure() gives with probes on the allocator, and how those were on ("full", "sampled" ...). Without in_windows they must have been
+    on all the time.
+    """
+    got = attached(pid, measure, settle_s, *args, in_windows=in_windows)
+    with open(f"{WORK}/attach/result.json") as f:
+        result = json.load(f)
+    seen = result.get("allocator", {"functions": [], "on_share": 0})
+    if not sum(row["calls"] for row in seen["functions"]) or (seen["on_share"] < 0.95 and not in_windows):
+        why = result["not_measured"].get("allocator", f"on for {seen['on_share']:.0%} of the time")
+        raise Failed(f"the allocator's probes did not see a window: {why}")
+    return got, result["probes"]["groups"]["alloc"]["mode"]
 
 
 def move(pid, cpu):

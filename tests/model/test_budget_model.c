@@ -151,6 +151,16 @@ static void without_a_limit_everything_is_seen(void **state)
 	assert_int_equal(run(&g, 0, 1000).mode, BUDGET_FULL);
 }
 
+static void returns_enough_and_not_too_many(void **state)
+{
+	(void)state;
+	assert_int_equal(budget_one_return_in(0), 16);
+	assert_int_equal(budget_one_return_in(128000), 16);
+	assert_int_equal(budget_one_return_in(128001), 32);
+	assert_int_equal(budget_one_return_in(600000), 128);
+	assert_int_equal(budget_one_return_in(1e12), BUDGET_ONE_RETURN_IN_MOST);
+}
+
 /* Even when the groups that stay on have eaten it all there is a short look now and then. */
 static void an_empty_budget_leaves_a_look(void **state)
 {
@@ -272,6 +282,7 @@ int main(void)
 		cmocka_unit_test(who_fits_is_on_all_the_time),
 		cmocka_unit_test(some_returns_where_all_are_too_dear),
 		cmocka_unit_test(frees_in_windows_where_the_rest_fits),
+		cmocka_unit_test(returns_enough_and_not_too_many),
 		cmocka_unit_test(windows_use_the_budget),
 		cmocka_unit_test(without_a_limit_everything_is_seen),
 		cmocka_unit_test(an_empty_budget_leaves_a_look),

@@ -249,10 +249,8 @@ int alloc_probe_switch(struct alloc_probe *p, bool on)
 		return 0;
 	*takes_pass = *frees_pass = true;
 	if (on) {
-		uint32_t window = *p->programs.window + 1;
-
-		p->programs.skel->bss->alloc_outer_calls.count[window & 1] = 0;
-		*p->programs.window = window;
+		p->programs.skel->bss->alloc_awaited_calls.count = 0;
+		++*p->programs.window;
 	}
 	for (unsigned i = 0; i < p->processes; i++) {
 		int its = 0;

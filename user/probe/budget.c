@@ -20,6 +20,15 @@ const char *budget_mode_name(enum budget_mode mode)
 	return name[mode];
 }
 
+uint32_t budget_one_return_in(double calls_per_s)
+{
+	uint32_t one_in = BUDGET_ONE_RETURN_IN_LEAST;
+
+	while (one_in < BUDGET_ONE_RETURN_IN_MOST && calls_per_s > BUDGET_RETURNS_PER_S * (double)one_in)
+		one_in *= 2;
+	return one_in;
+}
+
 void budget_init(struct budget *b, const struct budget_limit *limit, uint64_t window_ns)
 {
 	*b = (struct budget){.limit = *limit, .window_ns = window_ns, .on = true, .level = BUDGET_SOME_RETURNS};

@@ -22,12 +22,18 @@
 /* What a group looks at while it is on, the dearest first. Groups that know no such difference cost the same at each. */
 enum budget_level {
 	BUDGET_ALL_RETURNS = 0,
-	BUDGET_SOME_RETURNS = 1,
+	BUDGET_SOME_RETURNS = 1, /* budget_one_return_in() */
 	BUDGET_FEW_FREES = 2, /* some returns, and what gives back only in BUDGET_FREES_ON_NS of each BUDGET_FREES_PERIOD_NS */
 	BUDGET_LEVELS = 3,
 };
 #define BUDGET_FREES_ON_NS UINT64_C(1000000000)
 #define BUDGET_FREES_PERIOD_NS UINT64_C(4000000000)
+
+/* Of how many calls one return is looked at where not all are: a power of two, 16 or more, so that 4,000 to 8,000 a second are. */
+#define BUDGET_RETURNS_PER_S 8000
+#define BUDGET_ONE_RETURN_IN_LEAST 16
+#define BUDGET_ONE_RETURN_IN_MOST 1024
+uint32_t budget_one_return_in(double calls_per_s);
 
 /* All cumulative, from the same start. */
 struct budget_seen {

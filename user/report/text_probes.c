@@ -14,8 +14,8 @@ static void group_words(char *out, size_t size, const char *name, const json_t *
 		snprintf(held, sizeof(held), ", held back from %.1f s on", text_number(group, "limited_from_s"));
 	snprintf(out, size, "%s: %s of the gateway's CPU%s%s%s%s%s", name,
 		 json_object_get(group, "cpu_share") ? text_percent(share, text_number(group, "cpu_share")) : "an unknown part",
-		 few_frees                                            ? ", one return in 16 looked at, what gives back in windows"
-		 : !strcmp(mode, "sampled") && !strcmp(name, "alloc") ? ", one return in 16 looked at"
+		 few_frees ? ", one return in 16 or more looked at, what gives back in windows"
+		 : !strcmp(mode, "sampled") && !strcmp(name, "alloc") ? ", one return in 16 or more looked at"
 								      : "",
 		 in_windows                  ? ", in windows, on "
 		 : !strcmp(mode, "left_out") ? ", left out but for a look now and then, on "

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "report/allocator.h"
 
-#define SAMPLE 16 /* of so many returns of malloc one, where all are too dear */
+#define RATE_NS UINT64_C(200000000) /* calls are counted for so long before they are a rate */
 #define NOTES_MAX 8
 
 void alloc_watch_open(struct alloc_watch *w, struct probe *probe, const uint32_t *pid, unsigned pids,
@@ -42,6 +42,7 @@ void alloc_watch_open(struct alloc_watch *w, struct probe *probe, const uint32_t
 		return;
 	}
 	metered_init(&w->metered, limit, BUDGET_WINDOW_NS);
+	w->rate.one_return_in = BUDGET_ONE_RETURN_IN_LEAST;
 }
 
 void alloc_watch_close(struct alloc_watch *w)
@@ -97,10 +98,11 @@ struct costs {
 	double entries_ns, all_returns_ns, some_returns_ns; /* what returns would have cost with all of them, with some */
 };
 
-static void costs_add(const struct calibration *c, const struct alloc_row *row, struct costs *out, double *spent_ns)
+static void costs_add(const struct alloc_watch *w, const struct alloc_row *row, struct costs *out, double *spent_ns)
 {
+	const struct calibration *c = &w->calibration;
 	double entry_ns = c->entry_ns[row->place.insn], return_ns = c->call_ns[row->place.insn] - entry_ns;
-	double calls = (double)row->stats.calls, some = calls / SAMPLE, all = calls;
+	double calls = (double)row->stats.calls, some = calls / w->rate.one_return_in, all = calls;
 	double entries_ns = (calls + (double)row->stats.nested) * entry_ns;
 
 	if (return_ns < 0)
@@ -127,7 +129,7 @@ static void costs_read(struct alloc_watch *w, struct budget_seen *seen)
 	seen->spent_ns = 0;
 	for (unsigned i = 0; i < alloc_probe_rows(w->alloc); i++)
 		if (!alloc_probe_row(w->alloc, i, &row))
-			costs_add(&w->calibration, &row, row.kind == WIRE_ALLOC_FREE ? &frees : &takes, &seen->spent_ns);
+			costs_add(w, &row, row.kind == WIRE_ALLOC_FREE ? &frees : &takes, &seen->spent_ns);
 	if (w->frees.on)
 		w->takes_beside_frees_ns += takes.entries_ns - w->takes_ns;
 	w->takes_ns = takes.entries_ns;
@@ -220,6 +222,31 @@ static bool frees_wanted(struct alloc_watch *w, uint64_t now_ns)
 	return !on;
 }
 
+static uint64_t calls_read(const struct alloc_watch *w)
+{
+	struct alloc_row row;
+	uint64_t calls = 0;
+
+	for (unsigned i = 0; i < alloc_probe_rows(w->alloc); i++)
+		if (!alloc_probe_row(w->alloc, i, &row))
+			calls += row.stats.calls;
+	return calls;
+}
+
+/* on: the probes have been on, with those that give back, and stay so. A stretch that ends otherwise tells no rate. */
+static void rate_follow(struct alloc_watch *w, uint64_t now_ns, bool on)
+{
+	struct alloc_rate *r = &w->rate;
+
+	if (on && r->from_ns && now_ns - r->from_ns < RATE_NS)
+		return;
+	uint64_t calls = on ? calls_read(w) : 0;
+	if (on && r->from_ns)
+		r->one_return_in = budget_one_return_in((double)(calls - r->calls) * 1e9 / (double)(now_ns - r->from_ns));
+	r->calls = calls;
+	r->from_ns = on ? now_ns : 0;
+}
+
 void alloc_watch_tick(struct alloc_watch *w, const struct metered_now *now, bool held)
 {
 	bool on;
@@ -229,7 +256,9 @@ void alloc_watch_tick(struct alloc_watch *w, const struct metered_now *now, bool
 	w->metered.held = held;
 	costs_read(w, &w->metered.seen);
 	on = metered_tick(&w->metered, now);
-	alloc_probe_sample(w->alloc, w->metered.budget.level != BUDGET_ALL_RETURNS ? SAMPLE : 1, SAMPLE);
+	rate_follow(w, now->now_ns, on && w->metered.on && w->frees.on);
+	alloc_probe_sample(w->alloc, w->metered.budget.level == BUDGET_ALL_RETURNS ? 1 : w->rate.one_return_in,
+			   w->rate.one_return_in);
 	put_on(w, on, frees_wanted(w, now->now_ns), now);
 }
 

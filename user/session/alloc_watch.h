@@ -25,6 +25,10 @@ struct alloc_watch {
 	struct metered frees; /* of those that give back: how long they were on */
 	uint64_t frees_turned_ns; /* when they last went on or off */
 	double takes_ns, takes_beside_frees_ns; /* what entries of the others cost so far; of that, while these were on */
+	struct alloc_rate {
+		uint64_t calls, from_ns; /* of a stretch in which all probes are on */
+		uint32_t one_return_in; /* as the stretch before has called for */
+	} rate;
 	struct wire_alloc_stats *base; /* of each row when the measured part began */
 	unsigned base_rows;
 };
