@@ -125,6 +125,24 @@ static void test_a_run_against_itself(void **state)
 	json_decref(doc);
 }
 
+/* Where the toll's own figures cannot tell, a phase of it can: the rest of the toll did not go the other way. */
+static void test_a_phase_tells_which_way(void **state)
+{
+	json_t *doc = build(0, 1), *more = with_toll(doc, 1);
+	struct comparison *c = compare(doc, more, NULL, 0);
+
+	(void)state;
+	assert_int_equal(figure(c, "toll.mean")->verdict, FIGURE_NO_DIFFERENCE);
+	assert_int_equal(figure(c, "process_request.mean")->verdict, FIGURE_WORSE);
+	assert_string_equal(compare_verdict(c), "slower");
+	done(c);
+	c = compare(more, doc, NULL, 0);
+	assert_string_equal(compare_verdict(c), "faster");
+	done(c);
+	json_decref(doc);
+	json_decref(more);
+}
+
 static void test_a_larger_toll(void **state)
 {
 	static const char *const gates[] = {"toll.p50 +10%", "toll.p50 +40%", "toll.mean +1ms"};
@@ -335,15 +353,11 @@ static void test_damaged_blocks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_run_against_itself),
-		cmocka_unit_test(test_a_larger_toll),
-		cmocka_unit_test(test_less_throughput),
-		cmocka_unit_test(test_runs_that_are_not_alike),
-		cmocka_unit_test(test_anyway),
-		cmocka_unit_test(test_too_few_blocks),
-		cmocka_unit_test(test_gates_are_read),
-		cmocka_unit_test(test_unknown_metric),
-		cmocka_unit_test(test_damaged_blocks),
+		cmocka_unit_test(test_a_run_against_itself),    cmocka_unit_test(test_a_phase_tells_which_way),
+		cmocka_unit_test(test_a_larger_toll),           cmocka_unit_test(test_less_throughput),
+		cmocka_unit_test(test_runs_that_are_not_alike), cmocka_unit_test(test_anyway),
+		cmocka_unit_test(test_too_few_blocks),          cmocka_unit_test(test_gates_are_read),
+		cmocka_unit_test(test_unknown_metric),          cmocka_unit_test(test_damaged_blocks),
 	};
 
 	return cmocka_run_group_tests_name("compare", tests, NULL, NULL);

@@ -22,6 +22,8 @@
 #define UNCONTROLLED 3
 /* Clock frequency, caches and who shares the core: equal runs used up to 15 % more or less CPU a request */
 #define CPU_NOISE 0.15
+/* Who else wants a CPU, and when: equal runs on a quiet machine waited 60 to 127 us a request, 28 % (sd) about their mean */
+#define WAIT_NOISE 0.3
 #define ERROR_TOLERANCE 0.01
 #define PART_TOLERANCE 0.01 /* of the toll (or the latency): a part that moves less than this moves nothing */
 
@@ -125,6 +127,28 @@ static double control_ns(const struct comparison *c, const struct figure_source 
 	}
 }
 
+static double level_of(const struct comparison *c, const char *name)
+{
+	for (unsigned i = 0; i < c->figures; i++)
+		if (!strcmp(c->figure[i].name, name))
+			return (c->figure[i].base + c->figure[i].new_) / 2;
+	return 0;
+}
+
+/* How much of a mean is waiting for a CPU, ns, where the account of the threads says it; 0: it does not, or it is none of this figure's. */
+static double waits_ns(const struct comparison *c, const struct figure *f, const struct figure_source *s)
+{
+	static const char *const all_wait[] = {"pick_up_request.mean", "pick_up_response.mean", "cause.run_queue.mean"};
+	double told = level_of(c, "cause.run_queue.mean");
+
+	if (s->from == FROM_TOLL_MEAN || s->from == FROM_LATENCY_MEAN)
+		return told;
+	for (size_t i = 0; i < sizeof(all_wait) / sizeof(*all_wait); i++)
+		if (!strcmp(f->name, all_wait[i]))
+			return fmin(told, (f->base + f->new_) / 2);
+	return 0;
+}
+
 /* The sd of what two runs of the same thing differ by, in the figure's own unit. */
 static double run_noise_of(const struct comparison *c, const struct figure *f, const struct figure_source *s)
 {
@@ -135,7 +159,7 @@ static double run_noise_of(const struct comparison *c, const struct figure *f, c
 		return 0;
 	if (s->from == FROM_CPU)
 		share = fmax(share, CPU_NOISE);
-	double noise = hypot(share * level, controlled ? control_ns(c, s) : 0);
+	double noise = hypot(hypot(share * level, WAIT_NOISE * waits_ns(c, f, s)), controlled ? control_ns(c, s) : 0);
 	return f->is_absolute ? noise : noise / level;
 }
 

@@ -10,6 +10,8 @@
  *   same machine as the gateway does and is not part of it, so what its lag differs by between the two runs, at the
  *   same percentile, the gateway's wake-ups may differ by without being another gateway; where late wake-ups make its mean, so do they make
  *   the means of toll and latency, for each wake-up of a request. Where no driver of ours was on the machine, run_noise is three times as large.
+ *   Waits for a CPU differ by who else wants one: where the account of the threads tells them, three tenths of the wait are allowed for, in
+ *   itself, in what lay unread meanwhile and in the means that hold it.
  * - The intervals of all figures hold together: their common factor is the 95th percentile, over the draws, of the largest deviation
  *   among all figures in units of its own standard error (max-t). A change is seen where its interval excludes 0, so
  *   among all figures of two equal runs a false one turns up in at most 5 of 100 comparisons.
@@ -109,7 +111,10 @@ int compare_documents(const json_t *base, const json_t *new_, const struct compa
 void compare_fini(struct comparison *c);
 /* 0 no gate failed, 1 one did, 2 it cannot be told (refused, or a gate that no interval decides). */
 int compare_exit_code(const struct comparison *c);
-/* "slower", "faster", "mixed", "no_difference", "cannot_tell": of the toll, or, where it is not measured, of latency. */
+/*
+ * "slower", "faster", "mixed", "no_difference", "cannot_tell": of the toll, or, where it is not measured, of latency. Phases of
+ * the toll count too, where all that moved went one way.
+ */
 const char *compare_verdict(const struct comparison *c);
 /* "slower" for a worse time, "more" for a worse share ...: by figure. */
 const char *figure_verdict_word(const struct figure *f);
