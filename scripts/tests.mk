@@ -1,7 +1,7 @@
 # Tests. A test program links the rooms that a "// rooms: base record" line among its first three names; "probe/proc" (below
 # user/) or "tests/support/x" names one source instead of a room. Unit, model and replay tests are built with ASan + UBSan,
 # each source once (build/san); tests/bpf is built plain, for it attaches to the real kernel as root; tests/fuzz with libFuzzer.
-.PHONY: test-unit test-bpf test-fuzz test-e2e test-failures test-programs test-kernels check-compilers check-arch fuzz long-haul
+.PHONY: test-unit test-bpf test-fuzz test-e2e test-failures test-programs test-kernels check-compilers check-arch fuzz long-haul nightly
 
 SAN_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 SAN_CFLAGS := -std=c11 $(WARN) $(SAN_FLAGS) -pthread
@@ -105,6 +105,9 @@ demo: $(BUILD)/toll
 	$(Q)scripts/demo
 bench: $(BUILD)/toll $(BENCH_BINS)
 	$(Q)scripts/bench $(ROWS)
+# every planted leak and trap live, three minutes each, five seeds: more than an hour and a half
+nightly: $(BUILD)/toll
+	$(Q)scripts/bench soaks
 
 TEST_DEPS := $(foreach d,san fuzz .,$(wildcard $(addprefix $(BUILD)/$(d)/,$(addsuffix /*.d,$(addprefix user/,$(ROOMS)) tests/unit \
 	tests/model tests/replay tests/bpf tests/fuzz tests/support))))

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "probe/discover.h"
+#include "probe/gauges_detail.h"
 #include "tests/support/test.h"
 
 static struct record_gauges look(void)
@@ -180,6 +181,51 @@ static void test_files_being_written(void **state)
 	assert_true(after.disk_free_bytes > 0);
 }
 
+static struct gauge_pages pages_of(const char *smaps)
+{
+	struct gauge_pages pages = {.pss_bytes = 0};
+	FILE *file = fmemopen((char *)(uintptr_t)smaps, strlen(smaps), "r"); /* "r" does not write */
+
+	assert_non_null(file);
+	gauge_pages_read(file, &pages);
+	fclose(file);
+	return pages;
+}
+
+#define MAPPING(range, mode, inode, name, kib)                                                                                   \
+	range " " mode " 00000000 00:00 " inode "    " name "\nPss:   1 kB\nAnonymous:   " kib " kB\n"
+#define NATIVE_MAPPINGS                                                                                                          \
+	MAPPING("00400000-00500000", "r-xp", "77", "/usr/bin/node", "0")                                                         \
+	MAPPING("1d8fa000-1fde2000", "rw-p", "0", "[heap]", "100") MAPPING("7f7a5c000000-7f7a5c07d000", "rw-p", "0", "", "40")
+
+/* Node's pages at random places, one of them where Go's arenas might be; Go's; neither. */
+static void test_heaps_of_runtimes(void **state)
+{
+	static const char v8_pages[] = MAPPING("ea807600000-ea807640000", "rw-p", "0", "", "256")
+		MAPPING("c1b51640000-c1b51680000", "rw-p", "0", "", "200")
+			MAPPING("b51e3680000-b51e36c0000", "rw-p", "0", "[anon:v8]", "250")
+				MAPPING("2c10484c0000-2c1049404000", "rw-p", "0", "", "1000");
+	static const char go_arenas[] = MAPPING("c000000000-c000400000", "rw-p", "0", "", "300")
+		MAPPING("c004000000-c008000000", "rw-p", "0", "[anon: Go: heap]", "500");
+	char all[4096];
+
+	(void)state;
+	snprintf(all, sizeof(all), "%s%s", NATIVE_MAPPINGS, v8_pages);
+	struct gauge_pages p = pages_of(all);
+	assert_int_equal(p.runtimes, RECORD_RUNTIME_V8);
+	assert_int_equal(p.runtime_bytes, 1706 * 1024);
+	assert_int_equal(p.native_bytes, 140 * 1024);
+	assert_int_equal(p.pss_bytes, 7 * 1024);
+	snprintf(all, sizeof(all), "%s%s", NATIVE_MAPPINGS, go_arenas);
+	p = pages_of(all);
+	assert_int_equal(p.runtimes, RECORD_RUNTIME_GO);
+	assert_int_equal(p.runtime_bytes, 800 * 1024);
+	assert_int_equal(p.native_bytes, 140 * 1024);
+	p = pages_of(NATIVE_MAPPINGS);
+	assert_int_equal(p.runtimes, 0);
+	assert_int_equal(p.native_bytes, 140 * 1024);
+}
+
 static void test_network_and_pss(void **state)
 {
 	struct record_gauges before = look(), after;
@@ -216,7 +262,8 @@ int main(void)
 		cmocka_unit_test(test_descriptors_by_kind),    cmocka_unit_test(test_sockets_by_state),
 		cmocka_unit_test(test_sockets_by_peer),        cmocka_unit_test(test_memory_by_kind),
 		cmocka_unit_test(test_a_process_that_is_gone), cmocka_unit_test(test_memory_limit),
-		cmocka_unit_test(test_files_being_written),    cmocka_unit_test(test_network_and_pss),
+		cmocka_unit_test(test_files_being_written),    cmocka_unit_test(test_heaps_of_runtimes),
+		cmocka_unit_test(test_network_and_pss),
 	};
 
 	return cmocka_run_group_tests_name("gauges", tests, NULL, NULL);

@@ -185,12 +185,21 @@ static int by_names(const void *a, const void *b)
 	return d ? d : (x->text_bytes > y->text_bytes) - (x->text_bytes < y->text_bytes);
 }
 
+/* What it keeps at the least: a few large blocks that happened to be taken in a window tell less than many that were. */
+static double kept_for_sure(const struct survivor_row *row)
+{
+	return row->kept_bytes - SURVIVORS_Z * row->kept_error_bytes;
+}
+
 static int by_kept(const void *a, const void *b)
 {
 	const struct survivor_row *x = a, *y = b;
+	double least_x = kept_for_sure(x), least_y = kept_for_sure(y);
 
 	if (x->kind != y->kind)
 		return x->kind < y->kind ? -1 : 1;
+	if ((least_x > 0 || least_y > 0) && (least_x < least_y || least_x > least_y))
+		return least_x < least_y ? 1 : -1;
 	if (x->kept_bytes < y->kept_bytes || x->kept_bytes > y->kept_bytes)
 		return x->kept_bytes < y->kept_bytes ? 1 : -1;
 	return (x->taken_bytes < y->taken_bytes) - (x->taken_bytes > y->taken_bytes);

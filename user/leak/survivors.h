@@ -13,6 +13,8 @@
 
 #include "bpf/wire.h"
 
+#define SURVIVORS_Z 1.96 /* 95 % of a normal distribution */
+
 /* By age: deaths and censored lives, buckets as struct wire_site has them. */
 struct life_table {
 	uint64_t died[WIRE_SITE_LIVES];

@@ -19,6 +19,7 @@
 struct moment {
 	double time_s;
 	uint32_t life;
+	bool pages_read; /* the gauges of pages are of this moment */
 	double requests[LEAK_CLASSES_MAX];
 	double value[LEAK_GAUGES];
 };
@@ -206,6 +207,7 @@ int leak_watch_gauges(struct leak_watch *w, const struct record_gauges *g)
 		w->disk_free_bytes = (double)g->disk_free_bytes;
 	}
 	now.life = g->lives;
+	now.pages_read = g->pages_read != 0;
 	now.time_s = (double)(g->time_ns - w->start_ns) / (double)NS_PER_S;
 	memcpy(now.requests, w->requests, sizeof(now.requests));
 	values_of(w, g, now.value);
@@ -248,15 +250,22 @@ const struct leak_parts *leak_watch_parts(const struct leak_watch *w)
 	return w->parts;
 }
 
+/* Read more rarely than the others. */
+static bool is_of_pages(enum leak_gauge gauge)
+{
+	return gauge == LEAK_PSS || gauge == LEAK_RUNTIME_HEAP || gauge == LEAK_NATIVE;
+}
+
 /* classes: bits of those whose requests count. */
 static unsigned series_fill(const struct leak_watch *w, enum leak_gauge gauge, unsigned classes, struct leak_sample *out,
 			    unsigned most)
 {
-	unsigned n = w->count < most ? w->count : most;
+	unsigned n = 0;
 
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < w->count && n < most; i++) {
 		const struct moment *m = &w->at[i];
-		out[i] = (struct leak_sample){m->time_s, requests_of(m, classes), m->value[gauge]};
+		if (!is_of_pages(gauge) || m->pages_read)
+			out[n++] = (struct leak_sample){m->time_s, requests_of(m, classes), m->value[gauge]};
 	}
 	return n;
 }

@@ -4,11 +4,13 @@
  * no runtime of these names its mappings by itself:
  *   V8 asks for its pages of 256 KiB and its large objects at random places below 2^46, each at a multiple of 256 KiB (the hints of its
  *   platform's page allocator); what the kernel places for malloc and libraries lies far above on x86-64, beside the stack.
- *   Go's arenas begin at 0xc000000000 and go on from there (runtime/malloc.go, arenaHint of the linux ports).
+ *   Go's first arena begins at 0xc000000000, and the others go on from there (runtime/malloc.go, mallocinit's hints). V8 may have pages
+ *   in that range, but as good as never one that begins there.
  */
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "probe/discover.h"
@@ -21,51 +23,64 @@
 #define GO_ARENAS_END UINT64_C(0x10000000000)
 
 enum place {
-	PLACE_OTHER = 0,
-	PLACE_V8 = 1,
-	PLACE_GO = 2,
-	PLACES = 3,
+	PLACE_OTHER = 0, /* malloc's, buffers, stacks, files */
+	PLACE_HINTED = 1, /* where V8's pages lie */
+	PLACE_ARENAS = 2, /* where Go's arenas lie */
+	PLACE_BOTH = 3,
+	PLACES = 4,
+};
+
+struct mapping {
+	enum place place;
+	bool first_arena;
 };
 
 /* "7f83-7f84 rw-p 00000000 00:00 0   [heap]". false: no such line. */
-static bool mapping_place(const char *line, enum place *out)
+static bool mapping_read(const char *line, struct mapping *out)
 {
 	uint64_t start, end, inode;
 	char mode[5], name[32] = "";
 
 	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %*x %*x:%*x %" SCNu64 " %31s", &start, &end, mode, &inode, name) < 4)
 		return false;
-	*out = PLACE_OTHER;
+	*out = (struct mapping){.place = PLACE_OTHER};
 	if (inode || mode[3] != 'p' || (name[0] && strncmp(name, "[anon:", 6) != 0))
 		return true;
-	if (start >= GO_ARENAS && start < GO_ARENAS_END)
-		*out = PLACE_GO;
-	else if (start < V8_HINTS_END && start % V8_PAGE == 0)
-		*out = PLACE_V8;
+	bool hinted = start < V8_HINTS_END && start % V8_PAGE == 0, arena = start >= GO_ARENAS && start < GO_ARENAS_END;
+	out->place = (enum place)((hinted ? PLACE_HINTED : 0) | (arena ? PLACE_ARENAS : 0));
+	out->first_arena = start == GO_ARENAS;
 	return true;
 }
 
 void gauge_pages_read(FILE *smaps, struct gauge_pages *out)
 {
-	uint64_t anonymous_bytes[PLACES] = {0}, kib;
-	unsigned mappings[PLACES] = {0};
-	enum place place = PLACE_OTHER;
+	uint64_t bytes[PLACES] = {0}, all_bytes = 0, heap_bytes = 0, kib;
+	struct mapping mapping = {.place = PLACE_OTHER};
+	unsigned hinted = 0;
+	bool go = false;
 	char line[512];
 
 	while (fgets(line, sizeof(line), smaps)) {
-		if (mapping_place(line, &place)) {
-			mappings[place]++;
-			continue;
+		if (line[0] >= 'A' && line[0] <= 'Z') { /* "Pss:", "Anonymous:" */
+			if (!strncmp(line, "Pss:", 4))
+				out->pss_bytes += strtoull(line + 4, NULL, 10) * 1024;
+			if (strncmp(line, "Anonymous:", 10) != 0)
+				continue;
+			kib = strtoull(line + 10, NULL, 10);
+			bytes[mapping.place] += kib * 1024;
+			all_bytes += kib * 1024;
+		} else if (mapping_read(line, &mapping)) {
+			hinted += mapping.place & PLACE_HINTED ? 1 : 0;
+			go |= mapping.first_arena;
 		}
-		if (sscanf(line, "Pss: %" SCNu64, &kib) == 1)
-			out->pss_bytes += kib * 1024;
-		else if (sscanf(line, "Anonymous: %" SCNu64, &kib) == 1)
-			anonymous_bytes[place] += kib * 1024;
 	}
-	bool v8 = mappings[PLACE_V8] >= V8_MAPPINGS_LEAST && !mappings[PLACE_GO];
-	out->runtimes |= mappings[PLACE_GO] ? RECORD_RUNTIME_GO : v8 ? RECORD_RUNTIME_V8 : 0;
-	out->runtime_bytes += anonymous_bytes[PLACE_GO] + (v8 ? anonymous_bytes[PLACE_V8] : 0);
-	out->native_bytes += anonymous_bytes[PLACE_OTHER] + (v8 ? 0 : anonymous_bytes[PLACE_V8]);
+	if (go)
+		heap_bytes = bytes[PLACE_ARENAS] + bytes[PLACE_BOTH];
+	else if (hinted >= V8_MAPPINGS_LEAST)
+		heap_bytes = bytes[PLACE_HINTED] + bytes[PLACE_BOTH];
+	out->runtimes |= go ? RECORD_RUNTIME_GO : heap_bytes ? RECORD_RUNTIME_V8 : 0;
+	out->runtime_bytes += heap_bytes;
+	out->native_bytes += all_bytes - heap_bytes;
 }
 
 void discover_pages(const uint32_t *pid, unsigned pids, struct gauge_pages *out)

@@ -31,6 +31,8 @@ int record_gauges_read(const void *data, uint32_t bytes, struct record_gauges *o
 		return -EPROTO;
 	*out = (struct record_gauges){0};
 	memcpy(out, data, bytes);
+	if (bytes < sizeof(*out))
+		out->pages_read = 1; /* it was not told */
 	if (bytes < offsetof(struct record_gauges, runtime_bytes))
 		out->missing |= RECORD_GAUGES_ADDED;
 	else if (bytes < sizeof(*out))

@@ -182,7 +182,7 @@ struct record_gauges {
 	/* read with pss_bytes: anonymous and resident, in heaps of these runtimes, and outside of them (malloc's, buffers, stacks, code) */
 	uint64_t runtime_bytes, native_bytes;
 	uint32_t runtimes; /* bits: enum record_runtime */
-	uint32_t reserved1;
+	uint32_t pages_read; /* 1: for this record; 0: they are as they were last read */
 };
 #define RECORD_GAUGES_LEAST 168 /* bytes of the shortest frame */
 #define RECORD_GAUGES_ADDED                                                                                                      \

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define SURVIVORS_Z 1.96 /* 95 % of a normal distribution */
+#include "leak/survivors.h"
 
 /* Bits of the classes whose requests make memory grow: those that the verdict was judged against, or that surely do; 0: not told. */
 static unsigned growing(const struct leak_result *leak)

@@ -94,6 +94,19 @@ static void others_say(struct buf *line, const json_t *leak)
 			buf_printf(line, "%s%s", line->used ? ", " : "a leak, too: ", text_string(gauge, "title"));
 }
 
+/* A runtime frees by collections: its heap and what lies outside of it are judged apart. */
+static void runtime_say(struct buf *line, const json_t *leak)
+{
+	const json_t *gauges = json_object_get(leak, "gauges"), *heap = json_object_get(gauges, "runtime_heap");
+
+	if (!heap || strcmp(text_string(leak, "gauge"), "memory") != 0)
+		return;
+	buf_printf(line, "%sof it %s's heap ", then_of(line), text_string(leak, "runtime"));
+	reason_say(line, heap, "");
+	buf_printf(line, "; what lies outside of that heap (buffers, native code) ");
+	reason_say(line, json_object_get(gauges, "native"), "");
+}
+
 static void verdict_print(struct text *t, const json_t *leak)
 {
 	const char *verdict = text_string(leak, "verdict");
@@ -127,6 +140,7 @@ static void verdict_print(struct text *t, const json_t *leak)
 			   text_span(cell, text_number(leak, "limit_in_s")),
 			   text_span(low, text_number(leak, "limit_in_at_least_s")));
 	text_leak_where(&line, leak);
+	runtime_say(&line, leak);
 	if (line.used)
 		text_wrap(t, TEXT_PLAIN, "", LABEL, line.data);
 	buf_fini(&line);

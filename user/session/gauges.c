@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 
@@ -13,6 +14,7 @@ void gauges_init(struct gauges *g, const struct discovered *found)
 {
 	memset(g, 0, sizeof(*g));
 	g->pages_every_ns = GAUGES_PAGES_NS;
+	g->pages_rarely = GAUGES_PAGES_RARELY;
 	for (unsigned i = 0; i < found->pids; i++)
 		gauges_add(g, found->pid[i]);
 }
@@ -21,6 +23,7 @@ void gauges_pages_often(struct gauges *g, uint64_t soak_ns)
 {
 	uint64_t part_ns = soak_ns / PAGES_LOOKS;
 
+	g->pages_rarely = GAUGES_PAGES_RARELY_SOAK;
 	if (part_ns < g->pages_every_ns)
 		g->pages_every_ns = part_ns > GAUGES_PAGES_LEAST_NS ? part_ns : GAUGES_PAGES_LEAST_NS;
 }
@@ -97,13 +100,22 @@ static double cores_usable(uint32_t pid)
 	return sched_getaffinity((pid_t)pid, sizeof(set), &set) ? 0 : CPU_COUNT(&set);
 }
 
+static uint64_t own_cpu_ns(void)
+{
+	struct timespec now = {0};
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
 /* As last read. */
 static void pages_fill(struct gauges *g, uint64_t now_ns, struct record_gauges *now)
 {
 	if (now_ns >= g->next_pages_ns) {
-		uint64_t begin_ns = clock_now_ns();
+		now->pages_read = 1;
+		uint64_t begin_ns = own_cpu_ns();
 		discover_pages(g->pid, g->pids, &g->pages);
-		uint64_t rest_ns = GAUGES_PAGES_RARELY * (clock_now_ns() - begin_ns);
+		uint64_t rest_ns = g->pages_rarely * (own_cpu_ns() - begin_ns);
 		g->next_pages_ns = now_ns + (rest_ns > g->pages_every_ns ? rest_ns : g->pages_every_ns);
 	}
 	if (g->pages.pss_bytes)

@@ -11,10 +11,14 @@
 #include "record/request.h"
 #include "report/report.h"
 
-/* Reading what its pages are walks all of a process: so often, and more rarely where it takes more than a 500th of that. */
+/*
+ * Reading what its pages are walks all of a process: so often, and more rarely where it takes more CPU than a 1,000th of that. A soak of some
+ * minutes judges them, too: there it may take a 50th of a CPU.
+ */
 #define GAUGES_PAGES_NS UINT64_C(10000000000)
 #define GAUGES_PAGES_LEAST_NS UINT64_C(250000000)
-#define GAUGES_PAGES_RARELY 500
+#define GAUGES_PAGES_RARELY 1000
+#define GAUGES_PAGES_RARELY_SOAK 50
 
 struct gauges {
 	uint32_t pid[DISCOVER_PIDS_MAX];
@@ -30,7 +34,7 @@ struct gauges {
 	uint64_t cpu_start_ns, cpu_last_ns;
 	uint64_t cpu_gone_ns; /* used by processes that have ended */
 	struct gauge_pages pages;
-	uint64_t pages_every_ns, next_pages_ns;
+	uint64_t pages_every_ns, pages_rarely, next_pages_ns;
 	double cores_max, cores_usable;
 	uint64_t rss_initial_bytes, rss_sum_bytes, rss_peak_bytes, rss_last_bytes;
 	struct record_gauges record; /* the last sample */
