@@ -190,8 +190,8 @@ def attached(pid, measure, settle_s, *args, cpu=1, in_windows=False):
 
 def attached_allocator(pid, measure, settle_s, in_windows, *args):
     """
-    What measure() gives with probes on the allocator, and how those were on ("full", "sampled" ...). Without in_windows they must have been
-    on all the time.
+    What measure() gives with probes on the allocator, and what toll tells of its groups of probes. Without in_windows those on the allocator must
+    have been on all the time.
     """
     got = attached(pid, measure, settle_s, *args, in_windows=in_windows)
     with open(f"{WORK}/attach/result.json") as f:
@@ -200,7 +200,7 @@ def attached_allocator(pid, measure, settle_s, in_windows, *args):
     if not sum(row["calls"] for row in seen["functions"]) or (seen["on_share"] < 0.95 and not in_windows):
         why = result["not_measured"].get("allocator", f"on for {seen['on_share']:.0%} of the time")
         raise Failed(f"the allocator's probes did not see a window: {why}")
-    return got, result["probes"]["groups"]["alloc"]["mode"]
+    return got, result["probes"]["groups"]
 
 
 def move(pid, cpu):

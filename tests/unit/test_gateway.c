@@ -1,6 +1,7 @@
 // rooms: base http gateway tests/support/gateway_rig record/tag
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -403,6 +404,26 @@ static void test_stop_in_the_middle(void **state)
 	close(listener);
 }
 
+/* Who sees it listen may look for its processes: plants, some of which have one, are made before. Here both would fail. */
+static void test_it_listens_when_its_plants_are_there(void **state)
+{
+	(void)state;
+	volatile int stop = 1;
+	char listen[32], truth[32];
+	unsigned port;
+	int listener = listen_loopback(&port), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	struct gateway_config config = {.listen = listen, .upstream = "http://127.0.0.1:9", .truth_path = truth, .stop = &stop};
+	struct err err = {0};
+
+	snprintf(listen, sizeof(listen), "127.0.0.1:%u", port);
+	snprintf(truth, sizeof(truth), "/proc/self/fd/%d", null); /* plants put their files beside it */
+	assert_int_equal(gateway_plants_parse("fsync=1MiB@request", &config.plants, NULL), 0);
+	assert_true(gateway_run(&config, &err) < 0);
+	assert_non_null(strstr(err.text, "plant"));
+	close(null);
+	close(listener);
+}
+
 static void test_bad_config(void **state)
 {
 	(void)state;
@@ -439,6 +460,7 @@ int main(void)
 		cmocka_unit_test(test_client_leaves),
 		cmocka_unit_test(test_slow_client_holds_the_upstream),
 		cmocka_unit_test(test_stop_in_the_middle),
+		cmocka_unit_test(test_it_listens_when_its_plants_are_there),
 		cmocka_unit_test(test_bad_config),
 	};
 

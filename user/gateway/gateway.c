@@ -74,9 +74,6 @@ static int upstreams_open(struct gateway *g, struct err *err)
 
 static int gateway_open(struct gateway *g, const struct gateway_config *config, struct err *err)
 {
-	const struct http_listen_config listen = {
-		.listen = config->listen, .backlog = config->backlog, .tls_cert = config->tls_cert, .tls_key = config->tls_key};
-
 	*g = (struct gateway){.config = config, .truth_fd = -1};
 	directory_choose(g);
 	int ret = upstreams_open(g, err);
@@ -100,6 +97,15 @@ static int gateway_open(struct gateway *g, const struct gateway_config *config, 
 		if (!g->cache)
 			return err_set(err, -ENOMEM, "out of memory for the gateway's cache");
 	}
+	return 0;
+}
+
+static int listener_open(struct gateway *g, struct err *err)
+{
+	const struct gateway_config *config = g->config;
+	const struct http_listen_config listen = {
+		.listen = config->listen, .backlog = config->backlog, .tls_cert = config->tls_cert, .tls_key = config->tls_key};
+
 	return http_listener_open(&g->listener, &listen, err);
 }
 
@@ -118,7 +124,10 @@ static void gateway_close(struct gateway *g)
 	}
 }
 
-/* Signals are the calling thread's: it sleeps, the workers do not. */
+/*
+ * Signals are the calling thread's: it sleeps, the workers do not. Nobody can connect before all that the first workers need is there: who
+ * sees the gateway listen may look for its processes, and a plant's that is still being made is one of them.
+ */
 static int workers_open(struct worker *workers, unsigned first, unsigned count, struct gateway *g, struct err *err)
 {
 	sigset_t all, before;
@@ -128,6 +137,10 @@ static int workers_open(struct worker *workers, unsigned first, unsigned count, 
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	for (unsigned i = 0; i < count && !ret; i++)
 		ret = worker_open(&workers[i], g, first + i, err);
+	if (!ret && !g->listener)
+		ret = listener_open(g, err);
+	for (unsigned i = 0; i < count && !ret; i++)
+		ret = worker_start(&workers[i]);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return ret;
 }

@@ -160,12 +160,6 @@ static int billing_open(struct worker *w)
 
 int worker_open(struct worker *w, struct gateway *g, unsigned index, struct err *err)
 {
-	const struct http_server_config server = {
-		.listener = g->listener,
-		.callbacks = {.request = forward_request, .done = forward_done, .drained = forward_drained},
-		.ctx = &w->shared,
-	};
-
 	w->gateway = g;
 	w->retire = (struct mail){.deliver = on_retire, .ctx = w};
 	w->leaving = (struct loop_timer){.fire = on_leaving, .ctx = w};
@@ -198,8 +192,18 @@ int worker_open(struct worker *w, struct gateway *g, unsigned index, struct err 
 		ret = billing_open(w);
 	if (!ret)
 		ret = plants_open(w, index, err);
-	if (!ret)
-		ret = http_server_new(&w->server, w->loop, &server);
+	return ret;
+}
+
+int worker_start(struct worker *w)
+{
+	const struct http_server_config server = {
+		.listener = w->gateway->listener,
+		.callbacks = {.request = forward_request, .done = forward_done, .drained = forward_drained},
+		.ctx = &w->shared,
+	};
+
+	int ret = http_server_new(&w->server, w->loop, &server);
 	if (!ret)
 		ret = -pthread_create(&w->thread, NULL, worker_thread, w);
 	w->started = !ret;

@@ -42,8 +42,9 @@ struct worker {
 	struct forward_shared shared;
 };
 
-/* Its thread runs when this returns. After an error worker_close() is still due. */
+/* Everything but its server and its thread, which worker_start() makes: g->listener must be there then. After an error worker_close() is still due. */
 int worker_open(struct worker *w, struct gateway *g, unsigned index, struct err *err);
+int worker_start(struct worker *w);
 /* Aborts what it is doing, ends its thread, frees everything. A zeroed one is left alone. */
 void worker_close(struct worker *w);
 /* It takes no more connections, ends those it has when their answers are out, and then itself: w->ended. */
