@@ -19,6 +19,8 @@
 #define FEW_WINDOWS 12
 #define AGREE 0.5 /* slopes over windows of two lengths are one where they are nearer than this */
 #define JUDGED_SHARE_LEAST 0.33
+#define FILLS_SHARE 0.33
+#define BEARABLE_MATERIALS 4.0
 
 /* Lowest value of each window of equal time, with the time and the requests of that moment. */
 struct floors {
@@ -220,12 +222,23 @@ static bool has_new_high(const struct floors *f, unsigned from, double material)
 	return highest(f, middle, f->count) >= highest(f, from, middle) + material;
 }
 
-/* From the lowest to the highest that came later, regimes or not. */
-static double all_grown(const struct floors *f)
+/* Where what fills up at the begin may have filled up. */
+static unsigned filled_from(const struct floors *f)
 {
-	double low = f->value[0], most = 0;
+	double from_s = f->time_s[0] + FILLS_SHARE * (f->time_s[f->count - 1] - f->time_s[0]);
+	unsigned from = 0;
 
-	for (unsigned i = 0; i < f->count; i++) {
+	while (from + 1 < f->count && f->time_s[from] < from_s)
+		from++;
+	return from;
+}
+
+/* From the lowest to the highest that came later, regimes or not. */
+static double grown_from(const struct floors *f, unsigned from)
+{
+	double low = f->value[from], most = 0;
+
+	for (unsigned i = from; i < f->count; i++) {
 		low = fmin(low, f->value[i]);
 		most = fmax(most, f->value[i] - low);
 	}
@@ -239,8 +252,9 @@ static double smallest_visible(const struct floors *f, unsigned from, double mat
 	double requests = f->requests[f->count - 1] - f->requests[from];
 	double visible = fmax(2.0 * (out->per_request.high - out->per_request.slope), material / requests);
 
-	if (out->reason == LEAK_FLAT)
-		visible = fmax(visible, all_grown(f) / requests);
+	if (out->reason == LEAK_FLAT || out->reason == LEAK_LEVELS_OFF)
+		visible =
+			fmax(visible, grown_from(f, filled_from(f)) / (f->requests[f->count - 1] - f->requests[filled_from(f)]));
 	if (out->reason == LEAK_NO_NEW_HIGH) {
 		double below = highest(f, from, middle) - highest(f, middle, f->count) + material;
 		visible = fmin(visible, 2.0 * below / requests);
@@ -253,7 +267,7 @@ static void decide(const struct floors *f, unsigned from, double material, struc
 	const struct fit_line *line = f->served ? &out->per_request : &out->per_second;
 	double whole_s = f->time_s[f->count - 1] - f->time_s[0], span_s = f->time_s[f->count - 1] - f->time_s[from];
 	double span = axis(f)[f->count - 1] - axis(f)[from], grown = line->slope * span, most = line->high * span;
-	double bearable = fmax(4.0 * material, 0.05 * fabs(out->end_value));
+	double bearable = fmax(BEARABLE_MATERIALS * material, 0.05 * fabs(out->end_value));
 
 	if (span_s < JUDGED_SHARE_LEAST * whole_s) {
 		out->reason = LEAK_TOO_SHORT; /* the regime that it is in has only begun */
@@ -274,10 +288,11 @@ static void decide(const struct floors *f, unsigned from, double material, struc
 		out->reason = LEAK_TOO_NOISY;
 		out->needs_s = longer_by_s(span_s, line->high - line->slope, fmax(grown, material) / span);
 	}
-	if (out->verdict == LEAK_INCONCLUSIVE && all_grown(f) <= bearable) {
-		/* doubt about how it grew does not matter where all that it grew by does not */
+	if (out->verdict == LEAK_INCONCLUSIVE &&
+	    (grown_from(f, 0) <= bearable || grown_from(f, filled_from(f)) <= BEARABLE_MATERIALS * material)) {
+		/* doubt about how it grew does not matter where all that it grew by does not; beside a warm-up of megabytes a leak is small, too */
 		out->verdict = LEAK_NONE;
-		out->reason = LEAK_FLAT;
+		out->reason = grown_from(f, 0) <= bearable ? LEAK_FLAT : LEAK_LEVELS_OFF;
 		out->needs_s = 0;
 	}
 }
