@@ -100,24 +100,39 @@ static double lag_late(const struct compare_control *c)
 }
 
 /*
+ * Time that a thread left its CPU for something else than a CPU (a timer, a lock, a disk) ends when it is woken up, not when it has one: of
+ * how late that is there is no more in it than of a timer that the driver waits for.
+ */
+static bool is_left_for(const struct figure *f)
+{
+	static const char *const on_cpu[] = {"own_user",  "own_kernel", "own_cpu",   "allocator",
+					     "run_queue", "steal",      "throttled", "unknown"};
+
+	for (size_t i = 0; i < sizeof(on_cpu) / sizeof(*on_cpu); i++)
+		if (!strncmp(f->name, "cause.", 6) && !strncmp(f->name + 6, on_cpu[i], strlen(on_cpu[i])))
+			return false;
+	return f->is_cause;
+}
+
+/*
  * How many of the driver's wake-ups a figure holds, and at which percentile of its lag, as recorded runs of one gateway differed: a mean or a
  * median of the toll by one; latency has the provider's and the driver's own wake-ups too; tails go with the tail of the lag, whatever their
  * percentile, and so do means where late wake-ups make them (tests/model/compare holds the runs).
  */
-static double control_ns(const struct comparison *c, const struct figure_source *s)
+static double control_ns(const struct comparison *c, const struct figure *f, const struct figure_source *s)
 {
 	enum { MEAN = 0, P50 = 1, P99 = SAMPLE_QUANTILES };
 	const struct compare_control *base = &c->control[0], *new_ = &c->control[1];
 	double mean = lag_apart(base->ns[MEAN], new_->ns[MEAN]), late = lag_apart(lag_late(base), lag_late(new_));
-	double tail = WAKEUPS_LATE * lag_apart(base->ns[P99], new_->ns[P99]);
+	double median = lag_apart(base->ns[P50], new_->ns[P50]), tail = WAKEUPS_LATE * lag_apart(base->ns[P99], new_->ns[P99]);
 
 	switch (s->from) {
 	case FROM_PART:
-		return mean;
+		return is_left_for(f) ? median : mean;
 	case FROM_TOLL_MEAN:
 		return fmax(mean, WAKEUPS_LATE * late);
 	case FROM_TOLL_QUANTILE:
-		return s->index[0] > 0 ? tail : lag_apart(base->ns[P50], new_->ns[P50]);
+		return s->index[0] > 0 ? tail : median;
 	case FROM_LATENCY_MEAN:
 		return fmax(2 * mean, WAKEUPS_LATE * late);
 	case FROM_LATENCY_QUANTILE:
@@ -159,7 +174,7 @@ static double run_noise_of(const struct comparison *c, const struct figure *f, c
 		return 0;
 	if (s->from == FROM_CPU)
 		share = fmax(share, CPU_NOISE);
-	double noise = hypot(hypot(share * level, WAIT_NOISE * waits_ns(c, f, s)), controlled ? control_ns(c, s) : 0);
+	double noise = hypot(hypot(share * level, WAIT_NOISE * waits_ns(c, f, s)), controlled ? control_ns(c, f, s) : 0);
 	return f->is_absolute ? noise : noise / level;
 }
 

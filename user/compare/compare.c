@@ -143,15 +143,16 @@ static bool counts(const struct figure *f, bool toll)
 	return !f->is_part && !strncmp(f->name, toll ? "toll." : "latency.", toll ? 5 : 8);
 }
 
-/* Which way the toll's own phases went: +1 worse, -1 better; 0: none moved, or they moved both ways. */
-static int phases_moved(const struct comparison *c)
+/* Which way the toll's own parts went, all but waiting for a CPU: +1 worse, -1 better; 0: none moved, or they moved both ways. */
+static int parts_moved(const struct comparison *c)
 {
 	bool worse = false, better = false;
 
 	for (unsigned i = 0; i < c->figures; i++) {
 		const struct figure *f = &c->figure[i];
 
-		if (!f->is_part || f->is_cause || !f->is_toll)
+		if (!f->is_part || !f->is_toll || !strcmp(f->name, "cause.run_queue.mean") ||
+		    !strcmp(f->name, "cause.steal.mean"))
 			continue;
 		worse = worse || f->verdict == FIGURE_WORSE;
 		better = better || f->verdict == FIGURE_BETTER;
@@ -173,7 +174,7 @@ const char *compare_verdict(const struct comparison *c)
 		seen[c->figure[i].verdict]++;
 		all++;
 	}
-	moved = toll ? phases_moved(c) : 0;
+	moved = toll ? parts_moved(c) : 0;
 	seen[FIGURE_WORSE] += moved > 0;
 	seen[FIGURE_BETTER] += moved < 0;
 	if (seen[FIGURE_WORSE])

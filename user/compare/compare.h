@@ -112,8 +112,8 @@ void compare_fini(struct comparison *c);
 /* 0 no gate failed, 1 one did, 2 it cannot be told (refused, or a gate that no interval decides). */
 int compare_exit_code(const struct comparison *c);
 /*
- * "slower", "faster", "mixed", "no_difference", "cannot_tell": of the toll, or, where it is not measured, of latency. Phases of
- * the toll count too, where all that moved went one way.
+ * "slower", "faster", "mixed", "no_difference", "cannot_tell": of the toll, or, where it is not measured, of latency. Phases and
+ * causes of the toll count too (waiting for a CPU does not), where all that moved went one way.
  */
 const char *compare_verdict(const struct comparison *c);
 /* "slower" for a worse time, "more" for a worse share ...: by figure. */
