@@ -125,6 +125,7 @@ bool env_apply(CURL *easy, const struct driver_config *config)
 
 	bad |= (int)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	bad |= (int)curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* http_proxy in the environment is not the gateway */
+	bad |= (int)curl_easy_setopt(easy, CURLOPT_NOPROXY, ""); /* so no_proxy need not be looked up */
 	bad |= (int)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	bad |= (int)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version);
 	if (config->tls_insecure) {
@@ -175,7 +176,8 @@ static int class_init(struct env *env, uint32_t index)
 		if (!c->headers[i])
 			return -ENOMEM;
 	}
-	if (!c->url)
+	c->parsed = curl_url();
+	if (!c->url || !c->parsed || curl_url_set(c->parsed, CURLUPART_URL, c->url, 0))
 		return -ENOMEM;
 	c->each = plan->prompts || plan->turns > 1 || in_a_trace(env->plan, index);
 	c->body.digits_at = BODY_NO_TAG;
@@ -214,6 +216,7 @@ void env_fini(struct env *env)
 {
 	for (uint32_t i = 0; i < PLAN_CLASSES_MAX; i++) {
 		free(env->class_[i].url);
+		curl_url_cleanup(env->class_[i].parsed);
 		for (uint32_t k = 0; k <= PLAN_TENANTS_MAX; k++)
 			curl_slist_free_all(env->class_[i].headers[k]);
 		body_fini(&env->class_[i].body);

@@ -11,6 +11,7 @@
 struct env_class {
 	const struct plan_class *plan;
 	char *url;
+	CURLU *parsed; /* the same, taken apart once: libcurl would do so for each request, and put it together again */
 	struct curl_slist *headers[PLAN_TENANTS_MAX + 1]; /* by tenant; [0]: of a plan without tenants */
 	bool each; /* requests differ: each has a body of its own */
 	struct body body; /* of all others */

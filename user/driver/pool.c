@@ -206,12 +206,24 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *un
 	return 0;
 }
 
+/* With every request libcurl asks to be called at once: such groups need not be looked for among all. */
+static void group_now(struct group *g)
+{
+	if (g->is_due)
+		return;
+	g->is_due = true;
+	g->next_due = g->pool->due;
+	g->pool->due = g;
+}
+
 static int on_timer(CURLM *multi, long timeout_ms, void *ctx)
 {
 	struct group *g = ctx;
 
 	(void)multi;
-	g->timer_ns = timeout_ms < 0 ? UINT64_MAX : timeout_ms == 0 ? 0 : clock_now_ns() + (uint64_t)timeout_ms * NS_PER_MS;
+	if (!timeout_ms)
+		group_now(g);
+	g->timer_ns = timeout_ms <= 0 ? UINT64_MAX : clock_now_ns() + (uint64_t)timeout_ms * NS_PER_MS;
 	if (g->timer_ns < g->pool->timer_ns)
 		g->pool->timer_ns = g->timer_ns;
 	return 0;
@@ -335,20 +347,42 @@ void pool_event(struct pool *p, int fd, uint32_t events)
 	group_action(c->group, fd, what);
 }
 
+static void group_run(struct group *g)
+{
+	g->timer_ns = UINT64_MAX;
+	group_action(g, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static void run_due(struct pool *p)
+{
+	struct group *g;
+
+	while ((g = p->due)) {
+		p->due = g->next_due;
+		g->is_due = false;
+		group_run(g);
+	}
+}
+
+uint64_t pool_next_ns(const struct pool *p)
+{
+	return p->due ? 0 : p->timer_ns;
+}
+
 void pool_run_timers(struct pool *p, uint64_t now_ns)
 {
+	run_due(p);
 	while (p->timer_ns <= now_ns) {
 		p->timer_ns = UINT64_MAX;
 		for (unsigned i = 0; i < p->groups; i++) {
 			struct group *g = p->group[i];
 
-			if (g->timer_ns <= now_ns) {
-				g->timer_ns = UINT64_MAX;
-				group_action(g, CURL_SOCKET_TIMEOUT, 0);
-			}
+			if (g->timer_ns <= now_ns)
+				group_run(g);
 			if (g->timer_ns < p->timer_ns)
 				p->timer_ns = g->timer_ns;
 		}
+		run_due(p);
 	}
 }
 

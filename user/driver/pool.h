@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * libcurl's multi handles of one thread on one epoll. libcurl looks connections up linearly, so a handle gets at most 64 transfers
+ * libcurl's multi handles of one thread on one epoll. libcurl looks connections up linearly, so a handle gets at most 32 transfers
  * and there are as many handles as needed. A socket stays registered in the epoll between requests: libcurl drops and takes up its
  * interest with every request, and following it costs two epoll_ctl each time (12 % of throughput).
  */
@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define POOL_GROUP_TRANSFERS 64
+#define POOL_GROUP_TRANSFERS 32
 
 struct pool;
 struct transfer;
@@ -48,7 +48,9 @@ struct group {
 	struct pool *pool;
 	CURLM *multi;
 	unsigned transfers; /* that belong to it */
-	uint64_t timer_ns; /* when libcurl wants to be called; UINT64_MAX: not */
+	uint64_t timer_ns; /* when libcurl wants to be called; UINT64_MAX: not, or at once */
+	bool is_due; /* at once: it is in the pool's list */
+	struct group *next_due;
 	struct conn *conns;
 };
 
@@ -66,7 +68,8 @@ struct pool {
 	unsigned groups;
 	struct conn **by_fd;
 	size_t by_fd_size;
-	uint64_t timer_ns; /* no group's is earlier; may be too early */
+	struct group *due;
+	uint64_t timer_ns; /* no other group's is earlier; may be too early */
 	uint64_t connections;
 };
 
@@ -91,7 +94,8 @@ bool conn_positions(const struct conn *c, struct conn_positions *out);
 int pool_start(struct group *g, CURL *easy); /* only queues: runs at the next pool_run_timers */
 /* epoll said so about this fd. */
 void pool_event(struct pool *p, int fd, uint32_t events);
-/* Runs all groups whose timer is due, until none is; the next is in pool->timer_ns. */
+/* Runs all groups whose timer is due, until none is. */
 void pool_run_timers(struct pool *p, uint64_t now_ns);
+uint64_t pool_next_ns(const struct pool *p); /* when the next is due; UINT64_MAX: none */
 
 #endif

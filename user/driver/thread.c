@@ -214,7 +214,7 @@ static uint64_t min_ns(uint64_t a, uint64_t b)
 
 static uint64_t next_wake_ns(const struct thread *t)
 {
-	uint64_t wake_ns = min_ns(schedule_next_ns(&t->schedule), min_ns(t->pool.timer_ns, deadline_first_ns(&t->pauses)));
+	uint64_t wake_ns = min_ns(schedule_next_ns(&t->schedule), min_ns(pool_next_ns(&t->pool), deadline_first_ns(&t->pauses)));
 
 	for (uint32_t i = 0; i < t->env->plan->classes; i++)
 		wake_ns = min_ns(wake_ns, deadline_first_ns(&t->timeouts[i]));

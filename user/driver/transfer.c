@@ -195,6 +195,7 @@ static int set_class(struct transfer *t, const struct env_class *c, uint32_t ten
 	t->class_ = NULL;
 	t->head_out_bytes = 0;
 	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_URL, c->url);
+	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_CURLU, c->parsed);
 	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, traced ? &t->traceparent : c->headers[tenant]);
 	bad |= (int)curl_easy_setopt(t->easy, t->body->data ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
 	bad |= (int)curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, c->plan->new_connection ? 1L : 0L);
