@@ -6,15 +6,19 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "probe/discover.h"
 #include "probe/gauges_detail.h"
+#include "probe/proc.h"
 #include "tests/support/test.h"
 
 static struct record_gauges look(void)
@@ -132,6 +136,70 @@ static void test_sockets_by_peer(void **state)
 	close(listener[0]);
 	close(listener[1]);
 	free(parts);
+}
+
+struct look_for {
+	uint64_t inode;
+	struct proc_tcp s;
+};
+
+static int keep_it(void *ctx, const struct proc_tcp *s)
+{
+	struct look_for *l = ctx;
+
+	if (s->inode == l->inode)
+		l->s = *s;
+	return s->inode == l->inode;
+}
+
+/* The line of /proc/self/net that has this inode. */
+static bool printed(const char *path, uint64_t inode, struct proc_tcp *out)
+{
+	FILE *f = fopen(path, "r");
+	char line[512];
+	bool found = false;
+
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = !proc_tcp_parse(line, out) && out->inode == inode;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* However the kernel is asked, it tells the same of each socket. */
+static void test_tables_agree(void **state)
+{
+	struct sockaddr_in6 any = {.sin6_family = AF_INET6};
+	int fd[4];
+	struct stat st;
+
+	(void)state;
+	connected(&fd[0], &fd[1], &fd[2]);
+	assert_int_equal(send(fd[1], "12345", 5, MSG_NOSIGNAL), 5);
+	fd[3] = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd[3] >= 0)
+		assert_true(!bind(fd[3], (struct sockaddr *)&any, sizeof(any)) && !listen(fd[3], 7));
+	for (unsigned i = 0; i < 4 && fd[i] >= 0; i++) {
+		struct look_for l = {0};
+		struct proc_tcp s;
+
+		assert_int_equal(fstat(fd[i], &st), 0);
+		l.inode = st.st_ino;
+		assert_int_equal(proc_tcp_each(i % 2 ? (uint32_t)getpid() : 0, keep_it, &l), 1);
+		assert_true(printed(i == 3 ? "/proc/self/net/tcp6" : "/proc/self/net/tcp", st.st_ino, &s));
+		assert_memory_equal(l.s.local, s.local, sizeof(s.local));
+		assert_memory_equal(l.s.peer, s.peer, sizeof(s.peer));
+		assert_int_equal(l.s.local_port, s.local_port);
+		assert_int_equal(l.s.peer_port, s.peer_port);
+		assert_int_equal(l.s.state, s.state);
+		if (i != 1) /* whose five bytes are acknowledged at some moment */
+			assert_int_equal(l.s.unsent_bytes, s.unsent_bytes);
+		assert_int_equal(l.s.unread_bytes, s.unread_bytes);
+		assert_int_equal(s.unread_bytes, i == 2 ? 5 : 0);
+	}
+	for (unsigned i = 0; i < 4; i++)
+		if (fd[i] >= 0)
+			close(fd[i]);
 }
 
 static void test_memory_by_kind(void **state)
@@ -263,7 +331,7 @@ int main(void)
 		cmocka_unit_test(test_sockets_by_peer),        cmocka_unit_test(test_memory_by_kind),
 		cmocka_unit_test(test_a_process_that_is_gone), cmocka_unit_test(test_memory_limit),
 		cmocka_unit_test(test_files_being_written),    cmocka_unit_test(test_heaps_of_runtimes),
-		cmocka_unit_test(test_network_and_pss),
+		cmocka_unit_test(test_network_and_pss),        cmocka_unit_test(test_tables_agree),
 	};
 
 	return cmocka_run_group_tests_name("gauges", tests, NULL, NULL);

@@ -6,10 +6,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+#define DIAG_BYTES 32768 /* as the kernel fills them at most (net/netlink/af_netlink.c, netlink_dump) */
+#define DIAG_STATES 0xfb6u /* all but SYN_RECV and TIME_WAIT, which no process holds: bit n is TCP's state n */
 
 int proc_read(uint32_t pid, const char *name, char *buf, size_t size)
 {
@@ -198,11 +206,112 @@ static int tcp_file_each(const char *path, int (*fn)(void *ctx, const struct pro
 	return ret;
 }
 
+/*
+ * The same from the kernel's dump of sockets: /proc looks for its place among all buckets again for every 4 KiB that are read of it (17 % of
+ * the CPU of a run with 2,000 streams), and prints each TIME_WAIT, which nobody asks for.
+ */
+struct diag {
+	int fd;
+	int (*fn)(void *ctx, const struct proc_tcp *s);
+	void *ctx;
+	int ret; /* fn's */
+};
+
+static void diag_read(const struct inet_diag_msg *m, struct proc_tcp *out)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	bool v4 = m->idiag_family == AF_INET;
+
+	*out = (struct proc_tcp){.local_port = ntohs(m->id.idiag_sport),
+				 .peer_port = ntohs(m->id.idiag_dport),
+				 .state = m->idiag_state,
+				 .unsent_bytes = m->idiag_state == PROC_TCP_LISTEN ? 0 : m->idiag_wqueue,
+				 .unread_bytes = m->idiag_rqueue,
+				 .inode = m->idiag_inode};
+	if (v4) {
+		memcpy(out->local, mapped, sizeof(mapped));
+		memcpy(out->peer, mapped, sizeof(mapped));
+	}
+	memcpy(out->local + (v4 ? 12 : 0), m->id.idiag_src, v4 ? 4 : 16);
+	memcpy(out->peer + (v4 ? 12 : 0), m->id.idiag_dst, v4 ? 4 : 16);
+}
+
+/* One datagram of a dump: 1 when it was the last, -errno when the kernel refused. */
+static int diag_take(struct diag *d, const struct nlmsghdr *h, size_t bytes)
+{
+	struct proc_tcp s;
+
+	for (; NLMSG_OK(h, bytes) && !d->ret; h = NLMSG_NEXT(h, bytes)) {
+		if (h->nlmsg_type == NLMSG_DONE)
+			return 1;
+		if (h->nlmsg_type == NLMSG_ERROR)
+			return ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
+		diag_read(NLMSG_DATA(h), &s);
+		d->ret = d->fn(d->ctx, &s);
+	}
+	return d->ret ? 1 : 0;
+}
+
+/* 0 or -errno; d->ret tells whether fn wanted no more. */
+static int diag_dump(struct diag *d, uint8_t family)
+{
+	struct {
+		struct nlmsghdr head;
+		struct inet_diag_req_v2 ask;
+	} m = {.head = {.nlmsg_len = sizeof(m), .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+	       .ask = {.sdiag_family = family, .sdiag_protocol = IPPROTO_TCP, .idiag_states = DIAG_STATES}};
+	_Alignas(struct nlmsghdr) char reply[DIAG_BYTES];
+	int ret = 0;
+
+	if (send(d->fd, &m, sizeof(m), 0) < 0)
+		return -errno;
+	while (!ret) {
+		ssize_t n = recv(d->fd, reply, sizeof(reply), 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		ret = n < 0 ? -errno : n == 0 ? -EPROTO : diag_take(d, (const struct nlmsghdr *)(const void *)reply, (size_t)n);
+	}
+	return ret < 0 ? ret : 0;
+}
+
+/* False: this kernel or this container does not tell. */
+static bool diag_each(struct diag *d)
+{
+	bool told;
+
+	d->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	if (d->fd < 0)
+		return false;
+	told = !diag_dump(d, AF_INET);
+	if (told && !d->ret)
+		diag_dump(d, AF_INET6); /* refused where there is no IPv6 */
+	close(d->fd);
+	return told;
+}
+
+/* The dump is of the caller's network namespace. */
+static bool network_is_ours(uint32_t pid)
+{
+	char ours[64], theirs[64];
+	ssize_t n = readlink("/proc/self/ns/net", ours, sizeof(ours) - 1);
+
+	if (!pid)
+		return true;
+	if (n <= 0 || proc_link(pid, "ns/net", theirs, sizeof(theirs)))
+		return false;
+	ours[n] = '\0';
+	return !strcmp(ours, theirs);
+}
+
 int proc_tcp_each(uint32_t pid, int (*fn)(void *ctx, const struct proc_tcp *s), void *ctx)
 {
 	static const char *const files[] = {"tcp", "tcp6"};
+	struct diag d = {.fn = fn, .ctx = ctx};
 	int ret = 0;
 
+	if (network_is_ours(pid) && diag_each(&d))
+		return d.ret;
 	for (unsigned i = 0; i < 2 && !ret; i++) {
 		char path[64];
 		if (pid)

@@ -50,7 +50,7 @@ struct proc_tcp {
 };
 /* One line of /proc/net/tcp or tcp6; -EPROTO for the head line and anything else that is no socket. */
 int proc_tcp_parse(const char *line, struct proc_tcp *out);
-/* Calls fn for each TCP socket of the network namespace of pid (0: ours) until it returns other than 0, which is returned. */
+/* Calls fn for each TCP socket that a process may hold in the network namespace of pid (0: ours) until it returns other than 0, which is returned. */
 int proc_tcp_each(uint32_t pid, int (*fn)(void *ctx, const struct proc_tcp *s), void *ctx);
 
 /* Sorted by rising pid; `denied` counts processes whose fds we may not see. */
