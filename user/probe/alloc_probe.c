@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "probe/alloc_programs.h"
 #include "probe/allocator.h"
+#include "probe/discover.h"
 
 #define NOTES_MAX 8
 
@@ -17,6 +18,8 @@ struct watched {
 	struct allocators found;
 	uint8_t index[ALLOCATOR_FUNCTIONS_MAX]; /* of each function among all rows; UINT8_MAX: no row was left */
 	struct uprobe_group *takes[ALLOCATOR_FILES_MAX], *frees[ALLOCATOR_FILES_MAX]; /* of the functions of each file */
+	uint64_t start_cpu_ns; /* of the process, when it was added */
+	bool has_run, rests; /* since then; its probes are off, whatever the others' are */
 };
 
 struct row {
@@ -169,6 +172,8 @@ static int attach_all(const struct alloc_probe *p, const struct watched *w, bool
 	struct uprobe_spot spot[ALLOCATOR_FUNCTIONS_MAX];
 	int rc = 0;
 
+	if (w->rests)
+		return 0;
 	for (unsigned file = 0; !rc && file < w->found.files; file++) {
 		unsigned spots = spots_of(p, w, file, frees, spot);
 
@@ -218,6 +223,7 @@ int alloc_probe_add(struct alloc_probe *p, uint32_t pid, struct err *err)
 		free(w);
 		return err_set(err, rc, "cannot put allocator probes on process %u: %s", pid, strerror(-rc));
 	}
+	w->start_cpu_ns = discover_cpu_ns(&pid, 1);
 	p->process[p->processes++] = w;
 	return 0;
 }
@@ -238,6 +244,34 @@ void alloc_probe_forget(struct alloc_probe *p, uint32_t pid)
 static int unless_gone(int rc)
 {
 	return rc == -ESRCH || rc == -ENOENT ? 0 : rc;
+}
+
+int alloc_probe_rest(struct alloc_probe *p)
+{
+	bool some = false;
+	int rc = 0;
+
+	for (unsigned i = 0; i < p->processes; i++) {
+		struct watched *w = p->process[i];
+
+		if (!w->has_run)
+			w->has_run = discover_cpu_ns(&w->pid, 1) > w->start_cpu_ns;
+		some |= w->has_run;
+	}
+	for (unsigned i = 0; i < p->processes; i++) {
+		struct watched *w = p->process[i];
+		int its = 0;
+
+		if (w->rests == (some && !w->has_run))
+			continue;
+		w->rests = !w->rests;
+		if (p->on && w->rests)
+			detach(w);
+		else if (p->on)
+			its = unless_gone(attach(p, w));
+		rc = rc ? rc : its;
+	}
+	return rc;
 }
 
 int alloc_probe_switch(struct alloc_probe *p, bool on)

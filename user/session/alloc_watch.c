@@ -250,9 +250,13 @@ static void rate_follow(struct alloc_watch *w, uint64_t now_ns, bool on)
 void alloc_watch_tick(struct alloc_watch *w, const struct metered_now *now, bool held)
 {
 	bool on;
+	int rc;
 
 	if (!w->alloc || !w->probe)
 		return;
+	rc = alloc_probe_rest(w->alloc);
+	if (rc) /* that one process is not seen; the others are */
+		log_line(LOG_DEBUG, "probes of a process that woke up: %s", strerror(-rc));
 	w->metered.held = held;
 	costs_read(w, &w->metered.seen);
 	on = metered_tick(&w->metered, now);
