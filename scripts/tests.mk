@@ -104,6 +104,7 @@ check: $(BUILD)/.setup
 demo: $(BUILD)/toll
 	$(Q)scripts/demo
 bench: $(BUILD)/toll $(BENCH_BINS)
+	$(Q)scripts/setup leak-tools || true
 	$(Q)scripts/bench $(ROWS)
 # every planted leak and trap live, three minutes each, five seeds: more than an hour and a half
 nightly: $(BUILD)/toll
