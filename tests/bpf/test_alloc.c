@@ -229,27 +229,30 @@ static void only_whom_we_watch(void **state)
 	alloc_probe_close(p);
 }
 
-/* Beside one that runs, one that has not run since it was added has no probes, until it runs. */
-static void who_sleeps_has_no_probes(void **state)
+/* A master that has not run since it was added has no probes while its workers run; a worker that sleeps keeps its own. */
+static void a_master_that_sleeps_has_no_probes(void **state)
 {
 	struct alloc_probe *p = open_probe(UPROBE_LINK_BEST);
 	struct alloc_target busy, idle;
+	pid_t master;
 
 	(void)state;
-	alloc_target_start(&busy, "calls", NULL);
+	master = alloc_target_start_below(&busy, "calls");
 	alloc_target_start(&idle, "calls", NULL);
+	watch(p, master);
 	watch(p, busy.pid);
 	watch(p, idle.pid);
 	assert_int_equal(alloc_probe_rest(p), 0); /* nobody has run: all have their probes */
+	assert_int_equal(alloc_probe_resting(p), 0);
 	alloc_target_run(&busy);
 	expect_calls(p, "libc.so", 1);
 	assert_int_equal(alloc_probe_rest(p), 0);
-	alloc_target_run(&idle); /* it wakes up */
-	expect_calls(p, "libc.so", 1);
-	assert_int_equal(alloc_probe_rest(p), 0);
+	assert_int_equal(alloc_probe_resting(p), 1);
 	alloc_target_run(&idle);
 	alloc_target_run(&busy);
 	expect_calls(p, "libc.so", 3);
+	kill(master, SIGKILL);
+	waitpid(master, NULL, 0);
 	alloc_target_end(&busy);
 	alloc_target_end(&idle);
 	alloc_probe_close(p);
@@ -397,7 +400,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(operator_new),
 		cmocka_unit_test(operator_new_of_the_allocator),
 		cmocka_unit_test(only_whom_we_watch),
-		cmocka_unit_test(who_sleeps_has_no_probes),
+		cmocka_unit_test(a_master_that_sleeps_has_no_probes),
 		cmocka_unit_test(on_and_off),
 		cmocka_unit_test(some_returns_are_enough),
 		cmocka_unit_test(some_returns_and_every_call),

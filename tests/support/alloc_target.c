@@ -172,30 +172,66 @@ void alloc_target_main(int argc, char **argv)
 	_exit(0);
 }
 
-void alloc_target_start(struct alloc_target *t, const char *what, const char *preload)
+static void become_target(int go_fd, int done_fd, const char *what, const char *preload)
 {
-	int go[2], done[2];
+	dup2(go_fd, GO_FD);
+	dup2(done_fd, READY_FD);
+	for (int fd = 3; fd < 64; fd++)
+		close(fd);
+	if (preload)
+		setenv("LD_PRELOAD", preload, 1);
+	execl("/proc/self/exe", "alloc_target", MARK, what, (char *)NULL);
+	_exit(127);
+}
+
+static void target_started(struct alloc_target *t, const int go[2], const int done[2])
+{
 	char byte;
 
-	assert_int_equal(pipe(go), 0);
-	assert_int_equal(pipe(done), 0);
-	t->pid = fork();
-	assert_true(t->pid >= 0);
-	if (!t->pid) {
-		dup2(go[0], GO_FD);
-		dup2(done[1], READY_FD);
-		for (int fd = 3; fd < 64; fd++)
-			close(fd);
-		if (preload)
-			setenv("LD_PRELOAD", preload, 1);
-		execl("/proc/self/exe", "alloc_target", MARK, what, (char *)NULL);
-		_exit(127);
-	}
 	close(go[0]);
 	close(done[1]);
 	t->go_fd = go[1];
 	t->done_fd = done[0];
 	assert_int_equal(read(t->done_fd, &byte, 1), 1);
+}
+
+void alloc_target_start(struct alloc_target *t, const char *what, const char *preload)
+{
+	int go[2], done[2];
+
+	assert_int_equal(pipe(go), 0);
+	assert_int_equal(pipe(done), 0);
+	t->pid = fork();
+	assert_true(t->pid >= 0);
+	if (!t->pid)
+		become_target(go[0], done[1], what, preload);
+	target_started(t, go, done);
+}
+
+pid_t alloc_target_start_below(struct alloc_target *t, const char *what)
+{
+	int go[2], done[2], told[2];
+	pid_t master;
+
+	assert_int_equal(pipe(go), 0);
+	assert_int_equal(pipe(done), 0);
+	assert_int_equal(pipe(told), 0);
+	master = fork();
+	assert_true(master >= 0);
+	if (!master) {
+		t->pid = fork();
+		if (!t->pid)
+			become_target(go[0], done[1], what, NULL);
+		if (write(told[1], &t->pid, sizeof(t->pid)) != sizeof(t->pid))
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	assert_int_equal(read(told[0], &t->pid, sizeof(t->pid)), sizeof(t->pid));
+	close(told[0]);
+	close(told[1]);
+	target_started(t, go, done);
+	return master;
 }
 
 void alloc_target_run(struct alloc_target *t)

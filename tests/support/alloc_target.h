@@ -41,6 +41,8 @@ struct alloc_target {
 };
 /* what: "calls", "threads", "new", "keeps"; preload: a library, or NULL. Returns when it is ready, its libraries loaded. */
 void alloc_target_start(struct alloc_target *t, const char *what, const char *preload);
+/* Below a process that sleeps, whose pid is returned: to be killed and waited for before alloc_target_end(). */
+pid_t alloc_target_start_below(struct alloc_target *t, const char *what);
 /* Lets it do its work once and waits for its end; as often as is wanted. */
 void alloc_target_run(struct alloc_target *t);
 void alloc_target_end(struct alloc_target *t);

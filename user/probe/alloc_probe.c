@@ -10,6 +10,7 @@
 #include "probe/alloc_programs.h"
 #include "probe/allocator.h"
 #include "probe/discover.h"
+#include "probe/proc.h"
 
 #define NOTES_MAX 8
 
@@ -18,6 +19,7 @@ struct watched {
 	struct allocators found;
 	uint8_t index[ALLOCATOR_FUNCTIONS_MAX]; /* of each function among all rows; UINT8_MAX: no row was left */
 	struct uprobe_group *takes[ALLOCATOR_FILES_MAX], *frees[ALLOCATOR_FILES_MAX]; /* of the functions of each file */
+	uint32_t ppid;
 	uint64_t start_cpu_ns; /* of the process, when it was added */
 	bool has_run, rests; /* since then; its probes are off, whatever the others' are */
 };
@@ -196,6 +198,7 @@ static int attach(const struct alloc_probe *p, struct watched *w)
 
 int alloc_probe_add(struct alloc_probe *p, uint32_t pid, struct err *err)
 {
+	struct proc_entry entry;
 	struct watched **grown;
 	struct watched *w;
 	int rc;
@@ -224,6 +227,8 @@ int alloc_probe_add(struct alloc_probe *p, uint32_t pid, struct err *err)
 		return err_set(err, rc, "cannot put allocator probes on process %u: %s", pid, strerror(-rc));
 	}
 	w->start_cpu_ns = discover_cpu_ns(&pid, 1);
+	if (!proc_stat_read(pid, &entry))
+		w->ppid = entry.ppid;
 	p->process[p->processes++] = w;
 	return 0;
 }
@@ -246,6 +251,14 @@ static int unless_gone(int rc)
 	return rc == -ESRCH || rc == -ENOENT ? 0 : rc;
 }
 
+static bool has_workers(const struct alloc_probe *p, const struct watched *w)
+{
+	for (unsigned i = 0; i < p->processes; i++)
+		if (p->process[i]->ppid == w->pid)
+			return true;
+	return false;
+}
+
 int alloc_probe_rest(struct alloc_probe *p)
 {
 	bool some = false;
@@ -262,7 +275,7 @@ int alloc_probe_rest(struct alloc_probe *p)
 		struct watched *w = p->process[i];
 		int its = 0;
 
-		if (w->rests == (some && !w->has_run))
+		if (w->rests == (some && !w->has_run && has_workers(p, w)))
 			continue;
 		w->rests = !w->rests;
 		if (p->on && w->rests)
@@ -272,6 +285,15 @@ int alloc_probe_rest(struct alloc_probe *p)
 		rc = rc ? rc : its;
 	}
 	return rc;
+}
+
+unsigned alloc_probe_resting(const struct alloc_probe *p)
+{
+	unsigned resting = 0;
+
+	for (unsigned i = 0; i < p->processes; i++)
+		resting += p->process[i]->rests;
+	return resting;
 }
 
 int alloc_probe_switch(struct alloc_probe *p, bool on)

@@ -38,12 +38,13 @@ int alloc_probe_add(struct alloc_probe *p, uint32_t pid, struct err *err);
 /* The process has ended. */
 void alloc_probe_forget(struct alloc_probe *p, uint32_t pid);
 /*
- * Call it every now and then: a process that has not run since it was added (a master beside its workers) has its probes off while others have
- * run, and gets them when it runs. For the kernel asks each session link of a file about each call of all processes that have probes on it, and
- * one of another process cannot say that it does not want the return (bpf_trace.c, uprobe_prog_run(), 6.13): a third more for a call. -errno of
- * the first that failed.
+ * Call it every now and then: a master that has not run since it was added, while others have, has its probes off, and gets them when it runs.
+ * For the kernel asks each session link of a file about each call of all processes that have probes on it, and one of another process cannot say
+ * that it does not want the return (bpf_trace.c, uprobe_prog_run(), 6.13): a third more for a call. A worker that sleeps keeps its probes:
+ * what it does for its first request is seen. -errno of the first that failed.
  */
 int alloc_probe_rest(struct alloc_probe *p);
+unsigned alloc_probe_resting(const struct alloc_probe *p); /* processes whose probes are off for that */
 /* All processes at once. Processes that have ended meanwhile are passed over. -errno: of the first that failed. */
 int alloc_probe_switch(struct alloc_probe *p, bool on);
 bool alloc_probe_is_on(const struct alloc_probe *p);
