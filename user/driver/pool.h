@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * libcurl's multi handles of one thread on one epoll. libcurl looks connections up linearly, so a handle gets at most 32 transfers
+ * libcurl's multi handles of one thread on one epoll. libcurl looks connections up linearly, so a handle gets at most 64 transfers
  * and there are as many handles as needed. A socket stays registered in the epoll between requests: libcurl drops and takes up its
  * interest with every request, and following it costs two epoll_ctl each time (12 % of throughput).
  */
@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define POOL_GROUP_TRANSFERS 32
+#define POOL_GROUP_TRANSFERS 64
 
 struct pool;
 struct transfer;
