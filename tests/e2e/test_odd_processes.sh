@@ -256,4 +256,23 @@ check "churn: samples and calls of threads that are gone" \
 check "churn: every thread is known" '.trust.threads.known >= 400 and .trust.threads.refused == 0' "$result"
 check "churn: named as a connection for each request" '.sockets.findings | any(test("for each request"))' "$result"
 gateway_end
+# without probes nobody tells of forks: processes that come after the search are found all the same
+cat >"$work/forks.py" <<'END'
+import os, socket, sys
+s = socket.create_server(("127.0.0.1", 0))
+print("listening on", s.getsockname()[1], flush=True)
+while True:
+    c, _ = s.accept()
+    if os.fork() == 0:
+        while c.recv(65536):
+            c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        sys.exit()
+    c.close()
+END
+listens forks.log python3 "$work/forks.py"
+steady forks 20/s 3s
+run_toll forks "$work/forks.yaml" --gateway "http://127.0.0.1:$(sed -n 's/listening on //p' "$work/forks.log")" --no-probes
+check "forks: without probes, too, the workers' memory is the gateway's" '.series.gateway_processes | map(. // 0) | max >= 2' "$result"
+kill "$gateway"
+
 finish

@@ -122,6 +122,13 @@ static void providers_watch(struct session *s)
 			session_cut_short(s, "the embedded provider %s", child_status_text(status, how, sizeof(how)));
 }
 
+/* Without probes nobody tells of forks and ends: a worker that came after the search would be missing. */
+static void processes_follow(struct session *s)
+{
+	gauges_forget_ended(&s->gauges);
+	session_gateway_find_again(s);
+}
+
 void session_gateway_watch(struct session *s, uint64_t now_ns)
 {
 	struct gateway_watch *w = &s->watch;
@@ -138,4 +145,6 @@ void session_gateway_watch(struct session *s, uint64_t now_ns)
 	recipe_watch(s);
 	if (!s->gateway_died && (w->gone_ns || !gauges_any_alive(&s->gauges)))
 		gateway_gone(s, now_ns);
+	else if (!s->probe && !s->gateway_died)
+		processes_follow(s);
 }

@@ -62,7 +62,7 @@ static void forget(struct gauges *g, unsigned i)
 	g->pids--;
 }
 
-static void forget_ended(struct gauges *g)
+void gauges_forget_ended(struct gauges *g)
 {
 	uint64_t born_ticks;
 
@@ -152,7 +152,7 @@ bool gauges_sample(struct gauges *g, uint64_t now_ns)
 
 	if (!g->samples || now_ns <= g->last_ns)
 		return false;
-	forget_ended(g);
+	gauges_forget_ended(g);
 	if (discover_gauges(g->pid, g->pids, &now, g->parts) || !now.processes)
 		return false;
 	/* who left took its account along: what this window cost beyond that cannot be told, what came before stands */
@@ -185,7 +185,7 @@ void gauges_restart(struct gauges *g)
 
 bool gauges_any_alive(struct gauges *g)
 {
-	forget_ended(g);
+	gauges_forget_ended(g);
 	return g->pids > 0;
 }
 

@@ -45,6 +45,7 @@ void gauges_init(struct gauges *g, const struct discovered *found);
 /* A soak of this length wants enough looks at its pages. */
 void gauges_pages_often(struct gauges *g, uint64_t soak_ns);
 void gauges_add(struct gauges *g, uint32_t pid); /* once, however often it is called */
+void gauges_forget_ended(struct gauges *g); /* processes that are gone, where nobody tells of their end */
 /* Is this process one of the gateway's that are left? */
 bool gauges_has(const struct gauges *g, uint32_t pid);
 /* Children of the gateway come and go; pid: as this process sees it. */
