@@ -58,13 +58,15 @@ static const char *skip_text(const struct scan *s, const char *at)
 /* `at` is behind the opening quote; gives where the closing one is. */
 static const char *string_close(const struct scan *s, const char *at)
 {
+	static const char escapes[] = {'"', '\\', '/', 'b', 'f', 'n', 'r', 't'};
+
 	for (;;) {
 		at = skip_text(s, at);
 		if (at == s->end)
 			return NULL;
 		if (*at == '"')
 			return at;
-		if (*at != '\\' || s->end - at < 2 || !memchr("\"\\/bfnrt", at[1], 8))
+		if (*at != '\\' || s->end - at < 2 || !memchr(escapes, at[1], sizeof(escapes)))
 			return NULL;
 		at += 2;
 	}
