@@ -5,7 +5,8 @@
  * the reference gateway on a 2-core machine, 20 s each at 100 requests/s: a*.json with a planted sleep of 1 ms (toll 1.15 ms at p50), b*.json with a
  * tenth of the toll more. quiet/ were made with real-time priority, shared/ while others compiled on the same two cores, late/ while wake-ups
  * of 2 to 4 ms made the mean lag (normal priority, a and b in turns); causes/ have the causes too, which default probes tell (quiet, normal
- * priority, in turns). What compare allows for was set on these, so their rates flatter.
+ * priority, in turns). What compare allows for was set on these, so their rates flatter. judged/ were recorded afterwards (quiet, default probes, causes
+ * told in half of them): rates of runs that nothing was set on.
  * Pairs of different runs are drawn again in stretches of two seconds.
  */
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #define DIRECTORY "tests/model/compare"
 #define RUNS_MAX 16
 #define PAIRS 1000
+#define FOUND (PAIRS - PAIRS / 20)
 #define STRETCH 8
 #define SEED 1 /* the rates are those of the recorded runs, not of chance: the same each time */
 #define RESAMPLES 400
@@ -166,6 +168,7 @@ static void test_equal_runs_raise_no_alarm(void **state)
 	assert_no_alarms("quiet/a", 0);
 	assert_no_alarms("late/a", 5);
 	assert_no_alarms("causes/a", 7);
+	assert_no_alarms("judged/a", 9);
 }
 
 /* The same on a machine on which others compiled meanwhile, so that one run's tails are many times another's. */
@@ -175,7 +178,7 @@ static void test_nor_do_they_on_a_machine_that_is_shared(void **state)
 	assert_no_alarms("shared/a", 1);
 }
 
-static void assert_found(const char *base_kind, const char *more_kind, uint64_t stream)
+static void assert_found(const char *base_kind, const char *more_kind, uint64_t stream, unsigned least)
 {
 	struct runs base = {.count = 0}, more = {.count = 0};
 	struct tally t = {0};
@@ -189,16 +192,18 @@ static void assert_found(const char *base_kind, const char *more_kind, uint64_t 
 	tally_print(more_kind, &t);
 	runs_free(&base);
 	runs_free(&more);
-	assert_in_range(t.slower, PAIRS - PAIRS / 20, PAIRS);
+	assert_in_range(t.slower, least, PAIRS);
 	assert_in_range(t.faster, 0, PAIRS / 100);
 }
 
 static void test_a_tenth_more_toll_is_found(void **state)
 {
 	(void)state;
-	assert_found("quiet/a", "quiet/b", 2);
-	assert_found("late/a", "late/b", 6);
-	assert_found("causes/a", "causes/b", 8);
+	assert_found("quiet/a", "quiet/b", 2, FOUND);
+	assert_found("late/a", "late/b", 6, FOUND);
+	assert_found("causes/a", "causes/b", 8, FOUND);
+	/* the driver's lag was 70 to 120 us at the median: as much is allowed for, and some of what was planted with it */
+	assert_found("judged/a", "judged/b", 10, PAIRS * 4 / 5);
 }
 
 int main(void)

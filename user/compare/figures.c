@@ -66,13 +66,27 @@ static void part_add(struct figure_set *set, struct comparison *c, const struct 
 	last(c)->is_toll = part_is_toll(p);
 }
 
-/* A part that only one of them has is 0 in the other: a new phase is a change too. */
+static bool has_causes(const struct sample *s)
+{
+	for (unsigned i = 0; i < s->parts; i++)
+		if (s->part[i].is_cause)
+			return true;
+	return false;
+}
+
+/*
+ * A part that only one of them has is 0 in the other: a new phase is a change too. Causes that one of them tells not at all (its probes were
+ * off, or on in windows only) are not 0 but not known.
+ */
 static void parts_add(struct figure_set *set, struct comparison *c, const struct sample *base, const struct sample *new_)
 {
+	bool causes = has_causes(base) && has_causes(new_);
+
 	for (unsigned i = 0; i < base->parts; i++)
-		part_add(set, c, &base->part[i], i, part_find(new_, base->part[i].name));
+		if (causes || !base->part[i].is_cause)
+			part_add(set, c, &base->part[i], i, part_find(new_, base->part[i].name));
 	for (unsigned i = 0; i < new_->parts; i++)
-		if (part_find(base, new_->part[i].name) == SAMPLE_PARTS_MAX)
+		if ((causes || !new_->part[i].is_cause) && part_find(base, new_->part[i].name) == SAMPLE_PARTS_MAX)
 			part_add(set, c, &new_->part[i], SAMPLE_PARTS_MAX, i);
 }
 
