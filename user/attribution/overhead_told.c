@@ -13,10 +13,11 @@ static int open_one(struct overhead_told *o)
 
 int overhead_told_add(struct overhead_told *of, const struct record_request *r, uint64_t toll_ns)
 {
-	struct overhead_told *o = &of[r->overhead_header];
+	struct overhead_told *o;
 
 	if (!(r->flags & RECORD_OVERHEAD) || r->overhead_header >= OVERHEAD_HEADERS)
 		return 0;
+	o = &of[r->overhead_header];
 	if (open_one(o))
 		return -ENOMEM;
 	o->requests++;

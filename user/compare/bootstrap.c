@@ -142,19 +142,20 @@ static double control_ns(const struct comparison *c, const struct figure *f, con
 	}
 }
 
-static double level_of(const struct comparison *c, const char *name)
+static const struct figure *figure_named(const struct comparison *c, const char *name)
 {
 	for (unsigned i = 0; i < c->figures; i++)
 		if (!strcmp(c->figure[i].name, name))
-			return (c->figure[i].base + c->figure[i].new_) / 2;
-	return 0;
+			return &c->figure[i];
+	return NULL;
 }
 
 /* How much of a mean is waiting for a CPU, ns, where the account of the threads says it; 0: it does not, or it is none of this figure's. */
 static double waits_ns(const struct comparison *c, const struct figure *f, const struct figure_source *s)
 {
 	static const char *const all_wait[] = {"pick_up_request.mean", "pick_up_response.mean", "cause.run_queue.mean"};
-	double told = level_of(c, "cause.run_queue.mean");
+	const struct figure *run_queue = figure_named(c, "cause.run_queue.mean");
+	double told = run_queue ? (run_queue->base + run_queue->new_) / 2 : 0;
 
 	if (s->from == FROM_TOLL_MEAN || s->from == FROM_LATENCY_MEAN)
 		return told;
@@ -267,18 +268,11 @@ static int factor_find(struct draws *d)
 	return 0;
 }
 
-static double mean_of(const struct comparison *c, const char *name)
-{
-	for (unsigned i = 0; i < c->figures; i++)
-		if (!strcmp(c->figure[i].name, name))
-			return c->figure[i].base;
-	return 0;
-}
-
 /* How far a figure may have moved and still count as the same. */
 static double tolerance_of(const struct comparison *c, const struct figure *f)
 {
 	double own = c->options.tolerance;
+	const struct figure *whole;
 
 	for (unsigned i = 0; i < c->gates; i++)
 		if (!strcmp(c->gate[i].name, f->name) && c->gate[i].is_absolute == f->is_absolute)
@@ -287,7 +281,8 @@ static double tolerance_of(const struct comparison *c, const struct figure *f)
 		return own < ERROR_TOLERANCE ? own : ERROR_TOLERANCE;
 	if (!f->is_part)
 		return own;
-	return fmax(c->options.tolerance * f->base, PART_TOLERANCE * mean_of(c, f->is_toll ? "toll.mean" : "latency.mean"));
+	whole = figure_named(c, f->is_toll ? "toll.mean" : "latency.mean");
+	return fmax(c->options.tolerance * f->base, PART_TOLERANCE * (whole ? whole->base : 0));
 }
 
 static void figure_judge(const struct comparison *c, struct figure *f)

@@ -282,6 +282,12 @@ int alloc_probe_rest(struct alloc_probe *p)
 			detach(w);
 		else if (p->on)
 			its = unless_gone(attach(p, w));
+		if (!w->rests)
+			note_add(p, its ? "a master process ran after it had slept, and could not be probed again: its calls are "
+					  "not counted"
+					: "a master process ran after it had slept beside its workers: its first calls, for up "
+					  "to a tenth of a "
+					  "second, are not counted");
 		rc = rc ? rc : its;
 	}
 	return rc;

@@ -7,7 +7,7 @@
 #include "report/build.h"
 #include "scenario/fault.h"
 
-#define STRIKES_MAX 200 /* of one fault that comes again and again: more are no bands but a colour */
+#define STRIKES_MAX 200 /* of one fault that comes again and again: the last band holds the rest of them */
 
 void build_band(struct build *b, json_t *bands, const char *kind, const char *name, double from_s, double to_s)
 {
@@ -46,6 +46,8 @@ static void strikes(struct build *b, json_t *bands, const char *provider, const 
 
 		if (from_ns >= end_ns)
 			return;
+		if (i + 1 == STRIKES_MAX)
+			until_ns = end_ns;
 		build_band(b, bands, "fault", name, (double)from_ns / 1e9, (double)(until_ns < end_ns ? until_ns : end_ns) / 1e9);
 		if (!fault->every_ns)
 			return;
