@@ -169,6 +169,27 @@ static void test_a_larger_toll(void **state)
 	json_decref(more);
 }
 
+/* The toll grew by what the driver's own lag grew by: the machine woke all of them up later. */
+static void test_what_the_lag_explains_is_taken_off(void **state)
+{
+	json_t *doc = build(0, 1), *more = with_toll(doc, 1.3),
+	       *lag = json_object_get(json_object_get(more, "phases"), "driver_lag");
+	float grown_ns = 0.3F * (float)json_number_value(json_object_get(json_object_get(doc, "toll"), "p50_ns"));
+
+	(void)state;
+	json_object_set_new(lag, "p50_ns", json_real(json_number_value(json_object_get(lag, "p50_ns")) + (double)grown_ns));
+	struct comparison *c = compare(doc, more, NULL, 0);
+	const struct figure *f = figure(c, "toll.p50");
+	assert_float_equal(f->lag_ns, grown_ns, 1);
+	assert_float_equal(f->change, 0, 0.05);
+	assert_int_not_equal(f->verdict, FIGURE_WORSE);
+	assert_float_equal(figure(c, "latency.p50")->lag_ns, 3 * grown_ns, 1);
+	assert_float_equal(figure(c, "toll.p99")->lag_ns, 0, 0);
+	done(c);
+	json_decref(doc);
+	json_decref(more);
+}
+
 /* Only a quarter of the load came through: fewer requests a second is worse. */
 static void test_less_throughput(void **state)
 {
@@ -353,11 +374,17 @@ static void test_damaged_blocks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_run_against_itself),    cmocka_unit_test(test_a_phase_tells_which_way),
-		cmocka_unit_test(test_a_larger_toll),           cmocka_unit_test(test_less_throughput),
-		cmocka_unit_test(test_runs_that_are_not_alike), cmocka_unit_test(test_anyway),
-		cmocka_unit_test(test_too_few_blocks),          cmocka_unit_test(test_gates_are_read),
-		cmocka_unit_test(test_unknown_metric),          cmocka_unit_test(test_damaged_blocks),
+		cmocka_unit_test(test_a_run_against_itself),
+		cmocka_unit_test(test_a_phase_tells_which_way),
+		cmocka_unit_test(test_a_larger_toll),
+		cmocka_unit_test(test_what_the_lag_explains_is_taken_off),
+		cmocka_unit_test(test_less_throughput),
+		cmocka_unit_test(test_runs_that_are_not_alike),
+		cmocka_unit_test(test_anyway),
+		cmocka_unit_test(test_too_few_blocks),
+		cmocka_unit_test(test_gates_are_read),
+		cmocka_unit_test(test_unknown_metric),
+		cmocka_unit_test(test_damaged_blocks),
 	};
 
 	return cmocka_run_group_tests_name("compare", tests, NULL, NULL);

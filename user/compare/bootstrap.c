@@ -17,6 +17,7 @@
 #define CONTROL_SHARE 0.05
 /* A request wakes the gateway up when it comes, when its answer comes, and often once between */
 #define WAKEUPS_LATE 3
+#define LATENCY_WAKEUPS 3
 /* The most by which a mean lag was above its median on a machine that did nothing else */
 #define MEAN_OF_MEDIAN 1.25
 #define UNCONTROLLED 3
@@ -27,6 +28,11 @@
 #define ERROR_TOLERANCE 0.01
 #define PART_TOLERANCE 0.01 /* of the toll (or the latency): a part that moves less than this moves nothing */
 
+/* What two runs of the same thing differ by: how much of a figure's change is the machine's, and the sd of that, in the change's unit. */
+struct control {
+	double shift, sd;
+};
+
 struct draws {
 	const struct sample *side[2];
 	struct comparison *c;
@@ -36,6 +42,7 @@ struct draws {
 	double *deviation; /* [resample * figures + figure], then in units of the figure's standard error */
 	double estimate[COMPARE_FIGURES_MAX]; /* log(new / base), or new - base */
 	double error[COMPARE_FIGURES_MAX];
+	struct control noise[COMPARE_FIGURES_MAX];
 };
 
 static double change_of(const struct figure *f, double base, double new_)
@@ -114,32 +121,44 @@ static bool is_left_for(const struct figure *f)
 	return f->is_cause;
 }
 
+/* More lag makes a figure that holds `wakeups` of them grow by about as much for each; recorded runs of one gateway grew by 0.8 to 1.9 times that. */
+static struct control control_of(double wakeups, double before, double after)
+{
+	return (struct control){wakeups * (after - before), wakeups * lag_apart(before, after) / 2};
+}
+
+static struct control control_unsigned(double sd)
+{
+	return (struct control){0, sd};
+}
+
 /*
  * How many of the driver's wake-ups a figure holds, and at which percentile of its lag, as recorded runs of one gateway differed: a mean or a
- * median of the toll by one; latency has the provider's and the driver's own wake-ups too; tails go with the tail of the lag, whatever their
- * percentile, and so do means where late wake-ups make them (tests/model/compare holds the runs).
+ * median of the toll one, of latency three, for it has the provider's and the driver's own too. Phases and causes hold some of them or none;
+ * tails go with the tail of the lag, whatever their percentile (latency's twice as far), and so do means where late wake-ups make them: of
+ * those nobody can say how much it was (tests/model/compare holds the runs).
  */
-static double control_ns(const struct comparison *c, const struct figure *f, const struct figure_source *s)
+static struct control control_ns(const struct comparison *c, const struct figure *f, const struct figure_source *s)
 {
 	enum { MEAN = 0, P50 = 1, P99 = SAMPLE_QUANTILES };
 	const struct compare_control *base = &c->control[0], *new_ = &c->control[1];
-	double mean = lag_apart(base->ns[MEAN], new_->ns[MEAN]), late = lag_apart(lag_late(base), lag_late(new_));
-	double median = lag_apart(base->ns[P50], new_->ns[P50]), tail = WAKEUPS_LATE * lag_apart(base->ns[P99], new_->ns[P99]);
+	double late = WAKEUPS_LATE * lag_apart(lag_late(base), lag_late(new_));
+	double tail = lag_apart(base->ns[P99], new_->ns[P99]);
+	bool toll = s->from == FROM_TOLL_MEAN || s->from == FROM_TOLL_QUANTILE;
+	bool quantile = s->from == FROM_TOLL_QUANTILE || s->from == FROM_LATENCY_QUANTILE;
+	struct control control = control_of(toll ? 1 : LATENCY_WAKEUPS, base->ns[P50], new_->ns[P50]);
 
-	switch (s->from) {
-	case FROM_PART:
-		return is_left_for(f) ? median : mean;
-	case FROM_TOLL_MEAN:
-		return fmax(mean, WAKEUPS_LATE * late);
-	case FROM_TOLL_QUANTILE:
-		return s->index[0] > 0 ? tail : median;
-	case FROM_LATENCY_MEAN:
-		return fmax(2 * mean, WAKEUPS_LATE * late);
-	case FROM_LATENCY_QUANTILE:
-		return s->index[0] > 0 ? tail : 2 * mean;
-	default:
-		return 0;
-	}
+	if (s->from == FROM_PART)
+		return control_unsigned(is_left_for(f) ? lag_apart(base->ns[P50], new_->ns[P50])
+						       : lag_apart(base->ns[MEAN], new_->ns[MEAN]));
+	if (!toll && !quantile && s->from != FROM_LATENCY_MEAN)
+		return control_unsigned(0);
+	if (quantile && s->index[0] > 0)
+		return control_unsigned((toll ? 1 : 2) * WAKEUPS_LATE * tail);
+	/* what is seldom for one wake-up is not for all of a request's, so half of the requests may have had it */
+	if (!toll || !quantile)
+		control.sd = hypot(control.sd, late);
+	return control;
 }
 
 static const struct figure *figure_named(const struct comparison *c, const char *name)
@@ -165,18 +184,29 @@ static double waits_ns(const struct comparison *c, const struct figure *f, const
 	return 0;
 }
 
-/* The sd of what two runs of the same thing differ by, in the figure's own unit. */
-static double run_noise_of(const struct comparison *c, const struct figure *f, const struct figure_source *s)
+static struct control noise_of(const struct comparison *c, const struct figure *f, const struct figure_source *s)
 {
 	bool controlled = c->control[0].known && c->control[1].known;
 	double share = c->options.run_noise * (controlled ? 1 : UNCONTROLLED), level = (f->base + f->new_) / 2;
+	struct control noise = controlled ? control_ns(c, f, s) : control_unsigned(0);
 
 	if (f->unit == FIGURE_SHARE)
-		return 0;
+		return control_unsigned(0);
 	if (s->from == FROM_CPU)
 		share = fmax(share, CPU_NOISE);
-	double noise = hypot(hypot(share * level, WAIT_NOISE * waits_ns(c, f, s)), controlled ? control_ns(c, f, s) : 0);
-	return f->is_absolute ? noise : noise / level;
+	noise.sd = hypot(hypot(share * level, WAIT_NOISE * waits_ns(c, f, s)), noise.sd);
+	if (!f->is_absolute) {
+		noise.sd /= level;
+		noise.shift /= level;
+	}
+	return noise;
+}
+
+/* Once all figures have their values. */
+static void noises(struct draws *d)
+{
+	for (unsigned i = 0; i < d->c->figures; i++)
+		d->noise[i] = noise_of(d->c, &d->c->figure[i], &d->set.source[i]);
 }
 
 static void resample(struct draws *d)
@@ -194,7 +224,7 @@ static void resample(struct draws *d)
 
 			/* a draw that has nothing of a rare figure says nothing about it */
 			d->deviation[r * n + i] = isfinite(change) && f->has_interval ? change - d->estimate[i] : 0;
-			d->deviation[r * n + i] += run_noise_of(d->c, f, &d->set.source[i]) * rng_normal(&d->rng);
+			d->deviation[r * n + i] += d->noise[i].sd * rng_normal(&d->rng);
 		}
 	}
 }
@@ -309,13 +339,14 @@ static void intervals(struct draws *d)
 {
 	for (unsigned i = 0; i < d->c->figures; i++) {
 		struct figure *f = &d->c->figure[i];
-		double half = d->c->factor * d->error[i];
+		double half = d->c->factor * d->error[i], own = d->estimate[i] - d->noise[i].shift;
 
 		if (!f->has_interval)
 			continue;
-		f->change = f->is_absolute ? d->estimate[i] : expm1(d->estimate[i]);
-		f->low = f->is_absolute ? d->estimate[i] - half : expm1(d->estimate[i] - half);
-		f->high = f->is_absolute ? d->estimate[i] + half : expm1(d->estimate[i] + half);
+		f->lag_ns = (f->is_absolute ? 1 : (f->base + f->new_) / 2) * d->noise[i].shift;
+		f->change = f->is_absolute ? own : expm1(own);
+		f->low = f->is_absolute ? own - half : expm1(own - half);
+		f->high = f->is_absolute ? own + half : expm1(own + half);
 		figure_judge(d->c, f);
 	}
 }
@@ -342,6 +373,7 @@ static int judge(struct draws *d)
 	d->deviation = calloc((size_t)c->options.resamples * COMPARE_FIGURES_MAX, sizeof(*d->deviation));
 	if (!d->deviation)
 		return -ENOMEM;
+	noises(d);
 	resample(d);
 	standardise(d);
 	int rc = factor_find(d);

@@ -7,9 +7,10 @@
  *   drawn `resamples` times, from a fixed seed: the same two files give the same words.
  * - What two runs of the same thing differ by, beyond what the blocks of one run can tell, is added to each draw: `run_noise`, a standard
  *   deviation of the relative change (start-up layout, heat), and what a control says. The control is the driver's own lag: it wakes up on the
- *   same machine as the gateway does and is not part of it, so what its lag differs by between the two runs, at the
- *   same percentile, the gateway's wake-ups may differ by without being another gateway; where late wake-ups make its mean, so do they make
- *   the means of toll and latency, for each wake-up of a request. Where no driver of ours was on the machine, run_noise is three times as large.
+ *   same machine as the gateway does and is not part of it. Where its median differs between the two runs, the wake-ups that a figure holds
+ *   differ by as much without being another gateway: that is taken off the change of the toll (one wake-up) and of latency (three), give or
+ *   take half of it. What phases, causes and tails have of it nobody can say: there all of it is allowed for, both ways; and where late wake-ups
+ *   make the lag's mean, in the means too. Where no driver of ours was on the machine, run_noise is three times as large.
  *   Waits for a CPU differ by who else wants one: where the account of the threads tells them, three tenths of the wait are allowed for, in
  *   itself, in what lay unread meanwhile and in the means that hold it.
  * - The intervals of all figures hold together: their common factor is the 95th percentile, over the draws, of the largest deviation
@@ -69,8 +70,9 @@ struct figure {
 	bool is_toll; /* a part of the toll, or the toll itself */
 	bool has_interval; /* false: one figure a run, such as the most memory */
 	double base, new_;
-	/* relative to base; for parts and shares in their own unit */
+	/* relative to base; for parts and shares in their own unit. Less what the driver's lag explains: lag_ns of new less base */
 	double change, low, high;
+	double lag_ns;
 	bool is_absolute;
 	enum figure_verdict verdict;
 	char reason[160]; /* why it cannot be told */

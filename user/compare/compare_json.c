@@ -37,6 +37,8 @@ static json_t *figure_json(const struct figure *f)
 		json_array_append_new(interval, json_real(f->high));
 		json_object_set_new(row, "interval", interval);
 	}
+	if (f->lag_ns != 0)
+		json_object_set_new(row, "taken_off_ns", json_real(f->lag_ns));
 	json_object_set_new(row, "verdict", json_string(figure_verdicts[f->verdict]));
 	json_object_set_new(row, "words", json_string(figure_verdict_word(f)));
 	if (f->reason[0])
@@ -144,9 +146,10 @@ static const char schema_text[] =
 	"        \"unit\": {\"enum\": [\"ns\", \"per_s\", \"ratio\", \"bytes\"]},\n"
 	"        \"base\": {\"type\": \"number\"},\n"
 	"        \"new\": {\"type\": \"number\"},\n"
-	"        \"change\": {\"description\": \"relative to base\", \"type\": \"number\"},\n"
+	"        \"change\": {\"description\": \"relative to base, less what taken_off_ns explains\", \"type\": \"number\"},\n"
 	"        \"difference\": {\"description\": \"new less base, in the unit\", \"type\": \"number\"},\n"
 	"        \"interval\": {\"description\": \"of the change or the difference; absent: one figure a run, or too few blocks\", \"type\": \"array\", \"items\": {\"type\": \"number\"}},\n"
+	"        \"taken_off_ns\": {\"description\": \"what the driver's own lag grew by between the two runs, for each wake-up that the figure holds\", \"type\": \"number\"},\n"
 	"        \"verdict\": {\"enum\": [\"worse\", \"better\", \"no_difference\", \"cannot_tell\"]},\n"
 	"        \"words\": {\"type\": \"string\"},\n"
 	"        \"reason\": {\"type\": \"string\"},\n"

@@ -197,15 +197,14 @@ static void method(struct text *t, const struct comparison *c)
 	for (unsigned side = 0; side < 2; side++) {
 		units_format_ns(width[side], TEXT_CELL, c->width_ns[side]);
 		if (c->control[side].known)
-			units_format_ns(lag[side], TEXT_CELL, (uint64_t)llround(c->control[side].ns[0]));
+			units_format_ns(lag[side], TEXT_CELL, (uint64_t)llround(c->control[side].ns[1]));
 	}
 	snprintf(line, sizeof(line),
 		 "intervals of 95 %% that hold for all figures together: %u draws of stretches of about %.0f blocks, %u blocks "
 		 "of %s "
-		 "against %u of %s; seed %llu; factor %.2f. Allowed for: %.3g %% that two runs of the same thing differ by, and "
-		 "what "
-		 "the driver's own lag differed by (%s a request, then %s). No difference: the interval lies within ±%.3g %%, or "
-		 "within the gate.",
+		 "against %u of %s; seed %llu; factor %.2f. Allowed for: %.3g %% that two runs of the same thing differ by. What "
+		 "the driver's own lag differed by (%s at the median, then %s) is taken off the changes of toll and latency, and "
+		 "allowed for in the rest. No difference: the interval lies within ±%.3g %%, or within the gate.",
 		 c->options.resamples, c->stretch[0], c->blocks[0], width[0], c->blocks[1], width[1],
 		 (unsigned long long)c->options.seed, c->factor, c->options.run_noise * 100, lag[0], lag[1],
 		 c->options.tolerance * 100);

@@ -61,7 +61,7 @@ static void spent_read(struct group_watch *w)
 
 void group_watch_start(struct group_watch *w, uint64_t now_ns, uint64_t requests)
 {
-	if (!w->probe)
+	if (!w->probe || w->of[0].measured)
 		return;
 	spent_read(w);
 	for (unsigned i = 0; i < GROUP_WATCHED; i++)

@@ -344,16 +344,19 @@ static int load_start(struct session *s)
 int session_loop(struct session *s)
 {
 	struct loop l = {.s = s, .gauges_every_ns = gauges_interval_ns(s)};
+	bool warms_up = s->config->plan && s->config->plan->warmup_ns;
 	sigset_t stop;
 	int rc;
 
-	if (!s->config->plan || !s->config->plan->warmup_ns)
+	if (!warms_up)
 		own_begin(s);
 	session_probes_tick(
 		s, clock_now_ns()); /* putting them on may take longer than the load waits: its first requests are told of too */
 	rc = load_start(s);
 	if (rc)
 		return rc;
+	if (!warms_up) /* what the first request calls is its own, and what no request called is none's */
+		session_probes_start(s, clock_now_ns());
 	rc = progress_open(&l.progress, s, &s->err);
 	if (rc)
 		return rc;
