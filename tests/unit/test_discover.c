@@ -289,6 +289,28 @@ static void test_gauges_grow(void **state)
 			 proc_link(self, "ns/pid", ns, sizeof(ns)) || strcmp(ns, "pid:[4026531836]") ? 7 : 4242);
 }
 
+static int count_states(void *ctx, const struct proc_tcp *s)
+{
+	unsigned *count = ctx;
+
+	count[s->state]++;
+	return 0;
+}
+
+/* The connections of others come and go meanwhile: listeners are all that the short list holds. */
+static void assert_listeners_alone(void)
+{
+	unsigned count[32] = {0}, listeners[32] = {0};
+
+	assert_int_equal(proc_tcp_each(0, count_states, count), 0);
+	assert_true(count[PROC_TCP_LISTEN] >= 1);
+	assert_true(count[PROC_TCP_ESTABLISHED] >= 2);
+	assert_int_equal(proc_tcp_listeners(0, count_states, listeners), 0);
+	assert_true(listeners[PROC_TCP_LISTEN] >= 1);
+	for (unsigned i = 0; i < 32; i++)
+		assert_true(i == PROC_TCP_LISTEN || !listeners[i]);
+}
+
 static void test_socket_owner(void **state)
 {
 	(void)state;
@@ -306,6 +328,7 @@ static void test_socket_owner(void **state)
 	int server = accept(listener, NULL, NULL);
 	assert_int_equal(discover_socket_owner(ntohs(a.sin_port), (uint16_t)port, comm, sizeof(comm), &pid), 0);
 	assert_int_equal(pid, getpid());
+	assert_listeners_alone();
 	assert_int_equal(discover_socket_owner(1, 1, comm, sizeof(comm), &pid), -ENOENT);
 	close(server);
 	close(client);

@@ -73,16 +73,21 @@ static void connected(int *listener, int *client, int *server)
 static void test_sockets_by_state(void **state)
 {
 	struct record_gauges before = look(), after;
-	int listener, client, server, closed;
+	int listener, client, server, closed, again[3];
 	struct pollfd wait;
 
 	(void)state;
 	closed = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); /* never connected: an fd and nothing in the tables */
 	connected(&listener, &client, &server);
+	for (unsigned i = 0; i < 3; i++)
+		again[i] = dup(i ? closed : client); /* more descriptors, no more sockets */
 	after = look();
+	assert_int_equal(after.fd[RECORD_FD_SOCKET], before.fd[RECORD_FD_SOCKET] + 7);
 	assert_int_equal(after.tcp[7], before.tcp[7] + 1);
 	assert_int_equal(after.tcp[1], before.tcp[1] + 2);
 	assert_int_equal(after.tcp[10], before.tcp[10] + 1);
+	for (unsigned i = 0; i < 3; i++)
+		close(again[i]);
 	assert_int_equal(send(client, "12345", 5, MSG_NOSIGNAL), 5);
 	close(client);
 	wait = (struct pollfd){.fd = server, .events = POLLRDHUP};

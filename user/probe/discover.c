@@ -211,8 +211,6 @@ static int port_visit(void *ctx, const struct proc_tcp *s)
 {
 	struct port_search *q = ctx;
 
-	if (s->state != PROC_TCP_LISTEN)
-		return 0;
 	if (s->local_port != q->port) {
 		near_keep(q, s);
 	} else if (host_is_exact(q, s->local)) {
@@ -244,7 +242,7 @@ static void near_text(const struct proc_table *t, const struct port_search *q, c
 	for (unsigned i = 0; i < q->nears && used < size; i++) {
 		struct proc_holders holders;
 		const struct proc_entry *e = NULL;
-		if (!proc_find_holders(t, &q->near[i].inode, 1, &holders) && holders.pids)
+		if (!proc_find_holders(t, &q->near[i].inode, 1, 0, &holders) && holders.pids)
 			e = proc_table_find(t, holders.pid[0]);
 		int n = snprintf(text + used, size - used, "%s%u (%s)", used ? ", " : "", q->near[i].port,
 				 e ? e->comm : "owner not visible");
@@ -296,7 +294,7 @@ static void drop_activators(const struct proc_table *t, struct proc_holders *h)
 
 	for (unsigned i = 0; i < h->pids; i++) {
 		const struct proc_entry *e = proc_table_find(t, h->pid[i]);
-		if (e && (!strcmp(e->comm, "systemd") || e->pid == (uint32_t)getpid()))
+		if (e && !strcmp(e->comm, "systemd"))
 			continue;
 		others.pid[kept++] = h->pid[i];
 	}
@@ -344,7 +342,7 @@ static int follow_docker_proxy(const struct proc_table *t, struct proc_holders *
 			"docker-proxy (pid %u) listens there, but its command line names no container; name the gateway by --pid",
 			e->pid);
 	int inodes = docker_proxy_find_target(t, &target, inode, LISTENERS_MAX);
-	if (inodes <= 0 || proc_find_holders(t, inode, (unsigned)inodes, holders) || !holders->pids)
+	if (inodes <= 0 || proc_find_holders(t, inode, (unsigned)inodes, 0, holders) || !holders->pids)
 		return err_set(
 			err, -ENOENT,
 			"docker-proxy (pid %u) forwards to %s:%u, but no process that can be seen listens there; run as root, or "
@@ -360,7 +358,10 @@ static int owners_to_tree(const struct proc_table *t, struct port_search *q, str
 	struct proc_holders holders;
 	char what[192];
 
-	int ret = proc_find_holders(t, q->inode, q->inodes, &holders);
+	/* ourselves only if nobody else has it: the driver's connections are thousands of descriptors, and this is asked every second */
+	int ret = proc_find_holders(t, q->inode, q->inodes, (uint32_t)getpid(), &holders);
+	if (!ret && !holders.pids)
+		ret = proc_find_holders(t, q->inode, q->inodes, 0, &holders);
 	if (ret)
 		return err_set(err, ret, "too many processes share port %u; name the gateway by --pid", q->port);
 	drop_activators(t, &holders);
@@ -390,7 +391,7 @@ int discover_by_port(const char *host, unsigned port, struct discovered *out, st
 		return ret;
 	ret = proc_table_read(&t);
 	if (!ret)
-		ret = proc_tcp_each(0, port_visit, &q);
+		ret = proc_tcp_listeners(0, port_visit, &q);
 	if (ret) {
 		proc_table_fini(&t);
 		return err_set(err, ret, "cannot read /proc to find who listens on port %u: %s", port, strerror(-ret));
@@ -424,7 +425,7 @@ int discover_by_container(const char *host, unsigned port, struct discovered *ou
 		return err_set(err, ret, "cannot read /proc: %s", strerror(-ret));
 	inodes = docker_proxy_find_target(&t, &target, inode, LISTENERS_MAX);
 	if (inodes > 0)
-		ret = proc_find_holders(&t, inode, (unsigned)inodes, &holders);
+		ret = proc_find_holders(&t, inode, (unsigned)inodes, 0, &holders);
 	snprintf(what, sizeof(what), "listens on port %u in a network namespace of its own", port);
 	if (ret)
 		ret = err_set(err, ret, "too many processes share %s port %u; name the gateway by --pid", host, port);

@@ -151,7 +151,7 @@ static int collect_listener(void *ctx, const struct proc_tcp *s)
 	static const uint8_t any4[16] = {[10] = 0xff, [11] = 0xff};
 	struct listen_search *q = ctx;
 
-	if (s->state != PROC_TCP_LISTEN || s->local_port != q->target->port || q->found == q->max)
+	if (s->local_port != q->target->port || q->found == q->max)
 		return 0;
 	if (memcmp(s->local, q->target->addr, 16) && memcmp(s->local, any6, 16) && memcmp(s->local, any4, 16))
 		return 0;
@@ -189,7 +189,7 @@ int docker_proxy_find_target(const struct proc_table *t, const struct docker_pro
 		if (!namespace_is_new(pid, seen, &namespaces))
 			continue;
 		if (is_v4(target->addr) ? fib_trie_has(pid, target->ip) : if_inet6_has(pid, target->addr))
-			proc_tcp_each(pid, collect_listener, &q);
+			proc_tcp_listeners(pid, collect_listener, &q);
 	}
 	free(seen);
 	return (int)q.found;

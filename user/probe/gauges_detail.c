@@ -20,9 +20,14 @@
 #define TCP_LAST_ACK 9
 #define TCP_CLOSING 11
 
-struct inodes {
-	uint64_t *at;
-	bool *found; /* in a TCP table */
+struct socket_fd {
+	uint64_t inode;
+	int fd;
+	bool found; /* in a TCP table */
+};
+
+struct sockets {
+	struct socket_fd *at;
 	size_t count, room;
 };
 
@@ -56,28 +61,26 @@ void gauge_mappings(uint32_t pid, struct record_gauges *out)
 	fclose(maps);
 }
 
-static int inode_add(struct inodes *s, uint64_t inode)
+static int socket_add(struct sockets *s, uint64_t inode, int fd)
 {
 	if (s->count == s->room) {
 		size_t room = s->room ? 2 * s->room : 256;
-		uint64_t *grown = realloc(s->at, room * sizeof(*grown));
+		struct socket_fd *grown = realloc(s->at, room * sizeof(*grown));
 		if (!grown)
 			return -ENOMEM;
 		s->at = grown;
 		s->room = room;
 	}
-	s->at[s->count++] = inode;
+	s->at[s->count++] = (struct socket_fd){.inode = inode, .fd = fd};
 	return 0;
 }
 
-static bool is_tcp(int dir, const char *name)
+/* Of "socket:[12345]"; 0: it is no socket. */
+static uint64_t socket_inode(const char *link)
 {
-	char path[64], protocol[32];
+	static const char prefix[] = "socket:[";
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d/%.20s", dir, name);
-	/* sockfs tells a socket's protocol as an attribute (net/socket.c, sockfs_xattr_get) */
-	ssize_t n = getxattr(path, "system.sockprotoname", protocol, sizeof(protocol) - 1);
-	return n >= 3 && !memcmp(protocol, "TCP", 3);
+	return strncmp(link, prefix, sizeof(prefix) - 1) != 0 ? 0 : strtoull(link + sizeof(prefix) - 1, NULL, 10);
 }
 
 static void disk_add(int dir, const char *name, struct record_gauges *out)
@@ -112,22 +115,19 @@ static void file_add(int dir, const char *name, struct gauge_files *files, struc
 	disk_add(dir, name, out);
 }
 
-static int descriptor_add(int dir, const char *name, struct inodes *tcp, struct gauge_files *files, struct record_gauges *out)
+static int descriptor_add(int dir, const char *name, struct sockets *sockets, struct gauge_files *files,
+			  struct record_gauges *out)
 {
 	char link[128];
-	uint64_t inode;
 	ssize_t n = readlinkat(dir, name, link, sizeof(link) - 1);
 
 	if (n <= 0)
 		return 0; /* closed meanwhile */
 	link[n] = '\0';
 	out->fds++;
-	if (sscanf(link, "socket:[%" SCNu64 "]", &inode) == 1) {
+	if (socket_inode(link)) {
 		out->fd[RECORD_FD_SOCKET]++;
-		if (is_tcp(dir, name))
-			return inode_add(tcp, inode);
-		out->tcp[0]++;
-		return 0;
+		return socket_add(sockets, socket_inode(link), atoi(name));
 	}
 	if (!strncmp(link, "pipe:", 5))
 		out->fd[RECORD_FD_PIPE]++;
@@ -142,7 +142,7 @@ static int descriptor_add(int dir, const char *name, struct inodes *tcp, struct 
 	return 0;
 }
 
-static int descriptors_add(uint32_t pid, struct inodes *tcp, struct gauge_files *files, struct record_gauges *out)
+static int descriptors_add(uint32_t pid, struct sockets *sockets, struct gauge_files *files, struct record_gauges *out)
 {
 	char path[64];
 	int ret = 0;
@@ -155,23 +155,35 @@ static int descriptors_add(uint32_t pid, struct inodes *tcp, struct gauge_files 
 	}
 	for (struct dirent *d = readdir(dir); d && !ret; d = readdir(dir))
 		if (d->d_name[0] != '.')
-			ret = descriptor_add(dirfd(dir), d->d_name, tcp, files, out);
+			ret = descriptor_add(dirfd(dir), d->d_name, sockets, files, out);
 	closedir(dir);
 	return ret;
 }
 
 static int inode_order(const void *a, const void *b)
 {
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	const struct socket_fd *x = a, *y = b;
 
-	return (x > y) - (x < y);
+	return (x->inode > y->inode) - (x->inode < y->inode);
+}
+
+/* By inode, each once, whatever number of descriptors it has. */
+static void sockets_sort(struct sockets *s)
+{
+	size_t kept = 0;
+
+	qsort(s->at, s->count, sizeof(*s->at), inode_order);
+	for (size_t i = 0; i < s->count; i++)
+		if (!kept || s->at[kept - 1].inode != s->at[i].inode)
+			s->at[kept++] = s->at[i];
+	s->count = kept;
 }
 
 struct states {
-	struct inodes *tcp;
+	struct sockets *sockets;
 	struct record_gauges *out;
 	struct gauge_parts *parts; /* NULL: not told apart */
-	struct proc_tcp *seen; /* of the tcp->count at most */
+	struct proc_tcp *seen; /* of the sockets->count at most */
 	size_t count;
 	uint8_t listens[(UINT16_MAX + 1) / 8]; /* bit: somebody of this network namespace listens on that port */
 };
@@ -191,14 +203,15 @@ static void state_count(const struct proc_tcp *s, struct record_gauges *out)
 
 static int state_visit(void *ctx, const struct proc_tcp *s)
 {
+	const struct socket_fd key = {.inode = s->inode};
 	struct states *q = ctx;
-	const uint64_t *at = bsearch(&s->inode, q->tcp->at, q->tcp->count, sizeof(*q->tcp->at), inode_order);
+	struct socket_fd *of = bsearch(&key, q->sockets->at, q->sockets->count, sizeof(key), inode_order);
 
 	if (s->state == PROC_TCP_LISTEN)
 		q->listens[s->local_port / 8] |= (uint8_t)(1u << s->local_port % 8);
-	if (!s->inode || !at || q->tcp->found[at - q->tcp->at] || s->state >= RECORD_TCP_STATES)
+	if (!s->inode || !of || of->found || s->state >= RECORD_TCP_STATES)
 		return 0;
-	q->tcp->found[at - q->tcp->at] = true;
+	of->found = true;
 	q->seen[q->count++] = *s;
 	state_count(s, q->out);
 	return 0;
@@ -227,40 +240,53 @@ static void peers_count(const struct states *q)
 			q->parts->of_peer[peer_of(q, &q->seen[i])].tcp[q->seen[i].state]++;
 }
 
-/* A TCP socket that no table names is in CLOSE: never connected, or reset and not yet closed by its owner. */
-static int states_add(uint32_t pid, struct inodes *tcp, struct record_gauges *out, struct gauge_parts *parts)
+/*
+ * A socket that no TCP table names. One of TCP is in CLOSE: never connected, or reset and not yet closed by its owner; unless it was closed
+ * since its descriptor was read.
+ */
+static void stateless_count(uint32_t pid, const struct socket_fd *s, struct record_gauges *out)
 {
-	struct states q = {.tcp = tcp, .out = out, .parts = parts};
-	int ret = 0;
+	char path[64], link[64] = "", protocol[32];
 
-	if (!tcp->count)
+	snprintf(path, sizeof(path), "/proc/%u/fd/%d", pid, s->fd);
+	/* sockfs tells a socket's protocol as an attribute (net/socket.c, sockfs_xattr_get) */
+	ssize_t n = getxattr(path, "system.sockprotoname", protocol, sizeof(protocol) - 1);
+	if (readlink(path, link, sizeof(link) - 1) <= 0 || socket_inode(link) != s->inode)
+		return;
+	out->tcp[n >= 3 && !memcmp(protocol, "TCP", 3) ? TCP_CLOSE : 0]++;
+}
+
+/* The tables come before the question what a socket is: of thousands of connections each would take a call of its own. */
+static int states_add(uint32_t pid, struct sockets *sockets, struct record_gauges *out, struct gauge_parts *parts)
+{
+	struct states q = {.sockets = sockets, .out = out, .parts = parts};
+
+	if (!sockets->count)
 		return 0;
-	qsort(tcp->at, tcp->count, sizeof(*tcp->at), inode_order);
-	tcp->found = calloc(tcp->count, sizeof(*tcp->found));
-	q.seen = calloc(tcp->count, sizeof(*q.seen));
-	if (!tcp->found || !q.seen)
-		ret = -ENOMEM;
-	else if (proc_tcp_each(pid, state_visit, &q) < 0)
+	sockets_sort(sockets);
+	q.seen = calloc(sockets->count, sizeof(*q.seen));
+	if (!q.seen)
+		return -ENOMEM;
+	if (proc_tcp_each(pid, state_visit, &q) < 0)
 		out->missing |= RECORD_GAUGES_NO_DESCRIPTORS;
 	else
-		for (size_t i = 0; i < tcp->count; i++)
-			if (!tcp->found[i] && (!i || tcp->at[i] != tcp->at[i - 1]))
-				out->tcp[TCP_CLOSE]++;
-	if (!ret && parts)
+		for (size_t i = 0; i < sockets->count; i++)
+			if (!sockets->at[i].found)
+				stateless_count(pid, &sockets->at[i], out);
+	if (parts)
 		peers_count(&q);
 	free(q.seen);
-	return ret;
+	return 0;
 }
 
 int gauge_descriptors(uint32_t pid, struct gauge_files *files, struct record_gauges *out, struct gauge_parts *parts)
 {
-	struct inodes tcp = {0};
-	int ret = descriptors_add(pid, &tcp, files, out);
+	struct sockets sockets = {0};
+	int ret = descriptors_add(pid, &sockets, files, out);
 
 	if (!ret)
-		ret = states_add(pid, &tcp, out, parts);
-	free(tcp.at);
-	free(tcp.found);
+		ret = states_add(pid, &sockets, out, parts);
+	free(sockets.at);
 	return ret;
 }
 

@@ -56,7 +56,7 @@ static int listen_take(void *ctx, const struct proc_tcp *s)
 {
 	struct look *l = ctx;
 
-	if (s->state == PROC_TCP_LISTEN && l->listens < LISTENS_MAX && is_ours(l, s))
+	if (l->listens < LISTENS_MAX && is_ours(l, s))
 		l->listen[l->listens++] = s->local_port;
 	return 0;
 }
@@ -113,7 +113,7 @@ unsigned peers_now(const uint32_t *pid, unsigned pids, struct peer_now out[PEERS
 	for (unsigned i = 0; i < pids; i++)
 		inodes_of(pid[i], &l);
 	qsort(l.inode, l.inodes, sizeof(*l.inode), by_value);
-	proc_tcp_each(pid[0], listen_take, &l);
+	proc_tcp_listeners(pid[0], listen_take, &l);
 	proc_tcp_each(pid[0], connection_take, &l);
 	free(l.inode);
 	qsort(out, l.peers, sizeof(*out), by_connections);

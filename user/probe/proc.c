@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define DIAG_BYTES 32768 /* as the kernel fills them at most (net/netlink/af_netlink.c, netlink_dump) */
-#define DIAG_STATES 0xfb6u /* all but SYN_RECV and TIME_WAIT, which no process holds: bit n is TCP's state n */
+#define HELD_STATES 0xfb6u /* all but SYN_RECV and TIME_WAIT, which no process holds: bit n is TCP's state n */
 
 int proc_read(uint32_t pid, const char *name, char *buf, size_t size)
 {
@@ -190,7 +190,8 @@ int proc_tcp_parse(const char *line, struct proc_tcp *out)
 	return 0;
 }
 
-static int tcp_file_each(const char *path, int (*fn)(void *ctx, const struct proc_tcp *s), void *ctx)
+/* states: bit n is TCP's state n. */
+static int tcp_file_each(const char *path, uint32_t states, int (*fn)(void *ctx, const struct proc_tcp *s), void *ctx)
 {
 	char line[512];
 	struct proc_tcp s;
@@ -200,7 +201,7 @@ static int tcp_file_each(const char *path, int (*fn)(void *ctx, const struct pro
 	if (!f)
 		return errno == ENOENT ? 0 : -errno; /* no IPv6, or the process ended */
 	while (!ret && fgets(line, sizeof(line), f))
-		if (!proc_tcp_parse(line, &s))
+		if (!proc_tcp_parse(line, &s) && s.state < 32 && (states & 1u << s.state))
 			ret = fn(ctx, &s);
 	fclose(f);
 	return ret;
@@ -212,6 +213,7 @@ static int tcp_file_each(const char *path, int (*fn)(void *ctx, const struct pro
  */
 struct diag {
 	int fd;
+	uint32_t states;
 	int (*fn)(void *ctx, const struct proc_tcp *s);
 	void *ctx;
 	int ret; /* fn's */
@@ -259,7 +261,7 @@ static int diag_dump(struct diag *d, uint8_t family)
 		struct nlmsghdr head;
 		struct inet_diag_req_v2 ask;
 	} m = {.head = {.nlmsg_len = sizeof(m), .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-	       .ask = {.sdiag_family = family, .sdiag_protocol = IPPROTO_TCP, .idiag_states = DIAG_STATES}};
+	       .ask = {.sdiag_family = family, .sdiag_protocol = IPPROTO_TCP, .idiag_states = d->states}};
 	_Alignas(struct nlmsghdr) char reply[DIAG_BYTES];
 	int ret = 0;
 
@@ -304,10 +306,10 @@ static bool network_is_ours(uint32_t pid)
 	return !strcmp(ours, theirs);
 }
 
-int proc_tcp_each(uint32_t pid, int (*fn)(void *ctx, const struct proc_tcp *s), void *ctx)
+static int tcp_each(uint32_t pid, uint32_t states, int (*fn)(void *ctx, const struct proc_tcp *s), void *ctx)
 {
 	static const char *const files[] = {"tcp", "tcp6"};
-	struct diag d = {.fn = fn, .ctx = ctx};
+	struct diag d = {.states = states, .fn = fn, .ctx = ctx};
 	int ret = 0;
 
 	if (network_is_ours(pid) && diag_each(&d))
@@ -318,9 +320,19 @@ int proc_tcp_each(uint32_t pid, int (*fn)(void *ctx, const struct proc_tcp *s), 
 			snprintf(path, sizeof(path), "/proc/%u/net/%s", pid, files[i]);
 		else
 			snprintf(path, sizeof(path), "/proc/self/net/%s", files[i]);
-		ret = tcp_file_each(path, fn, ctx);
+		ret = tcp_file_each(path, states, fn, ctx);
 	}
 	return ret;
+}
+
+int proc_tcp_each(uint32_t pid, int (*fn)(void *ctx, const struct proc_tcp *s), void *ctx)
+{
+	return tcp_each(pid, HELD_STATES, fn, ctx);
+}
+
+int proc_tcp_listeners(uint32_t pid, int (*fn)(void *ctx, const struct proc_tcp *s), void *ctx)
+{
+	return tcp_each(pid, 1u << PROC_TCP_LISTEN, fn, ctx);
 }
 
 static bool fd_is_one_of(int dirfd, const char *name, const uint64_t *inode, unsigned inodes)
@@ -356,11 +368,12 @@ static int process_holds(uint32_t pid, const uint64_t *inode, unsigned inodes)
 	return holds;
 }
 
-int proc_find_holders(const struct proc_table *t, const uint64_t *inode, unsigned inodes, struct proc_holders *out)
+int proc_find_holders(const struct proc_table *t, const uint64_t *inode, unsigned inodes, uint32_t except_pid,
+		      struct proc_holders *out)
 {
 	memset(out, 0, sizeof(*out));
 	for (size_t i = 0; i < t->count && inodes; i++) {
-		int holds = process_holds(t->entry[i].pid, inode, inodes);
+		int holds = t->entry[i].pid == except_pid ? 0 : process_holds(t->entry[i].pid, inode, inodes);
 		if (holds == -EACCES || holds == -EPERM)
 			out->denied++;
 		if (holds != 1)

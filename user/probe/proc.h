@@ -52,6 +52,8 @@ struct proc_tcp {
 int proc_tcp_parse(const char *line, struct proc_tcp *out);
 /* Calls fn for each TCP socket that a process may hold in the network namespace of pid (0: ours) until it returns other than 0, which is returned. */
 int proc_tcp_each(uint32_t pid, int (*fn)(void *ctx, const struct proc_tcp *s), void *ctx);
+/* The listening ones alone: their number is small, whatever the number of connections. */
+int proc_tcp_listeners(uint32_t pid, int (*fn)(void *ctx, const struct proc_tcp *s), void *ctx);
 
 /* Sorted by rising pid; `denied` counts processes whose fds we may not see. */
 struct proc_holders {
@@ -59,7 +61,8 @@ struct proc_holders {
 	unsigned pids;
 	unsigned denied;
 };
-/* Processes with an fd on one of the sockets. */
-int proc_find_holders(const struct proc_table *t, const uint64_t *inode, unsigned inodes, struct proc_holders *out);
+/* Processes with an fd on one of the sockets, but for except_pid, which is not looked into. */
+int proc_find_holders(const struct proc_table *t, const uint64_t *inode, unsigned inodes, uint32_t except_pid,
+		      struct proc_holders *out);
 
 #endif
