@@ -152,6 +152,28 @@ def cpu_ns(pid):
     return total
 
 
+class Pairs:
+    """scripts/bench.d/pairs.c, running on CPU 0."""
+
+    def __init__(self, pairs_per_s):
+        binary, self.counter = f"{WORK}/pairs", f"{WORK}/count"
+        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pairs.c")
+        subprocess.run(["cc", "-O2", "-o", binary, source], check=True)
+        self.pid = start(binary, self.counter, str(pairs_per_s), cpu=0).pid
+        time.sleep(0.5)
+
+    def done(self):
+        with open(self.counter, "rb") as f:
+            return struct.unpack("<Q", f.read(8))[0]
+
+    def window(self, seconds):
+        """CPU ns for each pair."""
+        n0, c0 = self.done(), cpu_ns(self.pid)
+        time.sleep(seconds)
+        n1, c1 = self.done(), cpu_ns(self.pid)
+        return (c1 - c0) / (n1 - n0)
+
+
 def probe_links(pid):
     """How many probes a process has attached: its descriptors of BPF links."""
     count = 0

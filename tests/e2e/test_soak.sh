@@ -32,6 +32,8 @@ check "... the function that keeps it is named" \
 check "... with its bytes a request" \
 	'(.leak.survivors | .because == "anonymous memory grows" and .per_request_of == ["chat"]) and (.leak.survivors.sites[0].bytes_per_request | . > 922 and . < 1126)' "$result"
 check "... within the budget" '.leak.survivors | .windows >= 1 and .refused == 0 and .cpu_share > 0' "$result"
+# every system call of the machine passes those: never for longer, however long the soak
+check "... the probes of growth are on for ten seconds at a time" '.leak.growth_stacks | .windows >= 1 and .on_s / .windows < 11' "$result"
 # the plant keeps no pointer to what it leaks; the newest block may still stand in a register or on the stack
 check "... nothing points to its blocks" \
 	'(.leak.survivors.sites[0] | .lost > 100 and .reached < 10 and .lost_bytes / .lost >= 1024) and (.leak.reachability | .lost >= .followed_lost and .longest_pause_ns > 0 and .processes[0].parts_not_followed == 0)' "$result"

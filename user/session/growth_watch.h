@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The stacks behind what grows in a soak: looked at for a while from the moment that a gauge rises, again when another one does. */
+/*
+ * The stacks behind what grows in a soak: looked at in windows for a while from the moment that a gauge rises, again when another one does. The
+ * first window opens at once.
+ */
 #ifndef TOLL_SESSION_GROWTH_WATCH_H
 #define TOLL_SESSION_GROWTH_WATCH_H
 
@@ -17,7 +20,7 @@ struct growth_watch {
 	struct kept_code kept;
 	char because[200]; /* what rose; "": nothing did */
 	char why[320]; /* it cannot be done */
-	uint64_t until_ns;
+	uint64_t next_ns, until_ns; /* the next window opens, and no more do */
 	struct soaked_windows windows;
 	uint64_t refused, stacks_lost;
 	bool no_touches;
