@@ -22,7 +22,10 @@ struct {
 	__u32 count;
 	__u32 rest[15];
 } alloc_awaited_calls __attribute__((aligned(64)));
-/* Calls pass unseen while probes are being put on or taken off, which is done file by file: windows are the same for all functions. */
+/*
+ * Calls pass unseen while probes are being put on or taken off, which is done file by file: windows are the same for all functions. That they
+ * were hit is counted, for a hit has its cost.
+ */
 bool takes_pass, frees_pass;
 #define MALLOC_ALIGNMENT 16 /* what malloc gives anyway: not aligned by hand, but handed on to it */
 
@@ -106,8 +109,12 @@ static __always_inline bool enter(const struct pt_regs *regs, __u64 cookie)
 	struct wire_alloc_stats *s = stats_of(cookie);
 	struct alloc_thread *t = NULL;
 
-	if (!s || (kind_of(cookie) == WIRE_ALLOC_FREE ? frees_pass : takes_pass))
+	if (!s)
 		return false;
+	if (kind_of(cookie) == WIRE_ALLOC_FREE ? frees_pass : takes_pass) {
+		shared_add(&s->passed, 1);
+		return false;
+	}
 	if (alloc_awaited_calls.count) {
 		t = thread_outside(regs, cookie, s);
 		if (!t)

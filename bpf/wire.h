@@ -433,11 +433,12 @@ enum wire_alloc_kind {
 struct wire_alloc_stats {
 	wire_u64 calls;
 	wire_u64 bytes; /* asked for; less those of calls that were seen to fail */
-	wire_u64 returns; /* calls that were seen to return: the base of all that follows but nested */
+	wire_u64 returns; /* calls that were seen to return: the base of all that follows but nested and passed */
 	wire_u64 failed;
 	wire_u64 unfinished; /* never returned: an exception, longjmp, or the probe was taken off meanwhile */
 	wire_u64 sum_ns;
 	wire_u64 nested; /* hits inside another call */
+	wire_u64 passed; /* hits that were not looked at, while probes were being put on or taken off */
 	wire_u64 bucket[WIRE_ALLOC_BUCKETS];
 };
 
@@ -484,6 +485,6 @@ WIRE_SIZE(wire_stack, 64);
 WIRE_SIZE(wire_text, 24 + 16 * WIRE_TEXT_RANGES_MAX);
 WIRE_SIZE(wire_lookup, 40);
 WIRE_SIZE(wire_groups, 32);
-WIRE_SIZE(wire_alloc_stats, 56 + 8 * WIRE_ALLOC_BUCKETS);
+WIRE_SIZE(wire_alloc_stats, 64 + 8 * WIRE_ALLOC_BUCKETS);
 
 #endif

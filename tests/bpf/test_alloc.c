@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // rooms: base symbol probe tests/support/alloc_target
 /* Allocator probes on a program whose calls are known: every call, every byte, every failure, whatever the allocator and the link. */
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -217,11 +218,14 @@ static void only_whom_we_watch(void **state)
 	watch(p, watched.pid);
 	alloc_target_run(&other);
 	assert_int_equal(row_of(p, "libc.so", "malloc").stats.calls, 0);
+	assert_false(row_of(p, "libc.so", "malloc").beside);
 	watch(p, other.pid);
+	assert_true(row_of(p, "libc.so", "malloc").beside); /* each call of either costs more now */
 	alloc_target_run(&other);
 	alloc_target_run(&watched);
 	expect_calls(p, "libc.so", 2);
 	alloc_probe_forget(p, (uint32_t)other.pid);
+	assert_false(row_of(p, "libc.so", "malloc").beside);
 	alloc_target_run(&other);
 	expect_calls(p, "libc.so", 2);
 	alloc_target_end(&watched);
@@ -277,6 +281,45 @@ static void on_and_off(void **state)
 	alloc_target_end(&t);
 	assert_int_equal(alloc_probe_switch(p, false), 0);
 	assert_int_equal(alloc_probe_switch(p, true), 0); /* a process that has ended is passed over */
+	alloc_probe_close(p);
+}
+
+struct runner {
+	struct alloc_target *target;
+	volatile bool ends;
+};
+
+static void *run_again(void *arg)
+{
+	struct runner *r = arg;
+
+	while (!r->ends)
+		alloc_target_run(r->target);
+	return NULL;
+}
+
+/* What is hit while probes come or go is not seen, but it cost a trap. */
+static void hits_that_pass_are_counted(void **state)
+{
+	struct alloc_probe *p = open_probe(UPROBE_LINK_BEST);
+	struct alloc_target t;
+	struct runner runner = {.target = &t};
+	uint64_t passed = 0;
+	pthread_t thread;
+
+	(void)state;
+	alloc_target_start(&t, "threads", NULL);
+	watch(p, t.pid);
+	assert_int_equal(row_of(p, "libc.so", "malloc").stats.passed, 0);
+	assert_int_equal(pthread_create(&thread, NULL, run_again, &runner), 0);
+	for (unsigned i = 0; i < 40 && !passed; i++) {
+		assert_int_equal(alloc_probe_switch(p, i % 2), 0);
+		passed = row_of(p, "libc.so", "malloc").stats.passed + row_of(p, "libc.so", "free").stats.passed;
+	}
+	runner.ends = true;
+	pthread_join(thread, NULL);
+	assert_true(passed > 0);
+	alloc_target_end(&t);
 	alloc_probe_close(p);
 }
 
@@ -365,6 +408,9 @@ static bool is_sane(const struct calibration *c)
 	for (unsigned i = PROBE_INSN_PUSH; i < PROBE_INSNS; i++) {
 		sane = sane && c->entry_ns[i] > 100 && c->entry_ns[i] < 20000;
 		sane = sane && c->call_ns[i] > c->entry_ns[i];
+		/* a session link leaves the end of a call alone, but not beside another process; the others never do */
+		sane = sane && (c->link != UPROBE_LINK_SESSION ||
+				(c->call_ns[i] > c->skipped_ns[i] && c->skipped_beside_ns[i] > c->skipped_ns[i] * 5 / 4));
 		sane = sane && c->bias_ns[i] > 50 && c->bias_ns[i] < c->call_ns[i];
 		/* the table that placement lives by: single-stepping is dearer by far */
 		sane = sane && c->entry_ns[PROBE_INSN_STEPPED] > 3 * c->entry_ns[i];
@@ -384,6 +430,9 @@ static void calibration_is_sane(void **state)
 		if (calibrate(UPROBE_LINK_BEST, &c, &err))
 			fail_msg("%s", err.text);
 	assert_true(is_sane(&c));
+	assert_true(calibration_cost_ns(&c, PROBE_INSN_PUSH, false, 10, 4) ==
+		    4.0 * c.call_ns[PROBE_INSN_PUSH] + 6.0 * c.skipped_ns[PROBE_INSN_PUSH]);
+	assert_true(calibration_cost_ns(&c, PROBE_INSN_PUSH, true, 10, 0) == 10.0 * c.skipped_beside_ns[PROBE_INSN_PUSH]);
 }
 
 int main(int argc, char **argv)
@@ -402,6 +451,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(only_whom_we_watch),
 		cmocka_unit_test(a_master_that_sleeps_has_no_probes),
 		cmocka_unit_test(on_and_off),
+		cmocka_unit_test(hits_that_pass_are_counted),
 		cmocka_unit_test(some_returns_are_enough),
 		cmocka_unit_test(some_returns_and_every_call),
 		cmocka_unit_test(the_probes_own_time_is_taken_off),

@@ -29,6 +29,7 @@
 #include "tests/support/test.h"
 
 #define CHURN 300
+#define ECHOES_MAX 20000
 #define NAP_NS (5 * NS_PER_MS)
 
 static void test_sleep(void **state)
@@ -511,6 +512,47 @@ static void test_threads_past_the_bound_are_counted(void **state)
 	rig_close(&r);
 }
 
+/* Each record that is read makes another: this thread goes off its CPU. */
+static int echo(void *ctx, const void *data, uint32_t bytes)
+{
+	unsigned *records = ctx;
+
+	(void)data;
+	(void)bytes;
+	clock_sleep_until(clock_now_ns() + 1000, NULL);
+	if (++*records == ECHOES_MAX)
+		abort(); /* it would go on for ever */
+	return 0;
+}
+
+static void test_a_poll_ends_however_much_comes_meanwhile(void **state)
+{
+	struct probe_target self = {(uint32_t)getpid(), WIRE_ROLE_GATEWAY};
+	unsigned records = 0;
+	struct probe_config config = {.target = &self,
+				      .targets = 1,
+				      .ring_bytes = 8 << 20,
+				      .groups = PROBE_THREADS,
+				      .paths = paths_asked(),
+				      .record = echo,
+				      .ctx = &records};
+	struct err err = {0};
+	struct probe *p;
+
+	(void)state;
+	if (probe_open(&p, &config, &err))
+		fail_msg("%s", err.text);
+	if (probe_no_threads(p)) {
+		printf("skip %s: %s\n", __func__, probe_no_threads(p));
+		probe_close(p);
+		skip();
+	}
+	clock_sleep_until(clock_now_ns() + NS_PER_MS, NULL);
+	assert_in_range(probe_poll(p), 1, ECHOES_MAX / 2);
+	assert_true(records > 0 && records < ECHOES_MAX / 2);
+	probe_close(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -524,6 +566,7 @@ int main(void)
 		cmocka_unit_test(test_system_calls),
 		cmocka_unit_test(test_short_sends),
 		cmocka_unit_test(test_off_for_a_while),
+		cmocka_unit_test(test_a_poll_ends_however_much_comes_meanwhile),
 		cmocka_unit_test(test_thread_churn),
 		cmocka_unit_test(test_threads_past_the_bound_are_counted),
 	};

@@ -39,11 +39,12 @@ static void calibration_print(const struct calibration *c, int rc, const char *w
 		printf("no: %s\n", why);
 		return;
 	}
-	printf("%s; calibrated in %.1f ms; CPU time of a hit, ns: entry alone / both ends (latency added, known to):\n ",
+	printf("%s; calibrated in %.1f ms; CPU time of a call, ns: entry alone / both ends / end not looked at / ... while "
+	       "another process has probes there (latency added, known to):\n ",
 	       uprobe_link_name(c->link), (double)c->took_us / 1e3);
 	for (unsigned i = 0; i < PROBE_INSNS; i++)
-		printf(" %s %u/%u (%u ±%u)", probe_insn_name((enum probe_insn)i), c->entry_ns[i], c->call_ns[i], c->bias_ns[i],
-		       c->noise_ns[i]);
+		printf(" %s %u/%u/%u/%u (%u ±%u)", probe_insn_name((enum probe_insn)i), c->entry_ns[i], c->call_ns[i],
+		       c->skipped_ns[i], c->skipped_beside_ns[i], c->bias_ns[i], c->noise_ns[i]);
 	printf("\n");
 }
 

@@ -359,6 +359,21 @@ unsigned alloc_probe_rows(const struct alloc_probe *p)
 	return p->rows;
 }
 
+static bool is_beside(const struct alloc_probe *p, unsigned row)
+{
+	unsigned processes = 0;
+
+	for (unsigned i = 0; i < p->processes && processes < 2; i++) {
+		const struct watched *w = p->process[i];
+		bool has = false;
+
+		for (unsigned f = 0; !w->rests && !has && f < w->found.functions; f++)
+			has = w->index[f] == row;
+		processes += has;
+	}
+	return processes > 1;
+}
+
 int alloc_probe_row(const struct alloc_probe *p, unsigned index, struct alloc_row *out)
 {
 	const struct row *r = &p->row[index];
@@ -369,6 +384,7 @@ int alloc_probe_row(const struct alloc_probe *p, unsigned index, struct alloc_ro
 		.family = r->file.family,
 		.kind = r->function.kind,
 		.entry_only = r->function.entry_only,
+		.beside = is_beside(p, index),
 		.place = r->function.place,
 	};
 	return alloc_programs_stats(&p->programs, index, &out->stats);

@@ -63,6 +63,7 @@ struct alloc_row {
 	const char *family; /* "" not known */
 	enum wire_alloc_kind kind;
 	bool entry_only;
+	bool beside; /* just now several processes have probes on it */
 	struct placement place;
 	struct wire_alloc_stats stats;
 };

@@ -31,13 +31,18 @@ uint32_t budget_one_return_in(double calls_per_s)
 
 void budget_init(struct budget *b, const struct budget_limit *limit, uint64_t window_ns)
 {
-	*b = (struct budget){.limit = *limit, .window_ns = window_ns, .on = true, .level = BUDGET_SOME_RETURNS};
+	*b = (struct budget){.limit = *limit, .window_ns = window_ns, .on = true, .frees = true, .level = BUDGET_SOME_RETURNS};
 }
 
 void budget_begin(struct budget *b, const struct budget_seen *start)
 {
 	b->last = *start;
-	b->start_ns = b->turned_ns = b->busy_ns = start->now_ns;
+	b->start_ns = b->turned_ns = b->frees_turned_ns = b->busy_ns = start->now_ns;
+}
+
+void budget_measure(struct budget *b)
+{
+	b->was_off = !b->on;
 }
 
 static double own_cpu(const struct budget_seen *s)
@@ -90,9 +95,24 @@ static void level_choose(struct budget *b, const struct budget_seen *s, double l
 		b->limited_ns = s->now_ns;
 }
 
+/* While it was on, in ns for each of them. */
+static double own_rate(const struct budget *b)
+{
+	return b->on_ns > 0 ? b->on_cpu_ns / b->on_ns : 0;
+}
+
+/* By how much a window with what gives back exceeds what flows in meanwhile; 0: there are no such windows. */
+static double frees_excess(const struct budget *b, double left)
+{
+	if (b->level != BUDGET_FEW_FREES || !(b->on_cpu_ns > 0))
+		return 0;
+	return rise(b->on_level_ns[BUDGET_SOME_RETURNS] / b->on_cpu_ns, left) * own_rate(b) * (double)BUDGET_FREES_ON_NS;
+}
+
 static void account_follow(struct budget *b, const struct budget_seen *s, double left)
 {
-	double own_ns = rise(own_cpu(s), own_cpu(&b->last)), most_ns = fmax(left * ACCOUNT_SPAN_NS, b->window_cost_ns);
+	double own_ns = rise(own_cpu(s), own_cpu(&b->last)),
+	       most_ns = fmax(fmax(left * ACCOUNT_SPAN_NS, b->window_cost_ns), frees_excess(b, left));
 
 	if (own_ns > IDLE_SHARE * (double)(s->now_ns - b->last.now_ns))
 		b->busy_ns = s->now_ns;
@@ -117,8 +137,8 @@ static void go_off(struct budget *b, double left, uint64_t now_ns)
 {
 	double cost = cost_share(b);
 
-	b->window_cost_ns = b->on_ns > 0 ? cost * b->on_cpu_ns / b->on_ns * (double)b->window_ns : 0;
 	b->left_out = left < BUDGET_ON_LEAST * cost;
+	b->window_cost_ns = cost * own_rate(b) * (double)(b->left_out ? BUDGET_LOOK_NS : b->window_ns);
 	turn(b, false, now_ns);
 }
 
@@ -131,9 +151,30 @@ static bool is_idle(const struct budget *b, uint64_t now_ns)
 /* What a window may cost too much when an idle gateway wakes up is paid before the next. */
 static bool may_go_on(const struct budget *b, uint64_t now_ns)
 {
-	bool free = is_idle(b, now_ns) && b->account_ns >= -b->window_cost_ns;
+	bool idle = is_idle(b, now_ns), paused = now_ns - b->turned_ns >= BUDGET_PAUSE_MAX_NS;
 
-	return now_ns - b->turned_ns >= BUDGET_PAUSE_MAX_NS || (!b->left_out && (free || b->account_ns >= b->window_cost_ns));
+	if (b->left_out && !paused)
+		return false;
+	return b->account_ns >= (idle ? -b->window_cost_ns : b->window_cost_ns) || (idle && paused);
+}
+
+/* Windows are paid for before they begin; what came before the level was found is paid for before the first. */
+static void frees_choose(struct budget *b, enum budget_level before, double left, uint64_t now_ns)
+{
+	uint64_t since_ns = now_ns - b->frees_turned_ns;
+	bool frees = b->frees;
+
+	if (b->level != BUDGET_FEW_FREES)
+		frees = true;
+	else if (before != BUDGET_FEW_FREES)
+		frees = false;
+	else if (frees)
+		frees = since_ns < BUDGET_FREES_ON_NS && (b->account_ns >= 0 || since_ns < BUDGET_WINDOW_NS);
+	else
+		frees = since_ns >= BUDGET_FREES_PERIOD_NS - BUDGET_FREES_ON_NS && b->account_ns >= frees_excess(b, left);
+	if (frees != b->frees)
+		b->frees_turned_ns = now_ns;
+	b->frees = frees;
 }
 
 /* Of the gateway's own CPU, after what the groups before this one take. */
@@ -150,22 +191,28 @@ static double left_of(const struct budget *b, const struct budget_seen *s)
 	return share > s->base_ns / own_ns ? share - s->base_ns / own_ns : 0;
 }
 
+static void on_choose(struct budget *b, double left, uint64_t now_ns)
+{
+	uint64_t window_ns = b->left_out ? BUDGET_LOOK_NS : b->window_ns;
+
+	if (!b->on && may_go_on(b, now_ns))
+		turn(b, true, now_ns);
+	else if (b->on && b->account_ns < -frees_excess(b, left) && now_ns - b->turned_ns >= window_ns && !is_idle(b, now_ns))
+		go_off(b, left, now_ns);
+	else if (b->on && b->left_out && now_ns - b->turned_ns >= BUDGET_BACK_NS)
+		b->left_out = false;
+}
+
 void budget_tick(struct budget *b, const struct budget_seen *s)
 {
 	double left = left_of(b, s);
+	enum budget_level before = b->level;
 
 	account_follow(b, s, left);
 	level_choose(b, s, left);
-	if (b->limit.share > 0) {
-		uint64_t window_ns = b->left_out ? BUDGET_WINDOW_NS : b->window_ns;
-
-		if (b->on && b->account_ns < 0 && s->now_ns - b->turned_ns >= window_ns && !is_idle(b, s->now_ns))
-			go_off(b, left, s->now_ns);
-		else if (!b->on && may_go_on(b, s->now_ns))
-			turn(b, true, s->now_ns);
-		else if (b->on && b->left_out && s->now_ns - b->turned_ns >= BUDGET_BACK_NS)
-			b->left_out = false;
-	}
+	frees_choose(b, before, left, s->now_ns);
+	if (b->limit.share > 0)
+		on_choose(b, left, s->now_ns);
 	b->last = *s;
 }
 

@@ -11,11 +11,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The shortest window, and the longest pause: beyond it the group is as good as left out, but still looked at now and then. */
+/* The shortest window. */
 #define BUDGET_WINDOW_NS UINT64_C(100000000)
-#define BUDGET_PAUSE_MAX_NS UINT64_C(30000000000)
-/* A group that could be on for less than this part of the time is left out, but for a look of BUDGET_WINDOW_NS after each longest pause. */
+/*
+ * A group that could be on for less than this part of the time is left out, but for a look now and then, as short as BUDGET_LOOK_NS: when
+ * what has flowed in pays for it, and no sooner than this pause is over.
+ */
 #define BUDGET_ON_LEAST 0.05
+#define BUDGET_LOOK_NS UINT64_C(20000000)
+#define BUDGET_PAUSE_MAX_NS UINT64_C(30000000000)
 /* A gateway that has used less than a hundredth of a CPU for so long is idle: a group that is on costs it nothing. */
 #define BUDGET_IDLE_NS UINT64_C(200000000)
 
@@ -23,7 +27,8 @@
 enum budget_level {
 	BUDGET_ALL_RETURNS = 0,
 	BUDGET_SOME_RETURNS = 1, /* budget_one_return_in() */
-	BUDGET_FEW_FREES = 2, /* some returns, and what gives back only in BUDGET_FREES_ON_NS of each BUDGET_FREES_PERIOD_NS */
+	BUDGET_FEW_FREES =
+		2, /* some returns, and what gives back for BUDGET_FREES_ON_NS of at most each BUDGET_FREES_PERIOD_NS */
 	BUDGET_LEVELS = 3,
 };
 #define BUDGET_FREES_ON_NS UINT64_C(1000000000)
@@ -67,12 +72,13 @@ struct budget {
 	double account_ns;
 	bool on, left_out;
 	enum budget_level level;
-	uint64_t turned_ns; /* when it last went on or off */
+	bool frees; /* what gives back is to be on, while the group is */
+	uint64_t turned_ns, frees_turned_ns; /* when it last went on or off */
 	uint64_t busy_ns; /* when the gateway was last seen busy */
 	double window_cost_ns; /* of window_ns of being on, as last seen */
 	double on_ns, on_cpu_ns,
 		on_level_ns[BUDGET_LEVELS]; /* while it was on: time, the gateway's own CPU, and the group's cost */
-	bool was_off; /* since the start */
+	bool was_off; /* since the start, or since budget_measure() */
 	uint64_t limited_ns; /* when it was first held back; 0: never */
 };
 
@@ -83,8 +89,10 @@ struct budget {
 void budget_init(struct budget *b, const struct budget_limit *limit, uint64_t window_ns);
 /* Before the first tick: what has been by then is not counted. */
 void budget_begin(struct budget *b, const struct budget_seen *start);
-/* Call every 20 ms or so, and act on b->on and b->level. */
+/* Call every 20 ms or so, and act on b->on, b->level and b->frees. */
 void budget_tick(struct budget *b, const struct budget_seen *seen);
+/* budget_mode() tells of what is from here on: a first look in the warm-up makes no windows. */
+void budget_measure(struct budget *b);
 enum budget_mode budget_mode(const struct budget *b);
 const char *budget_mode_name(enum budget_mode mode); /* "full", "sampled", "windows", "left_out", "frees_in_windows" */
 

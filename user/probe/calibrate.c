@@ -19,7 +19,7 @@
 #define CALLS_EMULATED 100
 #define CALLS_STEPPED 15 /* twenty times as dear */
 
-/* Twice one empty function for each kind of first instruction: one is probed at its entry alone, one at both ends. */
+/* Three empty functions for each kind of first instruction: one is probed at its entry alone, the others at both ends; of the last no end is looked at. */
 #ifdef __x86_64__
 #define BODY(text) text
 #else /* placement.h knows the instructions of x86-64: nothing is probed elsewhere */
@@ -33,12 +33,14 @@
 	FUNCTION("jcc" end, "jz 1f\n1:\tret")                                                                                    \
 	FUNCTION("jmp" end, "jmp 1f\n1:\tret")                                                                                   \
 	FUNCTION("call" end, "call 1f\n1:\tpop %rax\n\tret")
-__asm__("\t.pushsection .text\n" FUNCTIONS("_entry") FUNCTIONS("_both") "\t.popsection\n");
+__asm__("\t.pushsection .text\n" FUNCTIONS("_entry") FUNCTIONS("_both") FUNCTIONS("_skip") "\t.popsection\n");
 
 typedef void (*empty_function)(void);
+#define DECLARE_ONE(insn, end) extern void insn##end(void) __asm__("calibrate_" #insn #end)
 #define DECLARE(insn)                                                                                                            \
-	extern void insn##_entry(void) __asm__("calibrate_" #insn "_entry"), insn##_both(void) __asm__("calibrate_" #insn "_bot" \
-												       "h")
+	DECLARE_ONE(insn, _entry);                                                                                               \
+	DECLARE_ONE(insn, _both);                                                                                                \
+	DECLARE_ONE(insn, _skip)
 DECLARE(stepped);
 DECLARE(push);
 DECLARE(nop);
@@ -46,9 +48,10 @@ DECLARE(jcc);
 DECLARE(jmp);
 DECLARE(call);
 
-#define FUNCTIONS_COUNT (2 * PROBE_INSNS)
+enum { ENTRY = 0, BOTH = PROBE_INSNS, SKIP = 2 * PROBE_INSNS, FUNCTIONS_COUNT = 3 * PROBE_INSNS };
 static const empty_function function[FUNCTIONS_COUNT] = {stepped_entry, push_entry, nop_entry, jcc_entry, jmp_entry, call_entry,
-							 stepped_both,  push_both,  nop_both,  jcc_both,  jmp_both,  call_both};
+							 stepped_both,  push_both,  nop_both,  jcc_both,  jmp_both,  call_both,
+							 stepped_skip,  push_skip,  nop_skip,  jcc_skip,  jmp_skip,  call_skip};
 
 struct times {
 	uint64_t ns[FUNCTIONS_COUNT]; /* of one call */
@@ -84,18 +87,17 @@ static void measure(struct times *out)
 	}
 }
 
-/* Measures once as it is, waits for the probes, and measures again. */
+/* Measures as it is, and again each time that it is told to. */
 static void child(int go_fd, int out_fd)
 {
 	struct times t;
 	char byte;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	measure(&t);
-	if (write(out_fd, &t, sizeof(t)) != (ssize_t)sizeof(t) || read(go_fd, &byte, 1) != 1)
-		_exit(1);
-	measure(&t);
-	_exit(write(out_fd, &t, sizeof(t)) != (ssize_t)sizeof(t));
+	do {
+		measure(&t);
+	} while (write(out_fd, &t, sizeof(t)) == (ssize_t)sizeof(t) && read(go_fd, &byte, 1) == 1);
+	_exit(0);
 }
 
 /* Where an address of ours is in our file. */
@@ -125,22 +127,48 @@ static int spots_make(struct uprobe_spot spot[FUNCTIONS_COUNT])
 	int rc = 0;
 
 	for (unsigned i = 0; !rc && i < FUNCTIONS_COUNT; i++) {
-		spot[i].cookie = WIRE_ALLOC_COOKIE(i, WIRE_ALLOC_FREE, reg, i < PROBE_INSNS ? WIRE_ALLOC_ENTRY_ONLY : 0, 0);
+		spot[i].cookie = WIRE_ALLOC_COOKIE(i, i < BOTH || i >= SKIP ? WIRE_ALLOC_FREE : WIRE_ALLOC_MALLOC, reg,
+						   i < BOTH ? WIRE_ALLOC_ENTRY_ONLY : 0, 0);
 		rc = offset_of((uint64_t)(uintptr_t)function[i], &spot[i].offset);
 	}
 	return rc;
 }
 
-static int probed_measure(const struct alloc_programs *p, pid_t pid, int go_fd, int in_fd, struct times *probed)
+/* Without probes, with them, and with them on another process too: this one, which calls none of the functions. */
+struct measured {
+	struct times bare, probed, beside;
+	struct wire_alloc_stats both[PROBE_INSNS]; /* of the second */
+};
+
+static int times_read(int in_fd, struct times *out)
 {
+	return read(in_fd, out, sizeof(*out)) == (ssize_t)sizeof(*out) ? 0 : -EPROTO;
+}
+
+static int times_again(int go_fd, int in_fd, struct times *out)
+{
+	return write(go_fd, "g", 1) == 1 ? times_read(in_fd, out) : -EPROTO;
+}
+
+static int probed_measure(const struct alloc_programs *p, pid_t pid, int go_fd, int in_fd, struct measured *m)
+{
+	struct uprobe_group *group = NULL, *other = NULL;
 	struct uprobe_spot spot[FUNCTIONS_COUNT];
-	struct uprobe_group *group = NULL;
 	int rc = spots_make(spot);
 
+	p->skel->bss->alloc_skip_mask = 0;
+	p->skel->bss->free_skip_mask = UINT32_MAX;
 	if (!rc)
 		rc = uprobe_group_attach(&group, p, EXE, (uint32_t)pid, spot, FUNCTIONS_COUNT);
-	if (!rc && (write(go_fd, "g", 1) != 1 || read(in_fd, probed, sizeof(*probed)) != (ssize_t)sizeof(*probed)))
-		rc = -EPROTO;
+	if (!rc)
+		rc = times_again(go_fd, in_fd, &m->probed);
+	for (unsigned i = 0; !rc && i < PROBE_INSNS; i++)
+		rc = alloc_programs_stats(p, BOTH + i, &m->both[i]);
+	if (!rc)
+		rc = uprobe_group_attach(&other, p, EXE, (uint32_t)getpid(), spot, FUNCTIONS_COUNT);
+	if (!rc)
+		rc = times_again(go_fd, in_fd, &m->beside);
+	uprobe_group_detach(other);
 	uprobe_group_detach(group);
 	return rc;
 }
@@ -168,49 +196,60 @@ static double latency_ns(const struct wire_alloc_stats *s, double quantile)
 	return 0;
 }
 
-static int results_make(const struct alloc_programs *p, const struct times *bare, const struct times *probed,
-			struct calibration *out)
+static int results_make(const struct measured *m, struct calibration *out)
 {
-	struct wire_alloc_stats stats;
-	int rc = 0;
+	for (unsigned i = 0; i < PROBE_INSNS; i++) {
+		const struct wire_alloc_stats *stats = &m->both[i];
 
-	for (unsigned i = 0; !rc && i < PROBE_INSNS; i++) {
-		out->entry_ns[i] = difference(probed->ns[i], bare->ns[i]);
-		out->call_ns[i] = difference(probed->ns[PROBE_INSNS + i], bare->ns[PROBE_INSNS + i]);
-		rc = alloc_programs_stats(p, PROBE_INSNS + i, &stats);
-		if (!rc && stats.returns != BATCHES * calls_of(i))
-			rc = -ENODATA; /* the probes do not see every call */
-		out->bias_ns[i] = (uint32_t)latency_ns(&stats, 0.1);
-		out->noise_ns[i] = (uint32_t)(latency_ns(&stats, 0.9) - latency_ns(&stats, 0.1));
+		out->entry_ns[i] = difference(m->probed.ns[ENTRY + i], m->bare.ns[ENTRY + i]);
+		out->call_ns[i] = difference(m->probed.ns[BOTH + i], m->bare.ns[BOTH + i]);
+		out->skipped_ns[i] = difference(m->probed.ns[SKIP + i], m->bare.ns[SKIP + i]);
+		out->skipped_beside_ns[i] = difference(m->beside.ns[SKIP + i], m->bare.ns[SKIP + i]);
+		if (out->skipped_beside_ns[i] < out->skipped_ns[i])
+			out->skipped_beside_ns[i] = out->skipped_ns[i];
+		if (stats->returns != BATCHES * calls_of(i))
+			return -ENODATA; /* the probes do not see every call */
+		out->bias_ns[i] = (uint32_t)latency_ns(stats, 0.1);
+		out->noise_ns[i] = (uint32_t)(latency_ns(stats, 0.9) - latency_ns(stats, 0.1));
 	}
-	return rc;
+	return 0;
+}
+
+double calibration_cost_ns(const struct calibration *c, enum probe_insn insn, bool beside, double calls, double returns)
+{
+	double skipped_ns = beside ? c->skipped_beside_ns[insn] : c->skipped_ns[insn],
+	       call_ns = c->call_ns[insn] > skipped_ns ? c->call_ns[insn] : skipped_ns;
+
+	return returns * call_ns + (calls - returns) * skipped_ns;
 }
 
 static int run(const struct alloc_programs *p, struct calibration *out)
 {
-	struct times bare, probed;
 	int go[2] = {-1, -1}, back[2] = {-1, -1}, rc = 0;
+	struct measured m;
 	pid_t pid = -1;
 
 	if (pipe(go) || pipe(back))
 		rc = -errno;
 	if (!rc)
 		pid = fork();
-	if (!pid)
+	if (!pid) {
+		close(go[1]); /* or its own copy would keep it from seeing our end closed */
 		child(go[0], back[1]);
+	}
 	if (!rc && pid < 0)
 		rc = -errno;
 	close(back[1]); /* so that a child's end is seen as one */
-	if (!rc && read(back[0], &bare, sizeof(bare)) != (ssize_t)sizeof(bare))
-		rc = -EPROTO;
 	if (!rc)
-		rc = probed_measure(p, pid, go[1], back[0], &probed);
+		rc = times_read(back[0], &m.bare);
+	if (!rc)
+		rc = probed_measure(p, pid, go[1], back[0], &m);
 	close(go[0]);
 	close(go[1]);
 	close(back[0]);
 	if (pid > 0)
 		waitpid(pid, NULL, 0);
-	return rc ? rc : results_make(p, &bare, &probed, out);
+	return rc ? rc : results_make(&m, out);
 }
 
 /* Attaches to a function of ours that nobody calls. */

@@ -15,6 +15,7 @@ struct probe {
 	struct ring_buffer *ring;
 	struct paths chosen; /* what the loaded programs are */
 	int record_error;
+	uint64_t polled_ns; /* what the ring is being read for was told before */
 	uint64_t records;
 	uint64_t marks;
 	uint64_t gateway_marks[WIRE_LANES];

@@ -94,7 +94,7 @@ const struct probe_group_costs *probe_group_costs(const struct probe *p);
 const char *probe_no_threads(const struct probe *p);
 /* NULL: CPU samples are taken; else why not. */
 const char *probe_no_samples(const struct probe *p);
-/* Delivers what is in the ring now; returns the number of records or -errno. */
+/* Delivers what is in the ring now, not what comes meanwhile; returns the number of records or -errno. */
 int probe_poll(struct probe *p);
 /* Requests that the gateway has answered, as far as their turns have been delivered. */
 uint64_t probe_answers(const struct probe *p);

@@ -121,9 +121,7 @@ int survivor_probe_poll(struct survivor_probe *p)
 /* Traps as calibrated with a program that does less than these; what these do, as they measured it themselves. */
 static double row_cost_ns(const struct calibration *c, const struct alloc_row *row)
 {
-	double entry_ns = c->entry_ns[row->place.insn], return_ns = c->call_ns[row->place.insn] - entry_ns;
-
-	return (double)row->stats.calls * entry_ns + (return_ns > 0 ? (double)row->stats.returns * return_ns : 0) +
+	return calibration_cost_ns(c, row->place.insn, row->beside, (double)row->stats.calls, (double)row->stats.returns) +
 	       (double)row->stats.sum_ns;
 }
 

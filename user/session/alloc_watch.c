@@ -93,53 +93,52 @@ static bool row_since_start(const struct alloc_watch *w, unsigned index, struct 
 	return true;
 }
 
-/* What functions that take memory cost so far, or those that give it back. */
-struct costs {
-	double entries_ns, all_returns_ns, some_returns_ns; /* what returns would have cost with all of them, with some */
-};
-
-static void costs_add(const struct alloc_watch *w, const struct alloc_row *row, struct costs *out, double *spent_ns)
+/* Charges what has come since the last time, at what a hit costs now: that depends on who else has probes there. */
+static void costs_add(struct alloc_watch *w, unsigned index, const struct alloc_row *row)
 {
+	const struct alloc_counted now = {row->stats.calls, row->stats.returns, row->stats.nested + row->stats.passed};
+	struct alloc_counted *last = &w->counted[index];
+	struct alloc_costs *out = row->kind == WIRE_ALLOC_FREE ? &w->gives : &w->takes;
+	double calls = (double)(now.calls - last->calls), returns = (double)(now.returns - last->returns);
+	double hits = calls + (double)(now.hits - last->hits), some = calls / w->rate.one_return_in, all = calls;
 	const struct calibration *c = &w->calibration;
-	double entry_ns = c->entry_ns[row->place.insn], return_ns = c->call_ns[row->place.insn] - entry_ns;
-	double calls = (double)row->stats.calls, some = calls / w->rate.one_return_in, all = calls;
-	double entries_ns = (calls + (double)row->stats.nested) * entry_ns;
 
-	if (return_ns < 0)
-		return_ns = 0;
+	*last = now;
+	if (row->entry_only) {
+		double ns = hits * c->entry_ns[row->place.insn];
+
+		out->seen_ns += ns;
+		out->all_ns += ns;
+		out->some_ns += ns;
+		return;
+	}
 	if (row->kind == WIRE_ALLOC_FREE)
 		all = some;
 	else if (row->kind == WIRE_ALLOC_CALLOC || row->kind == WIRE_ALLOC_REALLOC)
 		some = all;
-	if (row->entry_only)
-		some = all = 0;
-	out->entries_ns += entries_ns;
-	out->all_returns_ns += all * return_ns;
-	out->some_returns_ns += some * return_ns;
-	*spent_ns += entries_ns + (double)row->stats.returns * return_ns;
+	out->seen_ns += calibration_cost_ns(c, row->place.insn, row->beside, hits, returns);
+	out->all_ns += calibration_cost_ns(c, row->place.insn, row->beside, hits, all);
+	out->some_ns += calibration_cost_ns(c, row->place.insn, row->beside, hits, some);
 }
 
 /* Frees that go unseen cost as much beside each call that takes memory as those that were seen. */
 static void costs_read(struct alloc_watch *w, struct budget_seen *seen)
 {
-	struct costs takes = {.entries_ns = 0}, frees = {.entries_ns = 0};
-	double frees_ns, least_ns, *level_ns = seen->level_ns;
+	double before_ns = w->takes.some_ns, frees_ns, *level_ns = seen->level_ns;
 	struct alloc_row row;
 
-	seen->spent_ns = 0;
 	for (unsigned i = 0; i < alloc_probe_rows(w->alloc); i++)
 		if (!alloc_probe_row(w->alloc, i, &row))
-			costs_add(w, &row, row.kind == WIRE_ALLOC_FREE ? &frees : &takes, &seen->spent_ns);
+			costs_add(w, i, &row);
 	if (w->frees.on)
-		w->takes_beside_frees_ns += takes.entries_ns - w->takes_ns;
-	w->takes_ns = takes.entries_ns;
-	frees_ns = frees.entries_ns + frees.some_returns_ns;
+		w->takes_beside_frees_ns += w->takes.some_ns - before_ns;
+	frees_ns = w->gives.some_ns;
 	if (w->takes_beside_frees_ns > 0)
-		frees_ns *= takes.entries_ns / w->takes_beside_frees_ns;
-	least_ns = takes.entries_ns + takes.some_returns_ns;
-	level_ns[BUDGET_ALL_RETURNS] = takes.entries_ns + takes.all_returns_ns + frees_ns;
-	level_ns[BUDGET_SOME_RETURNS] = least_ns + frees_ns;
-	level_ns[BUDGET_FEW_FREES] = least_ns + frees_ns * (double)BUDGET_FREES_ON_NS / (double)BUDGET_FREES_PERIOD_NS;
+		frees_ns *= w->takes.some_ns / w->takes_beside_frees_ns;
+	seen->spent_ns = w->takes.seen_ns + w->gives.seen_ns;
+	level_ns[BUDGET_ALL_RETURNS] = w->takes.all_ns + frees_ns;
+	level_ns[BUDGET_SOME_RETURNS] = w->takes.some_ns + frees_ns;
+	level_ns[BUDGET_FEW_FREES] = w->takes.some_ns + frees_ns * (double)BUDGET_FREES_ON_NS / (double)BUDGET_FREES_PERIOD_NS;
 }
 
 static void base_take(struct alloc_watch *w)
@@ -207,21 +206,6 @@ static void put_on(struct alloc_watch *w, bool on, bool frees, const struct mete
 	alloc_watch_close(w);
 }
 
-/* In windows, where the budget has no more for those that give back. */
-static bool frees_wanted(struct alloc_watch *w, uint64_t now_ns)
-{
-	bool on = w->frees.on;
-
-	if (w->metered.budget.level != BUDGET_FEW_FREES) {
-		w->frees_turned_ns = now_ns;
-		return true;
-	}
-	if (now_ns - w->frees_turned_ns < (on ? BUDGET_FREES_ON_NS : BUDGET_FREES_PERIOD_NS - BUDGET_FREES_ON_NS))
-		return on;
-	w->frees_turned_ns = now_ns;
-	return !on;
-}
-
 static uint64_t calls_read(const struct alloc_watch *w)
 {
 	struct alloc_row row;
@@ -263,7 +247,7 @@ void alloc_watch_tick(struct alloc_watch *w, const struct metered_now *now, bool
 	rate_follow(w, now->now_ns, on && w->metered.on && w->frees.on);
 	alloc_probe_sample(w->alloc, w->metered.budget.level == BUDGET_ALL_RETURNS ? 1 : w->rate.one_return_in,
 			   w->rate.one_return_in);
-	put_on(w, on, frees_wanted(w, now->now_ns), now);
+	put_on(w, on, w->metered.budget.frees, now);
 }
 
 void alloc_watch_end(struct alloc_watch *w, const struct metered_now *now)

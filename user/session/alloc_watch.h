@@ -23,12 +23,18 @@ struct alloc_watch {
 	struct calibration calibration;
 	struct metered metered;
 	struct metered frees; /* of those that give back: how long they were on */
-	uint64_t frees_turned_ns; /* when they last went on or off */
-	double takes_ns, takes_beside_frees_ns; /* what entries of the others cost so far; of that, while these were on */
+	double takes_beside_frees_ns; /* of what the others would have cost with some returns: while these were on */
 	struct alloc_rate {
 		uint64_t calls, from_ns; /* of a stretch in which all probes are on */
 		uint32_t one_return_in; /* as the stretch before has called for */
 	} rate;
+	struct alloc_counted {
+		uint64_t calls, returns, hits; /* hits: beside calls */
+	} counted[WIRE_ALLOC_FUNCTIONS_MAX]; /* of each row, what has been charged to the budget */
+	struct alloc_costs {
+		double seen_ns; /* as they were looked at */
+		double all_ns, some_ns; /* as it would have been with all returns, with some */
+	} takes, gives; /* functions that take memory, and those that give it back */
 	struct wire_alloc_stats *base; /* of each row when the measured part began */
 	unsigned base_rows;
 };

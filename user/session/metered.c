@@ -12,6 +12,7 @@ void metered_start(struct metered *m, uint64_t now_ns, uint64_t requests)
 	m->spent_start_ns = m->seen.spent_ns;
 	m->cpu_start_ns = m->seen.gateway_cpu_ns;
 	m->measured = true;
+	budget_measure(&m->budget);
 	m->start_ns = m->last_ns = now_ns;
 	m->requests_from = requests;
 }
