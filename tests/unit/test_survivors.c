@@ -114,6 +114,43 @@ static void test_rows(void **state)
 	survivors_free(s);
 }
 
+/* Three windows: a leak takes in each of them, and a burst of connections ten times as much in one. */
+static void test_what_came_once_stands_below(void **state)
+{
+	static const char leak[] = "grow\0main", burst[] = "accept\0main";
+	struct survivors *s = survivors_new();
+	struct wire_site site;
+	struct survivor_row *row;
+	size_t rows;
+
+	(void)state;
+	for (uint32_t window = 1; window <= 3; window++)
+		for (unsigned i = 0; i < 300; i++) {
+			struct wire_block b = {.site = 1 + i % 2, .held_bytes = 64, .window = window, .weight = 1};
+
+			b.held_bytes = b.site == 1 ? 64 : 1280;
+			if (b.site == 2 && window != 2)
+				continue;
+			assert_int_equal(survivors_censored(s, &b, window * NS_PER_S, true), 0);
+			assert_int_equal(survivors_alive(s, &b, 9 * NS_PER_S), 0);
+		}
+	site = site_of(450, 64, 0);
+	assert_int_equal(survivors_site(s, 1, &site), 0);
+	site = site_of(150, 1280, 0);
+	assert_int_equal(survivors_site(s, 2, &site), 0);
+	assert_int_equal(survivors_named(s, 1, leak, sizeof(leak), 2), 0);
+	assert_int_equal(survivors_named(s, 2, burst, sizeof(burst), 2), 0);
+	assert_int_equal(survivors_rows(s, &row, &rows), 0);
+	assert_int_equal(rows, 2);
+	assert_string_equal(row[0].text, "grow");
+	assert_near(row[0].one_window_share, 1.0 / 3, 1e-9);
+	assert_string_equal(row[1].text, "accept");
+	assert_near(row[1].one_window_share, 1, 1e-9);
+	assert_true(row[1].kept_bytes > 5 * row[0].kept_bytes);
+	free(row);
+	survivors_free(s);
+}
+
 /* What is not followed any more cannot be seen to go: it is no evidence for staying. */
 static void test_forgotten(void **state)
 {
@@ -190,7 +227,8 @@ static void test_estimate(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_buckets),   cmocka_unit_test(test_table),    cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_buckets),   cmocka_unit_test(test_table),
+		cmocka_unit_test(test_rows),      cmocka_unit_test(test_what_came_once_stands_below),
 		cmocka_unit_test(test_forgotten), cmocka_unit_test(test_estimate),
 	};
 

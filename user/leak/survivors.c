@@ -8,10 +8,14 @@
 
 #include "base/map.h"
 
+/* Windows are counted by their number modulo this: what one of few windows took stands out, and so it does among many. */
+#define SLOTS 16u
+
 struct site {
 	struct wire_site seen;
 	uint64_t censored[WIRE_SITE_LIVES];
 	uint64_t carried, alive, alive_bytes, youngest_ns, oldest_ns;
+	uint64_t slot_bytes[SLOTS]; /* of alive_bytes */
 	uint64_t fate[SURVIVOR_FATES], fate_bytes[SURVIVOR_FATES];
 	char *text;
 	uint32_t text_bytes;
@@ -20,6 +24,7 @@ struct site {
 
 struct survivors {
 	struct map *site;
+	uint32_t slots; /* bit: blocks of such a window are alive */
 };
 
 unsigned life_bucket(uint64_t age_ns)
@@ -141,6 +146,8 @@ int survivors_alive(struct survivors *s, const struct wire_block *block, uint64_
 		site->oldest_ns = age_ns;
 	site->alive++;
 	site->alive_bytes += block->held_bytes;
+	site->slot_bytes[block->window % SLOTS] += block->held_bytes;
+	s->slots |= 1u << block->window % SLOTS;
 	return 0;
 }
 
@@ -185,10 +192,15 @@ static int by_names(const void *a, const void *b)
 	return d ? d : (x->text_bytes > y->text_bytes) - (x->text_bytes < y->text_bytes);
 }
 
-/* What it keeps at the least: a few large blocks that happened to be taken in a window tell less than many that were. */
+/*
+ * What it keeps at the least: a few large blocks that happened to be taken in a window tell less than many that were; and what one window took
+ * alone (connections that a burst opened) came once, where a leak comes with the requests of every window.
+ */
 static double kept_for_sure(const struct survivor_row *row)
 {
-	return row->kept_bytes - SURVIVORS_Z * row->kept_error_bytes;
+	double others = 1 - row->one_window_share;
+
+	return others * row->kept_bytes - SURVIVORS_Z * sqrt(others) * row->kept_error_bytes;
 }
 
 static int by_kept(const void *a, const void *b)
@@ -246,6 +258,21 @@ static void row_finish(struct survivor_row *row, const struct life_table *lives,
 	row->kept_error_bytes = sqrt(share * squared_bytes);
 }
 
+static double one_window_share(struct site *const *site, size_t sites)
+{
+	double fullest = 0, all = 0;
+
+	for (unsigned slot = 0; slot < SLOTS; slot++) {
+		double bytes = 0;
+
+		for (size_t i = 0; i < sites; i++)
+			bytes += (double)site[i]->slot_bytes[slot];
+		fullest = fmax(fullest, bytes);
+		all += bytes;
+	}
+	return all > 0 ? fullest / all : 0;
+}
+
 static void group_make(struct survivor_row *row, struct site *const *site, size_t sites)
 {
 	struct life_table lives = {.died = {0}};
@@ -286,7 +313,10 @@ int survivors_rows(const struct survivors *s, struct survivor_row **rows, size_t
 	for (size_t i = 0, end; i < n; i = end) {
 		for (end = i + 1; end < n && !by_names(&site[i], &site[end]); end++)
 			;
-		group_make(&(*rows)[(*count)++], &site[i], end - i);
+		group_make(&(*rows)[*count], &site[i], end - i);
+		if (s->slots & (s->slots - 1)) /* of two windows and more */
+			(*rows)[*count].one_window_share = one_window_share(&site[i], end - i);
+		(*count)++;
 	}
 	qsort(*rows, *count, sizeof(**rows), by_kept);
 	free(site);

@@ -49,6 +49,7 @@ struct survivor_row {
 	double survival, until_s; /* life_survival() */
 	double kept_bytes, kept; /* of those taken: never given back, as far as was seen */
 	double kept_error_bytes; /* standard error */
+	double one_window_share; /* of the alive bytes: of the window that took most of them; 0: all sites' are of one window */
 	uint64_t fate[SURVIVOR_FATES],
 		fate_bytes[SURVIVOR_FATES]; /* of followed blocks, where a heap was searched for pointers to them */
 };
@@ -68,7 +69,7 @@ int survivors_alive(struct survivors *s, const struct wire_block *block, uint64_
 int survivors_fate(struct survivors *s, const struct wire_block *block, enum survivor_fate fate, uint64_t bytes);
 /* What a site's stack is called: `frames` names as in struct survivor_row, `bytes` in all. */
 int survivors_named(struct survivors *s, uint64_t key, const char *text, uint32_t bytes, unsigned frames);
-/* Sites of the same names joined, by kind, those that keep most bytes first; caller frees *rows; texts belong to s. */
+/* Sites of the same names joined, by kind, those that surely keep most bytes, and not of one window alone, first; caller frees *rows; texts belong to s. */
 int survivors_rows(const struct survivors *s, struct survivor_row **rows, size_t *count);
 
 #endif

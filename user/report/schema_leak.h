@@ -28,6 +28,7 @@
 	"                  \"survival\": {\"description\": \"share that outlives watched_s, by a life table that takes those still there as censored\", \"type\": \"number\"}, \"watched_s\": {\"type\": \"number\"},\n" \
 	"                  \"kept\": {\"description\": \"of those taken: never given back, as far as was seen\", \"type\": \"number\"}, \"kept_bytes\": {\"type\": \"number\"}, \"kept_error_bytes\": {\"type\": \"number\"},\n" \
 	"                  \"alive\": {\"description\": \"of those followed: there at the end\", \"type\": \"integer\"}, \"alive_bytes\": {\"type\": \"integer\"},\n" \
+	"                  \"one_window_share\": {\"description\": \"of the alive bytes: what the window took that took most of them; near 1: it came once, not with the requests; 0: there was one window\", \"type\": \"number\"},\n" \
 	"                  \"reached\": {\"description\": \"of those followed, with --reachability: something points to them\", \"type\": \"integer\"}, \"reached_bytes\": {\"type\": \"integer\"},\n" \
 	"                  \"lost\": {\"description\": \"nothing points to them\", \"type\": \"integer\"}, \"lost_bytes\": {\"type\": \"integer\"}, \"gone_unseen\": {\"description\": \"given back between windows\", \"type\": \"integer\"},\n" \
 	"                  \"first_s\": {\"type\": \"number\"}, \"last_s\": {\"type\": \"number\"}, \"youngest_s\": {\"type\": \"number\"}, \"oldest_s\": {\"type\": \"number\"},\n" \

@@ -113,6 +113,7 @@ static void row_put(struct build *b, json_t *sites, const struct report_survivor
 	build_put(b, out, "kept_error_bytes", build_number(row->kept_error_bytes));
 	build_put(b, out, "alive", build_u64(row->alive));
 	build_put(b, out, "alive_bytes", build_u64(row->alive_bytes));
+	build_put(b, out, "one_window_share", build_number(row->one_window_share));
 	if (s->searched) {
 		build_put(b, out, "reached", build_u64(row->fate[SURVIVOR_REACHED]));
 		build_put(b, out, "reached_bytes", build_u64(row->fate_bytes[SURVIVOR_REACHED]));

@@ -10,6 +10,8 @@
 #define FRAMES_SHOWN 6
 #define THINGS_SHOWN 3 /* of each kind */
 #define THING_SHARE_SHOWN 0.05
+#define ONE_WINDOW_SAID 0.9 /* of what is there at the end, where windows were at least so many: */
+#define WINDOWS_SAID 3
 #define SHARE_SHOWN 0.01 /* of all that is kept: what keeps less is summed up */
 
 static void head_print(struct text *t)
@@ -57,11 +59,11 @@ static void fates_print(struct text *t, const json_t *site)
 	buf_fini(&line);
 }
 
-static void row_print(struct text *t, const json_t *site)
+static void row_print(struct text *t, const json_t *site, double windows)
 {
 	const json_t *pair = json_object_get(site, "interval");
 	double carried = text_number(site, "carried");
-	char cell[TEXT_CELL], low[TEXT_CELL], high[TEXT_CELL], interval[2 * TEXT_CELL];
+	char cell[TEXT_CELL], low[TEXT_CELL], high[TEXT_CELL], interval[2 * TEXT_CELL + 32];
 
 	text_put(t, TEXT_PLAIN, "  ");
 	text_left(t, TEXT_PLAIN, 26, text_string(site, "site"));
@@ -84,6 +86,11 @@ static void row_print(struct text *t, const json_t *site)
 	text_right(t, TEXT_PLAIN, 11, carried > 0 ? cell : "–");
 	text_end(t);
 	frames_print(t, json_object_get(site, "frames"));
+	if (windows >= WINDOWS_SAID && text_number(site, "one_window_share") > ONE_WINDOW_SAID) {
+		snprintf(interval, sizeof(interval), "%.0f %% of it came in one of the windows, not with the requests of each",
+			 100 * text_number(site, "one_window_share"));
+		text_wrap(t, TEXT_DIM, "", 4, interval);
+	}
 	fates_print(t, site);
 }
 
@@ -176,7 +183,7 @@ void text_survivors(struct text *t, const json_t *leak)
 	json_array_foreach (sites, i, site) {
 		if (i >= ROWS_SHOWN || text_number(site, "kept_bytes") < SHARE_SHOWN * text_number(s, "kept_bytes"))
 			break;
-		row_print(t, site);
+		row_print(t, site, text_number(s, "windows"));
 		shown++;
 	}
 	foot_print(t, s, shown);
