@@ -107,6 +107,11 @@ def check_without_scripts(path):
         lines = browser.call("POST", "/elements", {"using": "css selector", "value": ".plot path"})
         live = browser.call("POST", "/elements", {"using": "css selector", "value": ".live"})
         check("charts and tables without scripts", len(lines) > 10 and not live, (len(lines), len(live)))
+        section = browser.call("POST", "/element", {"using": "css selector", "value": "#gauges"})
+        words = browser.call("GET", f"/element/{next(iter(section.values()))}/text").split("\n")
+        wanted = ["anonymous memory 8.80 MB 9.10 MB 51.0 MB", "… of sockets 71 403 411", "Sockets by peer ESTABLISHED CLOSE_WAIT",
+                  "provider 31 → 30 peak 32 0 → 331 peak 331", "4245 worker-3 2.00 MB → 2.10 MB peak 9.00 MB 20 → 100 peak 101 – – –"]
+        check("a soak's gauges without scripts: begin, end and peak, by peer and state, by process", all(w in words for w in wanted), words)
     finally:
         browser.close()
 

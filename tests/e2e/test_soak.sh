@@ -60,6 +60,7 @@ stacks threads threads hoard_thread 0.05 0.16 embeddings
 soak sockets close_wait@embeddings/4 16s --budget 10%
 verdict "sockets in CLOSE_WAIT" leak sockets_close_wait
 check "... whose peer is named" '.leak | .grows_towards.peer == "provider" and .sockets.provider.CLOSE_WAIT.verdict == "leak" and .sockets.clients.ESTABLISHED.most > 0' "$result"
+check "... and was told with its peak" '.leak.gauges | .sockets_close_wait.most >= .sockets_close_wait.end and .descriptors.most >= .fd_sockets.most' "$result"
 check "... the stack that opened them" '.leak.growth_stacks.kinds.descriptors.sites[0] | .site == "close_wait_open" and .kept > 20' "$result"
 
 # a gateway that is killed in the middle: it is started again, told, and the blocks of the new process are followed, too

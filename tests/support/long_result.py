@@ -19,6 +19,25 @@ def wandering(rng, middle):
     return out
 
 
+def gauge(title, unit, start, end, most, verdict="no_leak", **more):
+    return {"title": title, "unit": unit, "judged": not title.startswith("…"), "verdict": verdict, "reason": "flat" if verdict == "no_leak" else "grows_on",
+            "start": start, "end": end, "most": most, "judged_from_s": 300, "per_second": (end - start) / 6900, "per_request": (end - start) / 2e6, **more}
+
+
+def part(start, end, most, verdict="no_leak"):
+    return {"start": start, "end": end, "most": most, "verdict": verdict, "reason": "flat"}
+
+
+def leak():
+    return {"verdict": "leak", "gauge": "sockets_close_wait", "classes": {}, "gauges": {
+        "memory": gauge("anonymous memory", "bytes", 8.8e6, 9.1e6, 5.1e7, per_second_interval=[-20, 110]),
+        "descriptors": gauge("file descriptors", "count", 80, 412, 420),
+        "fd_sockets": gauge("… of sockets", "count", 71, 403, 411),
+        "sockets_close_wait": gauge("sockets in CLOSE_WAIT", "count", 0, 331, 331, "leak")},
+        "sockets": {"clients": {"ESTABLISHED": part(32, 32, 64)}, "provider": {"ESTABLISHED": part(31, 30, 32), "CLOSE_WAIT": part(0, 331, 331, "leak")}},
+        "processes": [{"pid": 4242 + i, "comm": f"worker-{i}", "gauges": {"memory": part(2e6, 2.1e6, 9e6), "descriptors": part(20, 100, 101)}} for i in range(4)]}
+
+
 def main():
     rng = random.Random(1)
     with open(sys.argv[1], encoding="utf-8") as f:
@@ -35,7 +54,7 @@ def main():
         cause = rng.choice(["own_user", "own_user", "lock", None])
         rows.append({"frames": ["main", "event_loop", *path], "ns": int(rng.expovariate(1 / 2e6)) + 1,
                      **({"phase": "process_request", "cause": cause} if cause else {})})
-    doc.update(series=series, stacks={"samples": 900, "cpu_ns": 1800000000, "stacks": 900, "top_self": [], "top_total": [], "folded": rows}, duration_s=POINTS * STEP_S)
+    doc.update(series=series, stacks={"samples": 900, "cpu_ns": 1800000000, "stacks": 900, "top_self": [], "top_total": [], "folded": rows}, leak=leak(), duration_s=POINTS * STEP_S)
     with open(sys.argv[2], "w", encoding="utf-8") as f:
         json.dump(doc, f)
 

@@ -294,6 +294,46 @@ static void test_trends(void **state)
 	report_fixture_fini(&f);
 }
 
+/* A soak's gauges in three tables; what was not seen of one peer or process but of another is a dash. */
+static void test_gauges(void **state)
+{
+	struct report_fixture f;
+
+	(void)state;
+	report_fixture_init(&f, 30);
+	json_t *doc = report_build(&f.in);
+	char *without = page_of(doc);
+	assert_null(strstr(without, "id=\"gauges\""));
+	free(without);
+	json_object_set_new(
+		doc, "leak",
+		json_pack("{s:{s:{s:s,s:s,s:b,s:s,s:f,s:f,s:f}}, s:{s:{s:o}, s:{s:o}}, s:[{s:i,s:s,s:{s:o}}]}", "gauges",
+			  "memory", "title", "anonymous memory", "unit", "bytes", "judged", 1, "verdict", "leak", "start", 5e6,
+			  "end", 6e6, "most", 8e6, "sockets", "clients", "ESTABLISHED",
+			  json_pack("{s:f,s:f,s:f,s:s}", "start", 2.0, "end", 3.0, "most", 9.0, "verdict", "no_leak"), "provider",
+			  "CLOSE_WAIT",
+			  json_pack("{s:f,s:f,s:f,s:s}", "start", 0.0, "end", 40.0, "most", 41.0, "verdict", "leak"), "processes",
+			  "pid", 12, "comm", "<node>", "gauges", "descriptors",
+			  json_pack("{s:f,s:f,s:f,s:s}", "start", 10.0, "end", 11.0, "most", 30.0, "verdict", "no_leak")));
+	char *page = page_of(doc);
+	char *part = strstr(page, "<section id=\"gauges\"><h2>Gauges</h2>");
+	assert_non_null(part);
+	assert_non_null(strstr(page, "<a href=\"#gauges\">Gauges</a>"));
+	assert_non_null(strstr(part,
+			       "<td>anonymous memory</td><td class=\"r \">5.00 MB</td><td class=\"r bad\">6.00 MB</td>"
+			       "<td class=\"r \">8.00 MB</td><td class=\"bar\"><i class=\"o-gateway\" style=\"width:75.0%\">"));
+	assert_non_null(strstr(part, "<th class=\"r\">ESTABLISHED</th><th class=\"r\">CLOSE_WAIT</th></tr>"));
+	assert_non_null(strstr(part, "<td>clients</td><td class=\"r\">2 → <span class=\"\">3</span> <span class=\"dim\">peak "
+				     "9</span></td><td class=\"r dim\">–</td>"));
+	assert_non_null(
+		strstr(part, "<td>provider</td><td class=\"r dim\">–</td><td class=\"r\">0 → <span class=\"bad\">40</span>"));
+	assert_non_null(strstr(part, "<td>12 &lt;node&gt;</td><td class=\"r dim\">–</td><td class=\"r\">10 → "));
+	free(page);
+	json_object_del(doc, "leak");
+	assert_whole(doc);
+	report_fixture_fini(&f);
+}
+
 static void test_flame(void **state)
 {
 	struct report_fixture f;
@@ -372,6 +412,7 @@ int main(void)
 		cmocka_unit_test(test_two_hours_stay_small),
 		cmocka_unit_test(test_charts_without_scripts),
 		cmocka_unit_test(test_trends),
+		cmocka_unit_test(test_gauges),
 		cmocka_unit_test(test_flame),
 		cmocka_unit_test(test_gaps_of_lines),
 		cmocka_unit_test(test_verdicts),

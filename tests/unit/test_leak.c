@@ -245,7 +245,7 @@ static void test_watch_for_long(void **state)
 		if (phase < 2)
 			leak_watch_requests(w, phase, 10);
 		bytes += phase == 1 ? 10 * 512 : 0;
-		gauges(w, t, bytes + (t % 5) * 512, 20);
+		gauges(w, t, bytes + (t % 5) * 512, t == 7001 ? 900 : 20); /* one second of many descriptors */
 	}
 	assert_int_equal(leak_watch_judge(w, 1e9, &r), 0);
 	assert_int_equal(r.verdict, LEAK_FOUND);
@@ -256,6 +256,8 @@ static void test_watch_for_long(void **state)
 	assert_near(r.split[LEAK_MEMORY].class_[0].per_request, 0, 25);
 	assert_true(r.limit_in_s > 0 && r.limit_in_low_s <= r.limit_in_s);
 	assert_int_equal(r.gauge[LEAK_DESCRIPTORS].verdict, LEAK_NONE);
+	assert_near(r.gauge[LEAK_DESCRIPTORS].end_value, 20, 0);
+	assert_near(r.most[LEAK_DESCRIPTORS], 900, 0);
 	leak_watch_free(w);
 }
 

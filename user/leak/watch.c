@@ -30,6 +30,7 @@ struct leak_watch {
 	struct leak_parts *parts;
 	uint64_t start_ns;
 	double disk_free_bytes; /* at the begin */
+	double most[LEAK_GAUGES];
 	struct moment *at;
 	unsigned count, room;
 	bool ended;
@@ -49,17 +50,17 @@ static const struct {
 	[LEAK_HEAP] = {"heap", "heap (brk)", true, false, false, RECORD_GAUGES_NO_MAPPINGS},
 	[LEAK_MAPPINGS] = {"mappings", "anonymous mappings", true, false, false, RECORD_GAUGES_NO_MAPPINGS},
 	[LEAK_DESCRIPTORS] = {"descriptors", "file descriptors", false, true, false, RECORD_GAUGES_NO_DESCRIPTORS},
+	[LEAK_FD_SOCKETS] = {"fd_sockets", "… of sockets", false, false, false, RECORD_GAUGES_NO_DESCRIPTORS},
+	[LEAK_FD_FILES] = {"fd_files", "… of files", false, false, false, RECORD_GAUGES_NO_DESCRIPTORS},
+	[LEAK_FD_PIPES] = {"fd_pipes", "… of pipes", false, false, false, RECORD_GAUGES_NO_DESCRIPTORS},
+	[LEAK_FD_ANON] = {"fd_anon", "… of events, timers", false, false, false, RECORD_GAUGES_NO_DESCRIPTORS},
+	[LEAK_FD_OTHER] = {"fd_other", "… of other kinds", false, false, false, RECORD_GAUGES_NO_DESCRIPTORS},
 	[LEAK_SOCKETS_CLOSE_WAIT] = {"sockets_close_wait", "sockets in CLOSE_WAIT", false, true, false,
 				     RECORD_GAUGES_NO_DESCRIPTORS},
 	[LEAK_SOCKETS_CLOSED] = {"sockets_closed", "sockets in CLOSE", false, true, false, RECORD_GAUGES_NO_DESCRIPTORS},
 	[LEAK_THREADS] = {"threads", "threads", false, true, false, 0},
 	[LEAK_SOCKET_BYTES] = {"socket_bytes", "bytes in sockets", true, false, false, RECORD_GAUGES_NO_DESCRIPTORS},
 	[LEAK_PAGE_TABLES] = {"page_tables", "page tables", true, false, false, RECORD_GAUGES_NO_STATUS},
-	[LEAK_FD_SOCKETS] = {"fd_sockets", "… of sockets", false, false, false, RECORD_GAUGES_NO_DESCRIPTORS},
-	[LEAK_FD_FILES] = {"fd_files", "… of files", false, false, false, RECORD_GAUGES_NO_DESCRIPTORS},
-	[LEAK_FD_PIPES] = {"fd_pipes", "… of pipes", false, false, false, RECORD_GAUGES_NO_DESCRIPTORS},
-	[LEAK_FD_ANON] = {"fd_anon", "… of events, timers", false, false, false, RECORD_GAUGES_NO_DESCRIPTORS},
-	[LEAK_FD_OTHER] = {"fd_other", "… of other kinds", false, false, false, RECORD_GAUGES_NO_DESCRIPTORS},
 	[LEAK_PSS] = {"pss", "PSS (more rarely)", true, false, false, RECORD_GAUGES_NO_PSS},
 	[LEAK_RUNTIME_HEAP] = {"runtime_heap", "the runtime's heap", true, false, false, RECORD_GAUGES_NO_RUNTIME},
 	[LEAK_NATIVE] = {"native", "memory outside of it", true, false, false, RECORD_GAUGES_NO_RUNTIME},
@@ -211,6 +212,8 @@ int leak_watch_gauges(struct leak_watch *w, const struct record_gauges *g)
 	now.time_s = (double)(g->time_ns - w->start_ns) / (double)NS_PER_S;
 	memcpy(now.requests, w->requests, sizeof(now.requests));
 	values_of(w, g, now.value);
+	for (unsigned i = 0; i < LEAK_GAUGES; i++)
+		w->most[i] = fmax(w->most[i], now.value[i]);
 	w->samples++;
 	w->missing |= g->missing;
 	w->runtimes |= g->runtimes;
@@ -435,6 +438,7 @@ int leak_watch_judge_at(const struct leak_watch *w, double confidence, double li
 
 	*out = (struct leak_result){
 		.classes = w->classes, .samples = w->samples, .runtimes = w->runtimes, .limit_bytes = limit_bytes};
+	memcpy(out->most, w->most, sizeof(out->most));
 	const struct leak_watch life = life_choose(w, out);
 	for (unsigned g = 0; g < LEAK_GAUGES && !rc; g++)
 		rc = judge_gauge(&life, confidence, (enum leak_gauge)g, sample, out);

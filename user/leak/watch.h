@@ -17,17 +17,17 @@ enum leak_gauge {
 	LEAK_HEAP, /* by brk; evidence, as the next */
 	LEAK_MAPPINGS, /* private anonymous mappings */
 	LEAK_DESCRIPTORS,
+	LEAK_FD_SOCKETS, /* of these; evidence, as the next four */
+	LEAK_FD_FILES,
+	LEAK_FD_PIPES,
+	LEAK_FD_ANON, /* eventfd, epoll, timerfd ... */
+	LEAK_FD_OTHER, /* deleted files, memfds */
 	LEAK_SOCKETS_CLOSE_WAIT, /* the peer has closed, the gateway has not */
 	LEAK_SOCKETS_CLOSED, /* a descriptor and nothing behind it */
 	LEAK_THREADS,
 	/* evidence: what kind of thing grew. No verdict of their own, for they come and go with the load */
 	LEAK_SOCKET_BYTES, /* unread and unsent */
 	LEAK_PAGE_TABLES,
-	LEAK_FD_SOCKETS,
-	LEAK_FD_FILES,
-	LEAK_FD_PIPES,
-	LEAK_FD_ANON, /* eventfd, epoll, timerfd ... */
-	LEAK_FD_OTHER, /* deleted files, memfds */
 	LEAK_PSS, /* read every ten seconds (in short soaks oftener) or more rarely, as the next two */
 	LEAK_RUNTIME_HEAP, /* of V8 or Go: its objects, resident; its floor is what collections leave */
 	LEAK_NATIVE, /* anonymous memory outside of that */
@@ -69,6 +69,7 @@ struct leak_result {
 	uint32_t runtimes; /* bits: enum record_runtime */
 	uint64_t samples;
 	double duration_s;
+	double most[LEAK_GAUGES]; /* that was ever seen, in any life */
 	unsigned lives; /* 1 and above: it ended and was there again; judged is one of them, the longest */
 	double life_from_s, life_to_s;
 };

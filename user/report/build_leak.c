@@ -46,6 +46,7 @@ static void gauge_put(struct build *b, json_t *gauges, const struct leak_result 
 		return;
 	build_put(b, row, "start", build_number(j->start_value));
 	build_put(b, row, "end", build_number(j->end_value));
+	build_put(b, row, "most", build_number(leak->most[gauge]));
 	build_put(b, row, "judged_from_s", build_number(j->judged_from_s));
 	build_put(b, row, "per_second", build_number(j->per_second.slope));
 	interval_put(b, row, "per_second_interval", j->per_second.low, j->per_second.high);

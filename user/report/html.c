@@ -61,12 +61,22 @@ static void part_put(struct html *body, struct html *nav, const struct text_part
 	section_put(body, nav, part->id, part->title ? part->title : part->id, &content);
 }
 
-static void over_time_put(struct html *body, struct html *nav, const json_t *doc)
-{
-	struct html series = {0};
+/* Behind the part with that name. */
+static const struct {
+	const char *behind, *id, *title;
+	void (*draw)(struct html *h, const json_t *doc);
+} parts_of_their_own[] = {{"latency", "over-time", "Over time", html_series}, {"leak", "gauges", "Gauges", html_gauges}};
 
-	html_series(&series, doc);
-	section_put(body, nav, "over-time", "Over time", &series);
+static void own_parts_put(struct html *body, struct html *nav, const char *behind, const json_t *doc)
+{
+	for (size_t i = 0; i < COUNT(parts_of_their_own); i++) {
+		struct html content = {0};
+
+		if (strcmp(parts_of_their_own[i].behind, behind) != 0)
+			continue;
+		parts_of_their_own[i].draw(&content, doc);
+		section_put(body, nav, parts_of_their_own[i].id, parts_of_their_own[i].title, &content);
+	}
 }
 
 static void sections(struct html *body, struct html *nav, const json_t *doc)
@@ -76,8 +86,7 @@ static void sections(struct html *body, struct html *nav, const json_t *doc)
 		if (!strcmp(p->id, "title") || is_in(first, COUNT(first), p->id) || is_in(last, COUNT(last), p->id))
 			continue;
 		part_put(body, nav, p, doc);
-		if (!strcmp(p->id, "latency"))
-			over_time_put(body, nav, doc);
+		own_parts_put(body, nav, p->id, doc);
 	}
 	for (size_t i = 0; i < COUNT(last); i++)
 		if (part_find(last[i]))

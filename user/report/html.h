@@ -53,6 +53,9 @@ json_t *html_trends(const json_t *doc);
 void html_series(struct html *h, const json_t *doc);
 void html_percentiles(struct html *h, const json_t *doc);
 
+/* html_gauges.c: tables of a soak's gauges */
+void html_gauges(struct html *h, const json_t *doc);
+
 /* html_flame.c: stacks of the document */
 void html_flame(struct html *h, const json_t *doc);
 

@@ -77,7 +77,7 @@
 	"              \"judged\": {\"description\": \"false: evidence only\", \"type\": \"boolean\"},\n" \
 	"              \"verdict\": {\"enum\": [\"leak\", \"no_leak\", \"inconclusive\"]},\n" \
 	"              \"reason\": {\"enum\": [\"too_short\", \"too_noisy\", \"flat\", \"levels_off\", \"slows_down\", \"grows_on\", \"stepped\", \"no_new_high\", \"not_measured\"]},\n" \
-	"              \"start\": {\"type\": \"number\"}, \"end\": {\"type\": \"number\"},\n" \
+	"              \"start\": {\"description\": \"of the floor, as end\", \"type\": \"number\"}, \"end\": {\"type\": \"number\"}, \"most\": {\"description\": \"of any second, in any life\", \"type\": \"number\"},\n" \
 	"              \"judged_from_s\": {\"type\": \"number\"},\n" \
 	"              \"per_second\": {\"type\": \"number\"}, \"per_second_interval\": {\"$ref\": \"#/$defs/interval\"},\n" \
 	"              \"per_request\": {\"type\": \"number\"}, \"per_request_interval\": {\"$ref\": \"#/$defs/interval\"},\n" \
