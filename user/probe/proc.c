@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
-#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -254,14 +253,17 @@ static int diag_take(struct diag *d, const struct nlmsghdr *h, size_t bytes)
 	return d->ret ? 1 : 0;
 }
 
-/* 0 or -errno; d->ret tells whether fn wanted no more. */
-static int diag_dump(struct diag *d, uint8_t family)
+/*
+ * 0 or -errno; d->ret tells whether fn wanted no more. The older of the two requests: its dump is of both families, where the newer one's is
+ * of one, and each walks the whole table of connections (half a million buckets on a large machine, whatever lies in them).
+ */
+static int diag_dump(struct diag *d)
 {
 	struct {
 		struct nlmsghdr head;
-		struct inet_diag_req_v2 ask;
-	} m = {.head = {.nlmsg_len = sizeof(m), .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-	       .ask = {.sdiag_family = family, .sdiag_protocol = IPPROTO_TCP, .idiag_states = d->states}};
+		struct inet_diag_req ask;
+	} m = {.head = {.nlmsg_len = sizeof(m), .nlmsg_type = TCPDIAG_GETSOCK, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+	       .ask = {.idiag_family = AF_INET, .idiag_states = d->states}};
 	_Alignas(struct nlmsghdr) char reply[DIAG_BYTES];
 	int ret = 0;
 
@@ -285,9 +287,7 @@ static bool diag_each(struct diag *d)
 	d->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	if (d->fd < 0)
 		return false;
-	told = !diag_dump(d, AF_INET);
-	if (told && !d->ret)
-		diag_dump(d, AF_INET6); /* refused where there is no IPv6 */
+	told = !diag_dump(d);
 	close(d->fd);
 	return told;
 }
