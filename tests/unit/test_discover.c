@@ -111,7 +111,7 @@ static void test_port_finds_owner_and_descendants(void **state)
 	struct err err = {0};
 	struct child_report r = child_start(false);
 
-	assert_int_equal(discover_by_port("127.0.0.1", r.port, &d, &err), 0);
+	assert_int_equal(discover_by_port("127.0.0.1", r.port, NULL, &d, &err), 0);
 	assert_int_equal(d.pids, 2);
 	assert_int_equal(d.pid[0], r.pid);
 	assert_int_equal(d.pid[1], r.grandchild);
@@ -119,8 +119,52 @@ static void test_port_finds_owner_and_descendants(void **state)
 	assert_non_null(strstr(d.exe, "test_discover"));
 	assert_non_null(strstr(d.how, "and 1 child"));
 	assert_string_equal(d.not_owner, "");
-	assert_int_equal(discover_by_port("localhost", r.port, &d, &err), 0);
+	assert_int_equal(discover_by_port("localhost", r.port, NULL, &d, &err), 0);
 	child_stop(r.pid);
+}
+
+/* One stranger alone, to the same sockets. */
+static void stranger_alone(struct proc_strangers *s, uint32_t pid, uint64_t born_ticks)
+{
+	free(s->at);
+	s->at = calloc(1, sizeof(*s->at));
+	assert_non_null(s->at);
+	s->at[0] = (struct proc_stranger){.pid = pid, .born_ticks = born_ticks};
+	s->count = 1;
+}
+
+static void test_strangers_are_not_looked_into_again(void **state)
+{
+	(void)state;
+	struct proc_strangers s = {0};
+	struct discovered d;
+	struct err err = {0};
+	struct child_report r = child_start(false), other;
+	uint64_t born = 0;
+
+	assert_int_equal(discover_by_port("127.0.0.1", r.port, &s, &d, &err), 0);
+	assert_int_equal(d.pids, 2);
+	assert_true(s.count > 0 && s.inodes == 1);
+	for (size_t i = 0; i < s.count; i++)
+		assert_int_not_equal(s.at[i].pid, r.pid);
+	assert_int_equal(discover_by_port("127.0.0.1", r.port, &s, &d, &err), 0);
+	assert_int_equal(d.pid[0], r.pid);
+	assert_true(discover_alive((uint32_t)r.pid, &born));
+	stranger_alone(&s, (uint32_t)r.pid, born);
+	assert_int_equal(discover_by_port("127.0.0.1", r.port, &s, &d, &err), -ENOENT);
+	stranger_alone(&s, (uint32_t)r.pid, born);
+	proc_strangers_forget(&s);
+	assert_int_equal(discover_by_port("127.0.0.1", r.port, &s, &d, &err), 0);
+	stranger_alone(&s, (uint32_t)r.pid, born + 1); /* its number had another process then */
+	assert_int_equal(discover_by_port("127.0.0.1", r.port, &s, &d, &err), 0);
+	other = child_start(false);
+	stranger_alone(&s, (uint32_t)other.pid, 0); /* to the sockets of the first */
+	assert_true(discover_alive((uint32_t)other.pid, &s.at[0].born_ticks));
+	assert_int_equal(discover_by_port("127.0.0.1", other.port, &s, &d, &err), 0);
+	assert_int_equal(d.pid[0], other.pid);
+	child_stop(other.pid);
+	child_stop(r.pid);
+	proc_strangers_fini(&s);
 }
 
 static void test_shared_listener_brings_the_parent(void **state)
@@ -130,7 +174,7 @@ static void test_shared_listener_brings_the_parent(void **state)
 	struct err err = {0};
 	struct child_report r = child_start(true);
 
-	assert_int_equal(discover_by_port("127.0.0.1", r.port, &d, &err), 0);
+	assert_int_equal(discover_by_port("127.0.0.1", r.port, NULL, &d, &err), 0);
 	assert_int_equal(d.pids, 3);
 	assert_int_equal(d.pid[0], r.pid);
 	child_stop(r.pid);
@@ -150,7 +194,7 @@ static void test_no_listener_names_neighbours(void **state)
 		other = listen_on("127.0.0.1", 0, &free_port);
 	}
 	close(other);
-	assert_int_equal(discover_by_port("127.0.0.1", free_port, &d, &err), -ENOENT);
+	assert_int_equal(discover_by_port("127.0.0.1", free_port, NULL, &d, &err), -ENOENT);
 	snprintf(want, sizeof(want), "port %u", free_port);
 	assert_non_null(strstr(err.text, want));
 	assert_non_null(strstr(err.text, "nearest"));
@@ -166,7 +210,7 @@ static void test_other_address_is_named(void **state)
 	int fd = listen_on("127.0.0.7", 0, &port);
 
 	assert_true(fd >= 0);
-	assert_int_equal(discover_by_port("127.0.0.1", port, &d, &err), -ENOENT);
+	assert_int_equal(discover_by_port("127.0.0.1", port, NULL, &d, &err), -ENOENT);
 	assert_non_null(strstr(err.text, "127.0.0.7"));
 	close(fd);
 }
@@ -177,10 +221,10 @@ static void test_bad_host_and_port(void **state)
 	struct discovered d;
 	struct err err = {0};
 
-	assert_int_equal(discover_by_port("gateway.example", 80, &d, &err), -EINVAL);
+	assert_int_equal(discover_by_port("gateway.example", 80, NULL, &d, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "gateway.example"));
 	memset(&err, 0, sizeof(err));
-	assert_int_equal(discover_by_port("127.0.0.1", 70000, &d, &err), -EINVAL);
+	assert_int_equal(discover_by_port("127.0.0.1", 70000, NULL, &d, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "70000"));
 }
 
@@ -492,11 +536,11 @@ static void test_docker_proxy_is_followed(void **state)
 	assert_int_equal(direct.pid[0], inside.pid);
 	assert_int_equal(discover_by_container(CONTAINER_IP, CONTAINER_PORT + 1, &direct, &err), -ENOENT);
 	assert_int_equal(discover_by_container("gateway", CONTAINER_PORT, &direct, &err), -EINVAL);
-	int ret = discover_by_port("127.0.0.1", proxy.port, &d, &err);
+	int ret = discover_by_port("127.0.0.1", proxy.port, NULL, &d, &err);
 	child_stop(container);
 	if (!ret) { /* with the container gone the proxy leads nowhere, and that is said */
 		struct discovered nowhere;
-		assert_int_equal(discover_by_port("127.0.0.1", proxy.port, &nowhere, &err), -ENOENT);
+		assert_int_equal(discover_by_port("127.0.0.1", proxy.port, NULL, &nowhere, &err), -ENOENT);
 		assert_non_null(strstr(err.text, CONTAINER_IP));
 	}
 	child_stop(stand_in);
@@ -514,6 +558,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_port_finds_owner_and_descendants),
+		cmocka_unit_test(test_strangers_are_not_looked_into_again),
 		cmocka_unit_test(test_shared_listener_brings_the_parent),
 		cmocka_unit_test(test_no_listener_names_neighbours),
 		cmocka_unit_test(test_other_address_is_named),

@@ -242,7 +242,7 @@ static void near_text(const struct proc_table *t, const struct port_search *q, c
 	for (unsigned i = 0; i < q->nears && used < size; i++) {
 		struct proc_holders holders;
 		const struct proc_entry *e = NULL;
-		if (!proc_find_holders(t, &q->near[i].inode, 1, 0, &holders) && holders.pids)
+		if (!proc_find_holders(t, &q->near[i].inode, 1, NULL, &holders) && holders.pids)
 			e = proc_table_find(t, holders.pid[0]);
 		int n = snprintf(text + used, size - used, "%s%u (%s)", used ? ", " : "", q->near[i].port,
 				 e ? e->comm : "owner not visible");
@@ -294,7 +294,7 @@ static void drop_activators(const struct proc_table *t, struct proc_holders *h)
 
 	for (unsigned i = 0; i < h->pids; i++) {
 		const struct proc_entry *e = proc_table_find(t, h->pid[i]);
-		if (e && !strcmp(e->comm, "systemd"))
+		if (e && (!strcmp(e->comm, "systemd") || e->pid == (uint32_t)getpid()))
 			continue;
 		others.pid[kept++] = h->pid[i];
 	}
@@ -342,7 +342,7 @@ static int follow_docker_proxy(const struct proc_table *t, struct proc_holders *
 			"docker-proxy (pid %u) listens there, but its command line names no container; name the gateway by --pid",
 			e->pid);
 	int inodes = docker_proxy_find_target(t, &target, inode, LISTENERS_MAX);
-	if (inodes <= 0 || proc_find_holders(t, inode, (unsigned)inodes, 0, holders) || !holders->pids)
+	if (inodes <= 0 || proc_find_holders(t, inode, (unsigned)inodes, NULL, holders) || !holders->pids)
 		return err_set(
 			err, -ENOENT,
 			"docker-proxy (pid %u) forwards to %s:%u, but no process that can be seen listens there; run as root, or "
@@ -353,15 +353,13 @@ static int follow_docker_proxy(const struct proc_table *t, struct proc_holders *
 	return 1;
 }
 
-static int owners_to_tree(const struct proc_table *t, struct port_search *q, struct discovered *out, struct err *err)
+static int owners_to_tree(const struct proc_table *t, struct port_search *q, struct proc_strangers *strangers,
+			  struct discovered *out, struct err *err)
 {
 	struct proc_holders holders;
 	char what[192];
 
-	/* ourselves only if nobody else has it: the driver's connections are thousands of descriptors, and this is asked every second */
-	int ret = proc_find_holders(t, q->inode, q->inodes, (uint32_t)getpid(), &holders);
-	if (!ret && !holders.pids)
-		ret = proc_find_holders(t, q->inode, q->inodes, 0, &holders);
+	int ret = proc_find_holders(t, q->inode, q->inodes, strangers, &holders);
 	if (ret)
 		return err_set(err, ret, "too many processes share port %u; name the gateway by --pid", q->port);
 	drop_activators(t, &holders);
@@ -378,7 +376,7 @@ static int owners_to_tree(const struct proc_table *t, struct port_search *q, str
 	return finish(t, build_tree(t, holders.pid, holders.pids, out), out, what, err);
 }
 
-int discover_by_port(const char *host, unsigned port, struct discovered *out, struct err *err)
+int discover_by_port(const char *host, unsigned port, struct proc_strangers *strangers, struct discovered *out, struct err *err)
 {
 	struct port_search q = {.port = (uint16_t)port};
 	struct proc_table t;
@@ -401,7 +399,7 @@ int discover_by_port(const char *host, unsigned port, struct discovered *out, st
 		memcpy(q.inode, q.exact, sizeof(q.inode));
 		q.inodes = q.exacts;
 	}
-	ret = q.inodes ? owners_to_tree(&t, &q, out, err) : no_listener(&t, &q, host, err);
+	ret = q.inodes ? owners_to_tree(&t, &q, strangers, out, err) : no_listener(&t, &q, host, err);
 	proc_table_fini(&t);
 	return ret;
 }
@@ -425,7 +423,7 @@ int discover_by_container(const char *host, unsigned port, struct discovered *ou
 		return err_set(err, ret, "cannot read /proc: %s", strerror(-ret));
 	inodes = docker_proxy_find_target(&t, &target, inode, LISTENERS_MAX);
 	if (inodes > 0)
-		ret = proc_find_holders(&t, inode, (unsigned)inodes, 0, &holders);
+		ret = proc_find_holders(&t, inode, (unsigned)inodes, NULL, &holders);
 	snprintf(what, sizeof(what), "listens on port %u in a network namespace of its own", port);
 	if (ret)
 		ret = err_set(err, ret, "too many processes share %s port %u; name the gateway by --pid", host, port);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "probe/proc.h"
 #include "record/request.h"
 
 #define DISCOVER_PIDS_MAX 1024
@@ -25,9 +26,9 @@ struct discovered {
  * names resolved by the caller), in any network namespace that a local process lives in when it is followed behind docker-proxy;
  * plus their descendants and, when the listener is inherited, the parent that made it. err: no listener (with what listens
  * nearby), no
- * permission to see it (not root).
+ * permission to see it (not root). strangers: of the looks before, for who looks again and again; NULL: this is the only one.
  */
-int discover_by_port(const char *host, unsigned port, struct discovered *out, struct err *err);
+int discover_by_port(const char *host, unsigned port, struct proc_strangers *strangers, struct discovered *out, struct err *err);
 /* host, an address that is none of this host's own, and port, in the network namespace of a local process. -ENOENT: in none. */
 int discover_by_container(const char *host, unsigned port, struct discovered *out, struct err *err);
 int discover_by_pid(uint32_t pid, struct discovered *out, struct err *err); /* and its descendants */

@@ -193,7 +193,7 @@ int discover_socket_owner(uint16_t local_port, uint16_t peer_port, char *comm, u
 	ret = proc_table_read(&t);
 	if (ret)
 		return ret;
-	ret = proc_find_holders(&t, &q.inode, 1, 0, &h);
+	ret = proc_find_holders(&t, &q.inode, 1, NULL, &h);
 	const struct proc_entry *e = !ret && h.pids ? proc_table_find(&t, h.pid[0]) : NULL;
 	if (!ret && !e)
 		ret = -ENOENT;

@@ -368,19 +368,76 @@ static int process_holds(uint32_t pid, const uint64_t *inode, unsigned inodes)
 	return holds;
 }
 
-int proc_find_holders(const struct proc_table *t, const uint64_t *inode, unsigned inodes, uint32_t except_pid,
+/* --- strangers ---------------------------------------------------------------------------------------------------------------- */
+
+void proc_strangers_forget(struct proc_strangers *s)
+{
+	s->count = 0;
+}
+
+void proc_strangers_fini(struct proc_strangers *s)
+{
+	free(s->at);
+	memset(s, 0, sizeof(*s));
+}
+
+/* now: room for all of a table; strangers to other sockets are forgotten. */
+static int strangers_begin(struct proc_strangers *before, struct proc_strangers *now, const struct proc_table *t,
+			   const uint64_t *inode, unsigned inodes)
+{
+	size_t bytes = inodes * sizeof(*inode);
+
+	if (inodes > PROC_STRANGERS_SOCKETS)
+		return -E2BIG;
+	if (before->inodes != inodes || memcmp(before->inode, inode, bytes) != 0)
+		proc_strangers_forget(before);
+	memcpy(now->inode, inode, bytes);
+	now->inodes = inodes;
+	now->at = calloc(t->count + 1, sizeof(*now->at));
+	return now->at ? 0 : -ENOMEM;
+}
+
+static int stranger_order(const void *a, const void *b)
+{
+	const struct proc_stranger *x = a, *y = b;
+
+	return (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+static bool is_stranger(const struct proc_strangers *s, const struct proc_entry *e)
+{
+	const struct proc_stranger key = {.pid = e->pid};
+	const struct proc_stranger *at = s->count ? bsearch(&key, s->at, s->count, sizeof(key), stranger_order) : NULL;
+
+	return at && at->born_ticks == e->born_ticks;
+}
+
+int proc_find_holders(const struct proc_table *t, const uint64_t *inode, unsigned inodes, struct proc_strangers *strangers,
 		      struct proc_holders *out)
 {
+	struct proc_strangers now = {0};
+	int ret = 0;
+
 	memset(out, 0, sizeof(*out));
-	for (size_t i = 0; i < t->count && inodes; i++) {
-		int holds = t->entry[i].pid == except_pid ? 0 : process_holds(t->entry[i].pid, inode, inodes);
+	if (strangers && strangers_begin(strangers, &now, t, inode, inodes))
+		strangers = NULL;
+	for (size_t i = 0; i < t->count && inodes && !ret; i++) {
+		const struct proc_entry *e = &t->entry[i];
+		int holds = strangers && is_stranger(strangers, e) ? 0 : process_holds(e->pid, inode, inodes);
 		if (holds == -EACCES || holds == -EPERM)
 			out->denied++;
+		if (!holds && strangers)
+			now.at[now.count++] = (struct proc_stranger){.pid = e->pid, .born_ticks = e->born_ticks};
 		if (holds != 1)
 			continue;
 		if (out->pids == sizeof(out->pid) / sizeof(out->pid[0]))
-			return -E2BIG;
-		out->pid[out->pids++] = t->entry[i].pid;
+			ret = -E2BIG;
+		else
+			out->pid[out->pids++] = e->pid;
 	}
-	return 0;
+	if (strangers) {
+		proc_strangers_fini(strangers);
+		*strangers = now;
+	}
+	return ret;
 }

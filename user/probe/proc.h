@@ -61,8 +61,27 @@ struct proc_holders {
 	unsigned pids;
 	unsigned denied;
 };
-/* Processes with an fd on one of the sockets, but for except_pid, which is not looked into. */
-int proc_find_holders(const struct proc_table *t, const uint64_t *inode, unsigned inodes, uint32_t except_pid,
+/*
+ * Who held none of some sockets when it was looked into. A process comes by a socket that others have when it is forked or makes one of its
+ * own; that one may be handed to it is left to who forgets these from time to time. Zero-initialise; proc_strangers_fini.
+ */
+#define PROC_STRANGERS_SOCKETS 64
+struct proc_strangers {
+	uint64_t inode[PROC_STRANGERS_SOCKETS];
+	unsigned inodes;
+	struct proc_stranger {
+		uint32_t pid;
+		uint64_t born_ticks;
+	} * at; /* by rising pid */
+	size_t count;
+};
+void proc_strangers_forget(struct proc_strangers *s);
+void proc_strangers_fini(struct proc_strangers *s);
+/*
+ * Processes with an fd on one of the sockets. All descriptors of all processes are read (25 ms of CPU with 140 of them), but for those of
+ * strangers to these very sockets; who else is one is noted. strangers NULL: all are looked into.
+ */
+int proc_find_holders(const struct proc_table *t, const uint64_t *inode, unsigned inodes, struct proc_strangers *strangers,
 		      struct proc_holders *out);
 
 #endif

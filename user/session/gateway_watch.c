@@ -13,6 +13,8 @@
 #define LOOK_NS (100 * NS_PER_MS)
 /* what supervisors wait before they start again lies below it; that long its clients' connections are refused */
 #define RETURN_NS (10 * NS_PER_S)
+#define WHOLE_NS                                                                                                                 \
+	(10 * NS_PER_S) /* then all descriptors of this host are read again: somebody may have been handed the listener */
 #define STARTS_MAX 100 /* of a recipe's gateway in a soak */
 
 static void admit(struct session *s, uint32_t pid)
@@ -123,9 +125,13 @@ static void providers_watch(struct session *s)
 }
 
 /* Without probes nobody tells of forks and ends: a worker that came after the search would be missing. */
-static void processes_follow(struct session *s)
+static void processes_follow(struct session *s, uint64_t now_ns)
 {
 	gauges_forget_ended(&s->gauges);
+	if (now_ns >= s->watch.next_whole_ns) {
+		s->watch.next_whole_ns = now_ns + WHOLE_NS;
+		proc_strangers_forget(&s->strangers);
+	}
 	session_gateway_find_again(s);
 }
 
@@ -146,5 +152,5 @@ void session_gateway_watch(struct session *s, uint64_t now_ns)
 	if (!s->gateway_died && (w->gone_ns || !gauges_any_alive(&s->gauges)))
 		gateway_gone(s, now_ns);
 	else if (!s->probe && !s->gateway_died)
-		processes_follow(s);
+		processes_follow(s, now_ns);
 }

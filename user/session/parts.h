@@ -34,7 +34,7 @@
 
 struct gateway_watch {
 	uint64_t gone_ns; /* since when none of its processes is left; 0: some are */
-	uint64_t next_look_ns, next_check_ns;
+	uint64_t next_look_ns, next_check_ns, next_whole_ns;
 	unsigned returns;
 	char returned[400]; /* the last time */
 };
@@ -65,6 +65,7 @@ struct session {
 	struct recipe *recipe;
 	struct recipe_running gateway;
 	struct discovered found;
+	struct proc_strangers strangers; /* to the gateway's listeners */
 	bool gateway_is_local;
 	bool gateway_died;
 	struct gateway_watch watch;

@@ -91,7 +91,7 @@ static int processes_find(struct peer_gauges *g, struct discovered *out)
 
 	if (g->root && descendants(g->root, out))
 		return 0;
-	int ret = discover_by_port(g->host, g->port, out, &err);
+	int ret = discover_by_port(g->host, g->port, NULL, out, &err);
 	g->root = ret ? 0 : out->pid[0];
 	return ret;
 }

@@ -347,7 +347,7 @@ int session_gateway_find(struct session *s)
 		snprintf(s->no_probes_because, sizeof(s->no_probes_because), "the gateway at %s is not on this host", a.host);
 		return 0;
 	}
-	rc = discover_by_port(address, a.port, &s->found, &s->err);
+	rc = discover_by_port(address, a.port, &s->strangers, &s->found, &s->err);
 	if ((rc == -EPERM || rc == -EACCES) && geteuid()) {
 		snprintf(s->no_probes_because, sizeof(s->no_probes_because), "not root: %.400s", s->err.text);
 		memset(&s->err, 0, sizeof(s->err));

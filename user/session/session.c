@@ -41,6 +41,7 @@ static void session_free(struct session *s)
 	truth_fini(&s->truth);
 	recipe_free(s->recipe);
 	queue_fini(&s->queue);
+	proc_strangers_fini(&s->strangers);
 	free(s);
 }
 
