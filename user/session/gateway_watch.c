@@ -129,8 +129,9 @@ static void processes_follow(struct session *s, uint64_t now_ns)
 {
 	gauges_forget_ended(&s->gauges);
 	if (now_ns >= s->watch.next_whole_ns) {
+		if (s->watch.next_whole_ns) /* 0: it has only just been found */
+			proc_strangers_forget(&s->strangers);
 		s->watch.next_whole_ns = now_ns + WHOLE_NS;
-		proc_strangers_forget(&s->strangers);
 	}
 	session_gateway_find_again(s);
 }
