@@ -54,6 +54,18 @@ static __always_inline bool hands_on(const struct pt_regs *regs, __u64 cookie)
 	return (cookie & WIRE_ALLOC_ALIGNS_ITSELF) && register_of(regs, cookie >> 16 & 15) <= MALLOC_ALIGNMENT;
 }
 
+/* It is malloc's work, and malloc counts it: seeing this call to its end would only cost another trap. What glibc refuses goes nowhere. */
+static __always_inline bool is_counted_by_malloc(const struct pt_regs *regs, __u64 cookie)
+{
+	__u64 alignment;
+
+	if (!(cookie & WIRE_ALLOC_HANDS_ON))
+		return false;
+	alignment = register_of(regs, cookie >> 16 & 15);
+	return alignment && alignment <= MALLOC_ALIGNMENT && !(alignment & (alignment - 1)) &&
+	       (kind_of(cookie) != WIRE_ALLOC_POSIX_MEMALIGN || alignment >= sizeof(void *));
+}
+
 static __always_inline void awaited_call_ends(struct alloc_thread *t)
 {
 	if (t->window == alloc_window) /* else its window's count has gone */
@@ -111,7 +123,7 @@ static __always_inline bool enter(const struct pt_regs *regs, __u64 cookie)
 
 	if (!s)
 		return false;
-	if (kind_of(cookie) == WIRE_ALLOC_FREE ? frees_pass : takes_pass) {
+	if ((kind_of(cookie) == WIRE_ALLOC_FREE ? frees_pass : takes_pass) || is_counted_by_malloc(regs, cookie)) {
 		shared_add(&s->passed, 1);
 		return false;
 	}

@@ -414,7 +414,8 @@ enum wire_alloc_kind {
 /*
  * What a probe on an allocator function is told with each hit: the attach cookie. Bits 0-7 the function's index, 8-11 enum wire_alloc_kind,
  * 12-15, 16-19 and 24-27 the registers that hold its arguments in the order of struct placement_need, as x86 numbers them, 20 entry only, 21 a
- * leaf when asked for more than 16 bytes of alignment, 22 blocks are rounded as glibc does, 32-63 the time in ns that the probe itself adds between its two ends.
+ * leaf when asked for more than 16 bytes of alignment, 22 blocks are rounded as glibc does, 23 alignments that malloc gives anyway go on to malloc,
+ * which is probed too, 32-63 the time in ns that the probe itself adds between its two ends.
  */
 #define WIRE_ALLOC_COOKIE(index, kind, reg, flags, bias_ns)                                                                      \
 	((wire_u64)(index) | (wire_u64)(kind) << 8 | (wire_u64)(reg)[0] << 12 | (wire_u64)(reg)[1] << 16 |                       \
@@ -422,6 +423,7 @@ enum wire_alloc_kind {
 #define WIRE_ALLOC_ENTRY_ONLY (1ULL << 20)
 #define WIRE_ALLOC_ALIGNS_ITSELF (1ULL << 21)
 #define WIRE_ALLOC_GLIBC (1ULL << 22)
+#define WIRE_ALLOC_HANDS_ON (1ULL << 23)
 #define WIRE_ALLOC_FUNCTIONS_MAX 64
 
 /*
@@ -438,7 +440,7 @@ struct wire_alloc_stats {
 	wire_u64 unfinished; /* never returned: an exception, longjmp, or the probe was taken off meanwhile */
 	wire_u64 sum_ns;
 	wire_u64 nested; /* hits inside another call */
-	wire_u64 passed; /* hits that were not looked at, while probes were being put on or taken off */
+	wire_u64 passed; /* hits that count as no call: while probes were being put on or taken off, or malloc counts it */
 	wire_u64 bucket[WIRE_ALLOC_BUCKETS];
 };
 

@@ -156,6 +156,33 @@ static void calls_inside_a_call_are_part_of_it(void **state)
 	alloc_probe_close(p);
 }
 
+/* What malloc aligns anyway: glibc hands it on to malloc, whose it is then; another allocator's aligned forms are their own. */
+static void what_is_handed_on_is_mallocs(void **state)
+{
+	struct alloc_probe *p = open_probe(UPROBE_LINK_BEST);
+	struct alloc_target t;
+
+	(void)state;
+	alloc_target_start(&t, "handed", NULL);
+	watch(p, t.pid);
+	alloc_target_run(&t);
+	expect(p, "libc.so", "malloc", TARGET_HANDED, TARGET_HANDED * TARGET_HANDED_BYTES, 0);
+	assert_int_equal(row_of(p, "libc.so", "malloc").stats.nested, 0);
+	assert_int_equal(row_of(p, "libc.so", "posix_memalign").stats.calls, 0);
+	assert_int_equal(row_of(p, "libc.so", "posix_memalign").stats.passed, TARGET_HANDED / 2);
+	assert_int_equal(row_of(p, "libc.so", "aligned_alloc").stats.passed, TARGET_HANDED / 2);
+	alloc_target_end(&t);
+	if (!access(JEMALLOC, R_OK)) {
+		alloc_target_start(&t, "handed", JEMALLOC);
+		watch(p, t.pid);
+		alloc_target_run(&t);
+		assert_int_equal(row_of(p, "jemalloc", "posix_memalign").stats.calls, TARGET_HANDED / 2);
+		assert_int_equal(row_of(p, "jemalloc", "malloc").stats.calls, 0);
+		alloc_target_end(&t);
+	}
+	alloc_probe_close(p);
+}
+
 static void many_threads(void **state)
 {
 	struct alloc_probe *p = open_probe(UPROBE_LINK_BEST);
@@ -445,6 +472,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(of_tcmalloc),
 		cmocka_unit_test(of_mimalloc),
 		cmocka_unit_test(calls_inside_a_call_are_part_of_it),
+		cmocka_unit_test(what_is_handed_on_is_mallocs),
 		cmocka_unit_test(many_threads),
 		cmocka_unit_test(operator_new),
 		cmocka_unit_test(operator_new_of_the_allocator),

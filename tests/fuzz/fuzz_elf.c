@@ -21,6 +21,7 @@ static void as_code(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < sizeof(needs) / sizeof(*needs); i++)
 		if (!placement_choose(data, size, &needs[i], &p) && p.offset >= size)
 			abort();
+	placement_hands_on(data, size, (int64_t)size);
 }
 
 /* The fuzzer would not find the magic, the class and the machine by itself. */

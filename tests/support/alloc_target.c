@@ -56,6 +56,17 @@ static void calls(void)
 		do_free(do_aligned(64, TARGET_ALIGNED_BYTES));
 }
 
+static void handed(void)
+{
+	void *aligned = NULL;
+
+	for (int i = 0; i < TARGET_HANDED / 2; i++) {
+		fail_if(do_posix(&aligned, 16, TARGET_HANDED_BYTES));
+		do_free(aligned);
+		do_free(do_aligned(16, TARGET_HANDED_BYTES));
+	}
+}
+
 static void news(void)
 {
 	for (int i = 0; i < TARGET_NEWS; i++)
@@ -161,6 +172,9 @@ void alloc_target_main(int argc, char **argv)
 	} else if (!strcmp(argv[2], "new")) {
 		new_find();
 		work = news;
+	} else if (!strcmp(argv[2], "handed")) {
+		handed();
+		work = handed;
 	} else if (!strcmp(argv[2], "keeps")) {
 		keeps_start();
 		work = keeps;

@@ -21,6 +21,8 @@
 #define TARGET_ALIGNED 40 /* of 640 bytes at 64, and freed */
 #define TARGET_ALIGNED_BYTES 640
 #define TARGET_FREES (TARGET_MALLOCS + TARGET_CALLOCS + 1 + TARGET_POSIX + TARGET_ALIGNED)
+#define TARGET_HANDED 80 /* of 300 bytes at 16, and freed: half of them by posix_memalign, half by aligned_alloc */
+#define TARGET_HANDED_BYTES 300
 #define TARGET_NEWS 500 /* operator new of 48 bytes, and deleted */
 #define TARGET_NEW_BYTES 48
 /* "keeps": each time it gives back what it kept before, and keeps as many blocks anew */

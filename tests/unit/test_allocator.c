@@ -47,6 +47,9 @@ static void debians_libc_has_emulated_instructions(void **state)
 		assert_int_not_equal(f->entry, 0);
 	}
 	assert_string_equal(find(&found, (unsigned)libc, "aligned_alloc")->name, "aligned_alloc, memalign");
+	assert_true(find(&found, (unsigned)libc, "posix_memalign")->hands_on);
+	assert_true(find(&found, (unsigned)libc, "aligned_alloc")->hands_on);
+	assert_false(find(&found, (unsigned)libc, "calloc")->hands_on);
 }
 
 static void add_library(const char *path)
@@ -80,6 +83,7 @@ static void jemalloc(void **state)
 	assert_non_null(find(&found, 0, "malloc"));
 	assert_non_null(find(&found, 0, "operator new"));
 	assert_int_equal(find(&found, 0, "posix_memalign")->kind, WIRE_ALLOC_POSIX_MEMALIGN);
+	assert_false(find(&found, 0, "posix_memalign")->hands_on);
 	no_function_is_stepped();
 }
 

@@ -120,6 +120,32 @@ static void go_programs(void **state)
 	       PROBE_INSN_PUSH, PLACEMENT_REG_RAX);
 }
 
+static void who_hands_on(void **state)
+{
+	/* push; mov; cmp $16,%rdi; jbe to the way; call elsewhere; ret; the way: mov %rsi,%rdi; pop; jmp malloc at 100 */
+	static const uint8_t away[] = {0x41, 0x54, 0x49, 0x89, 0xf4, 0x48, 0x83, 0xff, 0x10, 0x76, 0x06, 0xe8, 0x00, 0x01,
+				       0x00, 0x00, 0xc3, 0x48, 0x89, 0xf7, 0x41, 0x5c, 0xe9, 0x49, 0x00, 0x00, 0x00};
+	/* cmp $16,%rdi; ja; mov %rsi,%rdi; call malloc at 100 */
+	static const uint8_t straight[] = {0x48, 0x83, 0xff, 0x10, 0x77, 0x40, 0x48, 0x89, 0xf7, 0xe8, 0x56, 0x00, 0x00, 0x00};
+	/* the same behind cmp $17; and on a way that calls something else before */
+	static const uint8_t other[] = {0x48, 0x83, 0xff, 0x11, 0x77, 0x40, 0x48, 0x89, 0xf7, 0xe8, 0x56, 0x00, 0x00, 0x00};
+	static const uint8_t calls[] = {0x48, 0x83, 0xff, 0x10, 0x77, 0x40, 0xe8, 0x00,
+					0x00, 0x00, 0x00, 0xe8, 0x54, 0x00, 0x00, 0x00};
+	int64_t to[2];
+
+	(void)state;
+	assert_true(placement_hands_on(away, sizeof(away), 100));
+	assert_false(placement_hands_on(away, sizeof(away), 99));
+	assert_true(placement_hands_on(straight, sizeof(straight), 100));
+	assert_false(placement_hands_on(other, sizeof(other), 100));
+	assert_false(placement_hands_on(calls, sizeof(calls), 100));
+	assert_false(placement_hands_on(away, 0, 100));
+	assert_int_equal(placement_goes_to(away, sizeof(away), to, 2), 2);
+	assert_int_equal(to[0], 272);
+	assert_int_equal(to[1], 100);
+	assert_int_equal(placement_goes_to(away, sizeof(away), to, 1), 1);
+}
+
 static void nothing_to_decode(void **state)
 {
 	static const uint8_t bad[] = {0x06, 0x55}; /* push %es: not in 64-bit mode */
@@ -148,6 +174,7 @@ int main(void)
 		cmocka_unit_test(falls_back_to_the_entry),
 		cmocka_unit_test(a_jump_back_would_pass_the_probe_twice),
 		cmocka_unit_test(go_programs),
+		cmocka_unit_test(who_hands_on),
 		cmocka_unit_test(nothing_to_decode),
 		cmocka_unit_test(it_is_written_as_a_disassembler_does),
 	};

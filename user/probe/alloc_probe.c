@@ -144,7 +144,7 @@ static uint64_t flags_of(const struct allocator_function *f, const struct alloca
 {
 	bool aligns = f->kind == WIRE_ALLOC_POSIX_MEMALIGN || f->kind == WIRE_ALLOC_ALIGNED;
 
-	return (f->entry_only ? WIRE_ALLOC_ENTRY_ONLY : 0) |
+	return (f->entry_only ? WIRE_ALLOC_ENTRY_ONLY : 0) | (f->hands_on ? WIRE_ALLOC_HANDS_ON : 0) |
 	       (aligns && file->family[0] && strcmp(file->family, "musl") ? WIRE_ALLOC_ALIGNS_ITSELF : 0) |
 	       (!strcmp(file->family, "glibc") ? WIRE_ALLOC_GLIBC : 0);
 }

@@ -30,6 +30,7 @@ struct allocator_function {
 	enum wire_alloc_kind kind;
 	unsigned file;
 	uint64_t entry; /* of the function in the file */
+	bool hands_on; /* alignments that malloc gives anyway go on to malloc of the same file, which counts them */
 	bool entry_only; /* a return probe would be unsafe here (Go): no latency, no failures */
 	struct placement place;
 };

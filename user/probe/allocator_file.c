@@ -8,6 +8,8 @@
 #define CODE_MAX_BYTES 8192
 #define CODE_GUESS_BYTES 64 /* of a function whose size the file does not tell */
 #define CANDIDATES_MAX 96
+#define WAY_BYTES 512 /* of a function without a name that an aligned form goes on to */
+#define WAYS_MAX 8
 #define OPERATOR_RANK 100 /* C functions are ranked below it */
 
 struct row {
@@ -194,6 +196,46 @@ static const char *family_of(const struct scan *s, const char *shown)
 	return strstr(shown, "musl") ? "musl" : "";
 }
 
+/* The code at this place of the file: is it how glibc hands on to malloc? */
+static bool code_hands_on(const struct elf_file *elf, uint64_t at, size_t bytes, uint64_t malloc_at)
+{
+	uint8_t code[WAY_BYTES];
+
+	return placement_hands_on(code, elf_file_read(elf, at, code, bytes < sizeof(code) ? bytes : sizeof(code)),
+				  (int64_t)(malloc_at - at));
+}
+
+/* By itself, or where it goes on to: posix_memalign calls _mid_memalign(), aligned_alloc jumps there. */
+static bool hands_on(const struct elf_file *elf, const struct candidate *c, uint64_t malloc_at)
+{
+	uint8_t code[WAY_BYTES];
+	size_t bytes = elf_file_read(elf, c->entry, code, c->size < sizeof(code) ? (size_t)c->size : sizeof(code));
+	int64_t to[WAYS_MAX];
+	unsigned ways = placement_goes_to(code, bytes, to, WAYS_MAX);
+	bool found = code_hands_on(elf, c->entry, bytes, malloc_at);
+
+	for (unsigned i = 0; i < ways && !found; i++)
+		found = code_hands_on(elf, c->entry + (uint64_t)to[i], WAY_BYTES, malloc_at);
+	return found;
+}
+
+static void hands_on_look(struct allocators *out, unsigned file, const struct elf_file *elf, const struct scan *s)
+{
+	uint64_t malloc_at = 0;
+
+	for (unsigned i = 0; i < out->functions; i++)
+		if (out->function[i].file == file && out->function[i].kind == WIRE_ALLOC_MALLOC &&
+		    !strncmp(out->function[i].name, plain[0].shown, strlen(plain[0].shown)))
+			malloc_at = out->function[i].entry;
+	for (unsigned i = 0; malloc_at && i < out->functions; i++) {
+		struct allocator_function *f = &out->function[i];
+		bool aligns = f->kind == WIRE_ALLOC_POSIX_MEMALIGN || f->kind == WIRE_ALLOC_ALIGNED;
+
+		for (unsigned c = 0; f->file == file && aligns && !f->hands_on && c < s->candidates; c++)
+			f->hands_on = s->candidate[c].entry == f->entry && hands_on(elf, &s->candidate[c], malloc_at);
+	}
+}
+
 unsigned allocators_add_file(struct allocators *out, unsigned file, const struct elf_file *elf, bool go)
 {
 	struct scan s = {.candidates = 0};
@@ -206,5 +248,6 @@ unsigned allocators_add_file(struct allocators *out, unsigned file, const struct
 			    !is_known(out, file, &s.candidate[i]))
 				added += function_add(out, file, elf, &s.candidate[i], go);
 	snprintf(out->file[file].family, sizeof(out->file[file].family), "%s", family_of(&s, out->file[file].shown));
+	hands_on_look(out, file, elf, &s);
 	return added;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define REGS 16
+#define WAY_INSNS 12 /* looked at behind a comparison */
 
 struct decoded {
 	ZydisDecodedInstruction insn;
@@ -97,19 +98,29 @@ static bool is_branch(const ZydisDecodedInstruction *insn)
 	}
 }
 
+/* Where a call or jump at `at` leads, relative to the code; false: it is none, or leads where a register says. */
+static bool branch_target(const struct decoded *d, size_t at, int64_t *target)
+{
+	ZyanU64 address;
+
+	if (!is_branch(&d->insn) || !d->insn.operand_count || d->operand[0].type != ZYDIS_OPERAND_TYPE_IMMEDIATE ||
+	    !d->operand[0].imm.is_relative || !ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(&d->insn, &d->operand[0], at, &address)))
+		return false;
+	*target = (int64_t)address;
+	return true;
+}
+
 /* A jump that comes from farther on back to [0, here] would pass the probe again in the same call. */
 static void back_targets_find(struct walk *w)
 {
 	struct decoded d;
-	ZyanU64 target;
+	int64_t target;
 
 	w->lowest_back_target = UINT32_MAX;
 	for (size_t at = 0; at < w->bytes; at += decode(w, at, &d) ? d.insn.length : 1) {
-		if (!decode(w, at, &d) || !is_branch(&d.insn) || d.insn.meta.category == ZYDIS_CATEGORY_CALL ||
-		    !d.insn.operand_count || d.operand[0].type != ZYDIS_OPERAND_TYPE_IMMEDIATE || !d.operand[0].imm.is_relative ||
-		    !ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(&d.insn, &d.operand[0], at, &target)))
+		if (!decode(w, at, &d) || d.insn.meta.category == ZYDIS_CATEGORY_CALL || !branch_target(&d, at, &target))
 			continue;
-		if (target <= at && target < w->lowest_back_target && !(w->need->go && !target))
+		if (target >= 0 && target <= (int64_t)at && target < w->lowest_back_target && !(w->need->go && !target))
 			w->lowest_back_target = (uint32_t)target;
 	}
 }
@@ -198,4 +209,61 @@ int placement_choose(const uint8_t *code, size_t bytes, const struct placement_n
 		at += d.insn.length;
 	}
 	return 0;
+}
+
+/* From here on straight to the target: the first branch leads there. */
+static bool way_leads_to(const struct walk *w, int64_t at, int64_t target)
+{
+	struct decoded d;
+	int64_t to;
+
+	for (unsigned n = 0; n < WAY_INSNS && at >= 0 && decode(w, (size_t)at, &d); n++) {
+		if (is_branch(&d.insn))
+			return d.insn.meta.category != ZYDIS_CATEGORY_COND_BR && branch_target(&d, (size_t)at, &to) &&
+			       to == target;
+		at += d.insn.length;
+	}
+	return false;
+}
+
+static bool compares_with_16(const struct decoded *d)
+{
+	return d->insn.mnemonic == ZYDIS_MNEMONIC_CMP && d->insn.operand_width == 64 &&
+	       d->operand[0].type == ZYDIS_OPERAND_TYPE_REGISTER && d->operand[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE &&
+	       d->operand[1].imm.value.u == 16;
+}
+
+bool placement_hands_on(const uint8_t *code, size_t bytes, int64_t target)
+{
+	struct walk w = {.code = code, .bytes = bytes};
+	struct decoded d, jump;
+	int64_t taken;
+
+	if (!ZYAN_SUCCESS(ZydisDecoderInit(&w.decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)))
+		return false;
+	for (size_t at = 0; decode(&w, at, &d); at += d.insn.length) {
+		size_t behind = at + d.insn.length;
+
+		if (!compares_with_16(&d) || !decode(&w, behind, &jump) || jump.insn.meta.category != ZYDIS_CATEGORY_COND_BR ||
+		    !branch_target(&jump, behind, &taken))
+			continue;
+		if (way_leads_to(&w, taken, target) || way_leads_to(&w, (int64_t)(behind + jump.insn.length), target))
+			return true;
+	}
+	return false;
+}
+
+unsigned placement_goes_to(const uint8_t *code, size_t bytes, int64_t *out, unsigned room)
+{
+	struct walk w = {.code = code, .bytes = bytes};
+	unsigned places = 0;
+	struct decoded d;
+	int64_t to;
+
+	if (!ZYAN_SUCCESS(ZydisDecoderInit(&w.decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)))
+		return 0;
+	for (size_t at = 0; places < room && decode(&w, at, &d); at += d.insn.length)
+		if (branch_target(&d, at, &to) && (to < 0 || to >= (int64_t)bytes))
+			out[places++] = to;
+	return places;
 }

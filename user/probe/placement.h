@@ -49,5 +49,12 @@ struct placement {
  * emulated) when nothing better exists. -EINVAL: no code, or its first instruction cannot be decoded.
  */
 int placement_choose(const uint8_t *code, size_t bytes, const struct placement_need *need, struct placement *out);
+/*
+ * Does the code compare something with 16 and, on one of the two ways from there, go to `target` (bytes from its begin) and nowhere else? That is
+ * how glibc's _mid_memalign() hands alignments that malloc gives anyway on to it.
+ */
+bool placement_hands_on(const uint8_t *code, size_t bytes, int64_t target);
+/* The places that it calls or jumps to, bytes from its begin, outside of it: at most room of them; returns how many. */
+unsigned placement_goes_to(const uint8_t *code, size_t bytes, int64_t *out, unsigned room);
 
 #endif
