@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "probe/alloc_probe.h"
 #include "probe/calibrate.h"
 #include "tests/support/alloc_target.h"
@@ -350,6 +351,52 @@ static void hits_that_pass_are_counted(void **state)
 	alloc_probe_close(p);
 }
 
+/* Hits of all functions that passed while the probes went off, in parts of what as much time has when they are on. */
+static double passed_while_going_off(struct alloc_probe *p)
+{
+	uint64_t begun_ns = clock_now_ns(), before, seen, passed, off_ns, on_ns;
+
+	before = row_of(p, "libc.so", "malloc").stats.calls;
+	clock_sleep_until(begun_ns + 100 * NS_PER_MS, NULL);
+	seen = 2 * (row_of(p, "libc.so", "malloc").stats.calls - before);
+	on_ns = clock_now_ns() - begun_ns;
+	passed = row_of(p, "libc.so", "malloc").stats.passed + row_of(p, "libc.so", "free").stats.passed;
+	begun_ns = clock_now_ns();
+	assert_int_equal(alloc_probe_switch(p, false), 0);
+	off_ns = clock_now_ns() - begun_ns;
+	passed = row_of(p, "libc.so", "malloc").stats.passed + row_of(p, "libc.so", "free").stats.passed - passed;
+	assert_int_equal(alloc_probe_switch(p, true), 0);
+	return (double)passed / ((double)seen * (double)off_ns / (double)on_ns);
+}
+
+/* Two processes have four groups of probes: none goes on costing while the kernel waits for the end of another. One of several tries: others use the CPUs too. */
+static void all_go_off_at_one_moment(void **state)
+{
+	struct alloc_probe *p = open_probe(UPROBE_LINK_SESSION);
+	struct alloc_target t, other;
+	struct runner runner = {.target = &t};
+	double least = 1;
+	pthread_t thread;
+
+	(void)state;
+	alloc_target_start(&t, "threads", NULL);
+	alloc_target_start(&other, "calls", NULL);
+	watch(p, other.pid);
+	watch(p, t.pid);
+	assert_int_equal(pthread_create(&thread, NULL, run_again, &runner), 0);
+	for (unsigned i = 0; i < 5 && least > 0.15; i++) {
+		double passed = passed_while_going_off(p);
+
+		least = passed < least ? passed : least;
+	}
+	runner.ends = true;
+	pthread_join(thread, NULL);
+	assert_true(least <= 0.15);
+	alloc_target_end(&t);
+	alloc_target_end(&other);
+	alloc_probe_close(p);
+}
+
 static void some_returns_are_enough(void **state)
 {
 	struct alloc_probe *p = open_probe(UPROBE_LINK_BEST);
@@ -480,6 +527,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_master_that_sleeps_has_no_probes),
 		cmocka_unit_test(on_and_off),
 		cmocka_unit_test(hits_that_pass_are_counted),
+		cmocka_unit_test(all_go_off_at_one_moment),
 		cmocka_unit_test(some_returns_are_enough),
 		cmocka_unit_test(some_returns_and_every_call),
 		cmocka_unit_test(the_probes_own_time_is_taken_off),

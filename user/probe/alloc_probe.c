@@ -97,14 +97,45 @@ static void detach(struct watched *w)
 	detach_all(w->frees);
 }
 
+static void collect(struct uprobe_group *from[ALLOCATOR_FILES_MAX], struct uprobe_group **to, unsigned *count)
+{
+	for (unsigned i = 0; i < ALLOCATOR_FILES_MAX; i++) {
+		if (from[i])
+			to[(*count)++] = from[i];
+		from[i] = NULL;
+	}
+}
+
+/* Of all processes. */
+static void detach_everywhere(struct alloc_probe *p, bool takes_too)
+{
+	struct uprobe_group **list = calloc(2 * (size_t)ALLOCATOR_FILES_MAX * p->processes + 1, sizeof(struct uprobe_group *));
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < p->processes; i++) {
+		struct watched *w = p->process[i];
+
+		if (!list && takes_too)
+			detach_all(w->takes);
+		if (!list)
+			detach_all(w->frees);
+		if (list && takes_too)
+			collect(w->takes, list, &count);
+		if (list)
+			collect(w->frees, list, &count);
+	}
+	if (list)
+		uprobe_groups_detach(list, count);
+	free(list);
+}
+
 void alloc_probe_close(struct alloc_probe *p)
 {
 	if (!p)
 		return;
-	for (unsigned i = 0; i < p->processes; i++) {
-		detach(p->process[i]);
+	detach_everywhere(p, true);
+	for (unsigned i = 0; i < p->processes; i++)
 		free(p->process[i]);
-	}
 	free(p->process);
 	alloc_programs_unload(&p->programs);
 	free(p);
@@ -314,13 +345,11 @@ int alloc_probe_switch(struct alloc_probe *p, bool on)
 		p->programs.skel->bss->alloc_awaited_calls.count = 0;
 		++*p->programs.window;
 	}
-	for (unsigned i = 0; i < p->processes; i++) {
-		int its = 0;
+	if (!on)
+		detach_everywhere(p, true);
+	for (unsigned i = 0; on && i < p->processes; i++) {
+		int its = unless_gone(attach(p, p->process[i]));
 
-		if (on)
-			its = unless_gone(attach(p, p->process[i]));
-		else
-			detach(p->process[i]);
 		rc = rc ? rc : its;
 	}
 	*takes_pass = *frees_pass = !on;
@@ -336,13 +365,11 @@ int alloc_probe_frees(struct alloc_probe *p, bool on)
 		return 0;
 	p->frees_off = !on;
 	p->programs.skel->bss->frees_pass = true;
-	for (unsigned i = 0; p->on && i < p->processes; i++) {
-		int its = 0;
+	if (!on)
+		detach_everywhere(p, false);
+	for (unsigned i = 0; on && p->on && i < p->processes; i++) {
+		int its = unless_gone(attach_all(p, p->process[i], true, p->process[i]->frees));
 
-		if (on)
-			its = unless_gone(attach_all(p, p->process[i], true, p->process[i]->frees));
-		else
-			detach_all(p->process[i]->frees);
 		rc = rc ? rc : its;
 	}
 	p->programs.skel->bss->frees_pass = !on || !p->on;

@@ -2,6 +2,7 @@
 #include "probe/alloc_programs.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -35,6 +36,7 @@ struct link_create_uprobe_multi {
 };
 
 #define SPOTS_MAX WIRE_ALLOC_FUNCTIONS_MAX
+#define DETACH_THREADS_MAX 64
 struct uprobe_group {
 	int fd[2];
 	struct bpf_link *link[2 * SPOTS_MAX];
@@ -223,4 +225,28 @@ void uprobe_group_detach(struct uprobe_group *g)
 		if (g->fd[i] >= 0)
 			close(g->fd[i]);
 	free(g);
+}
+
+static void *detach_one(void *group)
+{
+	uprobe_group_detach(group);
+	return NULL;
+}
+
+void uprobe_groups_detach(struct uprobe_group **group, unsigned groups)
+{
+	pthread_t thread[DETACH_THREADS_MAX];
+	unsigned threads = 0;
+
+	for (unsigned i = 0; i < groups; i++) {
+		bool alone = i + 1 == groups || threads == DETACH_THREADS_MAX;
+
+		if (alone || pthread_create(&thread[threads], NULL, detach_one, group[i]))
+			uprobe_group_detach(group[i]);
+		else
+			threads++;
+		group[i] = NULL;
+	}
+	while (threads)
+		pthread_join(thread[--threads], NULL);
 }

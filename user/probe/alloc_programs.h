@@ -35,6 +35,11 @@ struct uprobe_group; /* opaque: all spots of one file in one process */
 int uprobe_group_attach(struct uprobe_group **out, const struct alloc_programs *p, const char *path, uint32_t pid,
 			const struct uprobe_spot *spot, unsigned spots);
 void uprobe_group_detach(struct uprobe_group *g); /* NULL is fine */
+/*
+ * All of them at one moment. The kernel takes the probes of a group off, and then waits until no program of it can run any more: half a second on a
+ * busy machine, in which those that wait for their turn would go on costing. group: emptied.
+ */
+void uprobe_groups_detach(struct uprobe_group **group, unsigned groups);
 /* alloc_probe.c: with programs that are loaded already; they are the probe's from here on, whatever is returned. -ENOMEM. */
 int alloc_probe_open_with(struct alloc_probe **out, const struct alloc_probe_config *config, struct alloc_programs *programs);
 /* calibrate.c: UPROBE_LINK_BEST is the first kind that this kernel loads and attaches. */

@@ -16,6 +16,8 @@ struct probe {
 	struct paths chosen; /* what the loaded programs are */
 	int record_error;
 	uint64_t polled_ns; /* what the ring is being read for was told before */
+	uint64_t poll_until_ns;
+	bool poll_cut; /* it was not read to that */
 	uint64_t records;
 	uint64_t marks;
 	uint64_t gateway_marks[WIRE_LANES];

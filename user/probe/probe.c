@@ -87,7 +87,10 @@ static int deliver(void *ctx, void *data, size_t bytes)
 		marks_count(p, data);
 	hits_count(&p->hits, h, size);
 	record_pass(p, data, size);
-	return h->time_ns > p->polled_ns ? -EAGAIN : 0;
+	if (h->time_ns > p->polled_ns)
+		return -EAGAIN;
+	p->poll_cut = p->poll_until_ns != UINT64_MAX && clock_now_ns() >= p->poll_until_ns;
+	return p->poll_cut ? -EAGAIN : 0;
 }
 
 static int load_chosen(struct probe *p)
@@ -390,16 +393,26 @@ const char *probe_no_threads(const struct probe *p)
  * Up to the first that was told after we began: with a gateway that tells as fast as we read, the ring is never empty, and who waited for that
  * would do nothing else, least of all hold probes to their budget. libbpf goes on behind a record whose callback has failed.
  */
-int probe_poll(struct probe *p)
+int probe_poll_until(struct probe *p, uint64_t until_ns, bool *all)
 {
 	uint64_t before = p->records;
 	int n;
 
 	p->polled_ns = clock_now_ns();
+	p->poll_until_ns = until_ns;
+	p->poll_cut = false;
 	n = ring_buffer__consume(p->ring);
 	if (n == -EAGAIN)
 		n = (int)(p->records - before);
+	*all = !p->poll_cut;
 	return p->record_error ? p->record_error : n;
+}
+
+int probe_poll(struct probe *p)
+{
+	bool all;
+
+	return probe_poll_until(p, UINT64_MAX, &all);
 }
 
 uint64_t probe_answers(const struct probe *p)

@@ -69,6 +69,9 @@ void probe_samples_start(struct probe *p);
 int probe_alloc_threads_fd(const struct probe *p);
 unsigned probe_alloc_path(const struct probe *p); /* of PATH_ALLOC, as asked for; 0: the best */
 int probe_alloc_marks(struct probe *p, bool on);
+/* Off in two steps, for reading what was told before takes its time: marks carry nothing from now on (returned: since when), and that is told. */
+uint64_t probe_alloc_hush(struct probe *p);
+int probe_alloc_hushed(struct probe *p, uint64_t since_ns);
 /*
  * Takes a group of those that were asked for off, or puts it on again; not PROBE_ALLOC, whose probes are alloc_probe.h's. The reader is told by a
  * record (WIRE_KIND_GROUPS) after all that was told before. 0 where nothing changes.
@@ -96,6 +99,8 @@ const char *probe_no_threads(const struct probe *p);
 const char *probe_no_samples(const struct probe *p);
 /* Delivers what is in the ring now, not what comes meanwhile; returns the number of records or -errno. */
 int probe_poll(struct probe *p);
+/* The same, but no longer than until then. all: nothing was left. */
+int probe_poll_until(struct probe *p, uint64_t until_ns, bool *all);
 /* Requests that the gateway has answered, as far as their turns have been delivered. */
 uint64_t probe_answers(const struct probe *p);
 int probe_ring_fd(const struct probe *p);

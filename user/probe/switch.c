@@ -24,12 +24,27 @@ static int switched_tell(struct probe *p, unsigned group, bool on, uint64_t time
 	return rc < 0 ? rc : p->config.record(p->config.ctx, &told, sizeof(told));
 }
 
+uint64_t probe_alloc_hush(struct probe *p)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	p->skel->bss->alloc_is_on = false;
+	return now_ns;
+}
+
+int probe_alloc_hushed(struct probe *p, uint64_t since_ns)
+{
+	return switched_tell(p, PROBE_ALLOC, false, since_ns, since_ns);
+}
+
 int probe_alloc_marks(struct probe *p, bool on)
 {
 	uint64_t now_ns = clock_now_ns();
 
-	p->skel->bss->alloc_is_on = on;
-	return switched_tell(p, PROBE_ALLOC, on, now_ns, now_ns);
+	if (!on)
+		return probe_alloc_hushed(p, probe_alloc_hush(p));
+	p->skel->bss->alloc_is_on = true;
+	return switched_tell(p, PROBE_ALLOC, true, now_ns, now_ns);
 }
 
 int probe_switch(struct probe *p, enum probe_group group, bool on, struct err *err)

@@ -163,18 +163,21 @@ void alloc_watch_start(struct alloc_watch *w, uint64_t now_ns, uint64_t requests
 	metered_start(&w->frees, now_ns, requests);
 }
 
-/* Marks tell of the allocator's time only while all of it is seen. */
+/* Marks tell of the allocator's time only while all of it is seen. Probes go off before anything is read: until then they cost. */
 static int probes_switch(struct alloc_watch *w, bool on, bool frees)
 {
-	int rc = on && frees ? 0 : probe_alloc_marks(w->probe, false);
+	bool whole = on && frees;
+	uint64_t since_ns = whole ? 0 : probe_alloc_hush(w->probe);
+	int rc = alloc_probe_frees(w->alloc, frees);
 
 	if (!rc)
-		rc = alloc_probe_frees(w->alloc, frees);
-	if (!rc)
 		rc = alloc_probe_switch(w->alloc, on);
-	if (!rc && on && frees)
-		rc = probe_alloc_marks(w->probe, true);
-	return rc;
+	if (!whole) {
+		int told = probe_alloc_hushed(w->probe, since_ns);
+
+		return rc ? rc : told;
+	}
+	return rc ? rc : probe_alloc_marks(w->probe, true);
 }
 
 static void follow(struct alloc_watch *w, uint64_t now_ns, uint64_t requests, bool on, bool frees)

@@ -21,6 +21,7 @@
 
 #define TICK_NS (20 * NS_PER_MS)
 #define START_DELAY_NS (50 * NS_PER_MS)
+#define READ_MOST_NS (50 * NS_PER_MS) /* what is behind may wait, budgets may not */
 #define JUDGE_NS (NS_PER_S / 4)
 #define SOAK_SAMPLES 400
 #define GAUGES_LEAST_NS (100 * NS_PER_MS)
@@ -63,12 +64,14 @@ int session_frame(void *ctx, enum capture_frame type, const void *data, uint32_t
 	return pipeline_frame(s->pipeline, type, data, bytes);
 }
 
-int session_read_all(struct session *s)
+/* all: of what the kernel has told nothing was left. */
+static int read_until(struct session *s, uint64_t until_ns, bool *all)
 {
 	int rc = 0;
 
+	*all = true;
 	if (s->probe) {
-		rc = probe_poll(s->probe);
+		rc = probe_poll_until(s->probe, until_ns, all);
 		rc = rc > 0 ? 0 : rc;
 	}
 	if (!rc)
@@ -80,6 +83,13 @@ int session_read_all(struct session *s)
 		rc = session_frame(s, CAPTURE_COUNTERS, s->counters, sizeof(s->counters));
 	}
 	return rc;
+}
+
+int session_read_all(struct session *s)
+{
+	bool all;
+
+	return read_until(s, UINT64_MAX, &all);
 }
 
 static int tick_timer(void)
@@ -189,6 +199,7 @@ static int on_tick(struct loop *l, uint64_t now_ns)
 {
 	struct session *s = l->s;
 	uint64_t expirations;
+	bool all;
 	int rc;
 
 	if (read(l->fd[POLL_TICK].fd, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
@@ -235,8 +246,9 @@ static int on_tick(struct loop *l, uint64_t now_ns)
 		if (rc)
 			log_line(LOG_DEBUG, "flush of open turns: %s", strerror(-rc));
 	}
-	rc = session_read_all(s);
-	return rc ? rc : session_frame(s, CAPTURE_TICK, &now_ns, sizeof(now_ns));
+	/* whoever waits for what was told before a tick must have it: none while some is left */
+	rc = read_until(s, clock_now_ns() + READ_MOST_NS, &all);
+	return rc || !all ? rc : session_frame(s, CAPTURE_TICK, &now_ns, sizeof(now_ns));
 }
 
 /* The driver waits for what is to be done before a stage. */
