@@ -143,13 +143,22 @@ def provider(*args, **more):
     return port, process
 
 
-def cpu_ns(pid):
-    """CPU of all threads so far; sum_exec_runtime, not ticks."""
+def schedstat_ns(pid, field):
     total = 0
     for task in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{task}/schedstat") as f:
-            total += int(f.read().split()[0])
+            total += int(f.read().split()[field])
     return total
+
+
+def cpu_ns(pid):
+    """CPU of all threads so far; sum_exec_runtime, not ticks."""
+    return schedstat_ns(pid, 0)
+
+
+def waited_ns(pid):
+    """How long its threads have been ready to run and others had the CPU, so far."""
+    return schedstat_ns(pid, 1)
 
 
 class Pairs:
