@@ -17,6 +17,7 @@
 
 #define SERIES 1000
 #define SURE_SERIES 150 /* each is judged up to six times */
+#define DENIED 2 /* leaks of 1,000 that may be called none */
 #define CHAT 0
 #define STREAM 1
 #define FAILING 4
@@ -261,8 +262,8 @@ static double pool(const struct recorded_moment *m, const double u[2], struct rn
 	return floor(fmin(m->time_s / (1 + 4 * u[0]), 8 + 8 * u[1]));
 }
 
-/* Verdicts "leak" of so many series. */
-static unsigned count(const struct row *row, unsigned series, struct rng *rng, bool until_sure)
+/* Verdicts "leak" of so many series, and in *none those of "no leak". */
+static unsigned count(const struct row *row, unsigned series, struct rng *rng, bool until_sure, unsigned *none)
 {
 	struct leak_result result;
 	unsigned verdicts[3] = {0}, reasons[9] = {0}, early = 0;
@@ -280,20 +281,24 @@ static unsigned count(const struct row *row, unsigned series, struct rng *rng, b
 		      reasons[2], reasons[3], reasons[4], reasons[6], reasons[7]);
 	if (until_sure)
 		print_message("#   ended before their time: %u of %u\n", early, series);
+	*none = verdicts[LEAK_NONE];
 	return verdicts[LEAK_FOUND];
 }
 
 /*
  * Is the share of series called a leak within low and high per thousand? Where chance alone could have put them outside (a true 6 of 1,000
- * exceeds 10 once in 23 times), five times as many more decide.
+ * exceeds 10 once in 23 times), five times as many more decide. A leak in doubt is missed; one that is denied (DENIED of 1,000 at most) is worse.
  */
 static bool share_within(const struct row *row, unsigned series, unsigned low, unsigned high, struct rng *rng, bool until_sure)
 {
-	double found = 1000.0 * count(row, series, rng, until_sure) / series;
+	bool is_met = false;
 
-	if (found < low || found > high)
-		found = 1000.0 * count(row, 5 * series, rng, until_sure) / (5 * series);
-	return found >= low && found <= high;
+	for (unsigned times = 1; times <= 5 && !is_met; times += 4) {
+		unsigned none, of = times * series;
+		double found = 1000.0 * count(row, of, rng, until_sure, &none) / of;
+		is_met = found >= low && found <= high && (!low || 1000.0 * none / of <= DENIED);
+	}
+	return is_met;
 }
 
 static const struct row plant[] = {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 static struct recorded recorded[] = {
-	{.name = "reference-1"}, {.name = "reference-2"}, {.name = "nginx-1"},
+	{.name = "reference-1"}, {.name = "reference-2"}, {.name = "reference-3"}, {.name = "nginx-1"},
 	{.name = "nginx-2"},     {.name = "haproxy-1"},   {.name = "haproxy-2"},
 };
 #define RECORDED (sizeof(recorded) / sizeof(recorded[0]))

@@ -32,7 +32,7 @@ enum leak_reason {
 	LEAK_GROWS_ON = 5, /* it grows as fast at the end as in the whole */
 	LEAK_NOT_MEASURED = 8, /* the gauge could not be read */
 	LEAK_NO_NEW_HIGH = 7, /* it swings, and was in its second half never higher than in its first */
-	LEAK_STEPPED = 6, /* it grew by steps, the last one in the second half */
+	LEAK_STEPPED = 6, /* it grew by steps, the last one in the second half; or far faster there */
 };
 
 struct leak_sample {
