@@ -164,10 +164,11 @@ static int probed_measure(const struct alloc_programs *p, pid_t pid, int go_fd, 
 		rc = times_again(go_fd, in_fd, &m->probed);
 	for (unsigned i = 0; !rc && i < PROBE_INSNS; i++)
 		rc = alloc_programs_stats(p, BOTH + i, &m->both[i]);
-	if (!rc)
+	m->beside = m->probed;
+	if (!rc && p->kind == UPROBE_LINK_SESSION) { /* with the others each return is stopped at anyway */
 		rc = uprobe_group_attach(&other, p, EXE, (uint32_t)getpid(), spot, FUNCTIONS_COUNT);
-	if (!rc)
-		rc = times_again(go_fd, in_fd, &m->beside);
+		rc = rc ? rc : times_again(go_fd, in_fd, &m->beside);
+	}
 	uprobe_group_detach(other);
 	uprobe_group_detach(group);
 	return rc;
