@@ -152,25 +152,24 @@ static int times_again(int go_fd, int in_fd, struct times *out)
 
 static int probed_measure(const struct alloc_programs *p, pid_t pid, int go_fd, int in_fd, struct measured *m)
 {
-	struct uprobe_group *group = NULL, *other = NULL;
+	struct uprobe_group *group[2] = {NULL, NULL}; /* of the child, of this process */
 	struct uprobe_spot spot[FUNCTIONS_COUNT];
 	int rc = spots_make(spot);
 
 	p->skel->bss->alloc_skip_mask = 0;
 	p->skel->bss->free_skip_mask = UINT32_MAX;
 	if (!rc)
-		rc = uprobe_group_attach(&group, p, EXE, (uint32_t)pid, spot, FUNCTIONS_COUNT);
+		rc = uprobe_group_attach(&group[0], p, EXE, (uint32_t)pid, spot, FUNCTIONS_COUNT);
 	if (!rc)
 		rc = times_again(go_fd, in_fd, &m->probed);
 	for (unsigned i = 0; !rc && i < PROBE_INSNS; i++)
 		rc = alloc_programs_stats(p, BOTH + i, &m->both[i]);
 	m->beside = m->probed;
 	if (!rc && p->kind == UPROBE_LINK_SESSION) { /* with the others each return is stopped at anyway */
-		rc = uprobe_group_attach(&other, p, EXE, (uint32_t)getpid(), spot, FUNCTIONS_COUNT);
+		rc = uprobe_group_attach(&group[1], p, EXE, (uint32_t)getpid(), spot, FUNCTIONS_COUNT);
 		rc = rc ? rc : times_again(go_fd, in_fd, &m->beside);
 	}
-	uprobe_group_detach(other);
-	uprobe_group_detach(group);
+	uprobe_groups_detach(group, 2);
 	return rc;
 }
 
