@@ -14,10 +14,10 @@
 
 /*
  * A window in so many seconds: every system call of the machine passes the probes, which costs nginx at 2,000 requests/s some 2 % while
- * they are on, and so a third of a percent in all (scripts/bench.d/soak-tiers).
+ * they are on, and so a fifth of a percent in all (scripts/bench.d/soak-tiers).
  */
 #define WINDOW_NS (10 * NS_PER_S)
-#define EVERY_NS (60 * NS_PER_S)
+#define EVERY_NS (90 * NS_PER_S)
 #define LOOK_NS (6 * EVERY_NS)
 
 static int text_tell(void *probe, uint32_t tgid, const struct code_maps *maps, bool frame_pointers)
