@@ -105,12 +105,18 @@ static void test_resolver(void **state)
 	waits_3ms("resolver=3ms@request");
 }
 
+/* A disk may be done before the thread has left its CPU, or while it waits for one again. */
 static void waits_for_a_disk(const char *text)
 {
+	uint64_t truth_ns = 0;
 	struct took t;
 
-	tool_run(text, &t);
-	assert_in_range(t.truth_ns, 1, t.wall_ns);
+	for (unsigned i = 0; i < 10 && !truth_ns; i++) {
+		tool_run(text, &t);
+		truth_ns = t.truth_ns;
+		assert_in_range(truth_ns, 0, t.wall_ns);
+	}
+	assert_true(truth_ns > 0);
 }
 
 static void test_fsync(void **state)

@@ -27,11 +27,14 @@ static void *pass_on(void *arg)
 {
 	struct plant_lock *l = arg;
 
-	while (!l->ended) {
+	for (;;) {
 		sem_wait(&l->told);
+		/* asked before it is passed on: the end comes once all that was told has arrived, and must be passed on too */
+		bool ended = l->ended;
 		sem_post(&l->passed_on);
+		if (ended)
+			return NULL;
 	}
-	return NULL;
 }
 
 static void *hold(void *arg)
