@@ -137,6 +137,31 @@ static void test_system_calls_are_of_the_last_second(void **state)
 	assert_int_equal(r->model.last[SYS_read].calls, 0);
 }
 
+/* Off from the middle of a second on: what was seen counts for the time that was looked at, and stands while nothing is. */
+static void test_system_calls_in_windows(void **state)
+{
+	struct rig *r = *state;
+	struct wire_groups off = {
+		.h = {.kind = WIRE_KIND_GROUPS, .size = sizeof(off), .time_ns = START_NS + NS_PER_S + NS_PER_S / 4},
+		.off = WIRE_GROUP_SYSCALLS};
+	struct wire_syscalls calls = {.h = {.kind = WIRE_KIND_SYSCALLS, .size = sizeof(calls)}, .count = 1};
+
+	second(r, 0, 1);
+	calls.call[0] = (struct wire_syscall){.enter_ns = 100, .exit_ns = 350, .nr = SYS_read};
+	top_model_wire(&r->model, &calls, sizeof(calls));
+	top_model_wire(&r->model, &off, sizeof(off));
+	second(r, 1, 1);
+	assert_int_equal(r->model.last[SYS_read].calls, 4);
+	assert_int_equal(r->model.last[SYS_read].ns, 1000);
+	second(r, 2, 1);
+	assert_int_equal(r->model.last[SYS_read].calls, 4);
+	off.off = 0;
+	off.h.time_ns = START_NS + 3 * NS_PER_S;
+	top_model_wire(&r->model, &off, sizeof(off));
+	second(r, 3, 1);
+	assert_int_equal(r->model.last[SYS_read].calls, 0);
+}
+
 /*
  * Two processes of one gateway are one row; a rate is over the time that the function was probed, stands while it is not, and a process that
  * goes makes none.
@@ -147,6 +172,10 @@ static void test_allocator_calls(void **state)
 	struct wire_alloc_stats one = {.calls = 1000, .bytes = 64000, .returns = 500, .sum_ns = 50000}, two = {.calls = 10};
 	struct top_alloc before[TOP_ALLOCS_MAX];
 
+	top_model_allocs_begin(m, before);
+	top_model_alloc(m, "calloc", &two, NS_PER_S / 50); /* one look, and no other yet */
+	top_model_allocs_end(m, before);
+	assert_float_equal(m->alloc[0].calls_per_s, 500, 1e-6);
 	for (unsigned second_no = 0; second_no < 2; second_no++) {
 		top_model_allocs_begin(m, before);
 		top_model_alloc(m, "free", &two, second_no * NS_PER_S / 4);
@@ -250,8 +279,9 @@ static void test_sockets_by_peer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_the_last_ten_seconds), TEST(test_silence), TEST(test_system_calls_are_of_the_last_second),
-		TEST(test_allocator_calls),      TEST(test_threads), TEST(test_sockets_by_peer),
+		TEST(test_the_last_ten_seconds),    TEST(test_silence),         TEST(test_system_calls_are_of_the_last_second),
+		TEST(test_system_calls_in_windows), TEST(test_allocator_calls), TEST(test_threads),
+		TEST(test_sockets_by_peer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,12 +8,25 @@
 
 #include "attribution/cause_stats.h"
 #include "attribution/series.h"
+#include "base/clock.h"
 #include "bpf/wire.h"
+
+/* The budget may have them on for some of the time only. */
+static void syscalls_switched(struct top_model *m, uint64_t now_ns, bool on)
+{
+	if (m->syscalls_from_ns && now_ns > m->syscalls_from_ns)
+		m->syscalls_on_ns += now_ns - m->syscalls_from_ns;
+	m->syscalls_from_ns = on ? now_ns : 0;
+	m->syscalls_off = !on;
+}
 
 void top_model_wire(struct top_model *m, const void *record, uint32_t bytes)
 {
 	const struct wire_syscalls *calls = record;
+	const struct wire_groups *groups = record;
 
+	if (bytes >= sizeof(*groups) && groups->h.kind == WIRE_KIND_GROUPS)
+		syscalls_switched(m, groups->h.time_ns, !(groups->off & WIRE_GROUP_SYSCALLS));
 	if (bytes < sizeof(calls->h) || calls->h.kind != WIRE_KIND_SYSCALLS)
 		return;
 	m->syscalls_seen = true;
@@ -151,28 +164,58 @@ static int by_calls(const void *a, const void *b)
 	return x->calls_per_s != y->calls_per_s ? (x->calls_per_s < y->calls_per_s ? 1 : -1) : strcmp(x->name, y->name);
 }
 
+static const struct top_alloc *alloc_named(const struct top_alloc all[TOP_ALLOCS_MAX], const char *name)
+{
+	static const struct top_alloc none = {.calls = 0};
+
+	for (unsigned i = 0; i < TOP_ALLOCS_MAX; i++)
+		if (!strcmp(all[i].name, name))
+			return &all[i];
+	return &none;
+}
+
+static void alloc_rate(struct top_alloc *now, const struct top_alloc *was)
+{
+	/* fewer than before: a process has gone, and took its part along */
+	if (now->calls < was->calls || now->bytes < was->bytes)
+		return;
+	if (now->on_ns <= was->on_ns) { /* not looked at meanwhile */
+		now->calls_per_s = was->calls_per_s;
+		now->bytes_per_s = was->bytes_per_s;
+		return;
+	}
+	double on_s = (double)(now->on_ns - was->on_ns) / 1e9;
+	now->calls_per_s = (double)(now->calls - was->calls) / on_s;
+	now->bytes_per_s = (double)(now->bytes - was->bytes) / on_s;
+}
+
 void top_model_allocs_end(struct top_model *m, const struct top_alloc before[TOP_ALLOCS_MAX])
 {
-	for (unsigned i = 0; i < m->allocs; i++) {
-		struct top_alloc *now = &m->alloc[i];
-		for (unsigned k = 0; k < TOP_ALLOCS_MAX; k++) {
-			const struct top_alloc *was = &before[k];
-
-			/* fewer than before: a process has gone, and took its part along */
-			if (strcmp(was->name, now->name) != 0 || now->calls < was->calls || now->bytes < was->bytes)
-				continue;
-			if (now->on_ns <= was->on_ns) { /* not looked at meanwhile */
-				now->calls_per_s = was->calls_per_s;
-				now->bytes_per_s = was->bytes_per_s;
-				continue;
-			}
-			double on_s = (double)(now->on_ns - was->on_ns) / 1e9;
-			now->calls_per_s = (double)(now->calls - was->calls) / on_s;
-			now->bytes_per_s = (double)(now->bytes - was->bytes) / on_s;
-		}
-	}
+	for (unsigned i = 0; i < m->allocs; i++)
+		alloc_rate(&m->alloc[i], alloc_named(before, m->alloc[i].name));
 	qsort(m->alloc, m->allocs, sizeof(*m->alloc), by_calls);
 	m->alloc_seen = true;
+}
+
+/* What was seen since the last time, as of a whole second; it stays while nothing is looked at. */
+static void syscalls_take(struct top_model *m, const struct session_view *v)
+{
+	bool any = false;
+
+	if (!m->syscalls_off && !m->syscalls_from_ns)
+		m->syscalls_from_ns = v->start_ns;
+	syscalls_switched(m, v->now_ns, !m->syscalls_off);
+	for (unsigned i = 0; i < TOP_SYSCALLS && !any; i++)
+		any = m->syscall[i].calls > 0;
+	/* a look's calls may be told after it */
+	if (!m->syscalls_on_ns || (!any && m->syscalls_on_ns < NS_PER_S / 2))
+		return;
+	double times = (double)NS_PER_S / (double)m->syscalls_on_ns;
+	for (unsigned i = 0; i < TOP_SYSCALLS; i++)
+		m->last[i] = (struct top_syscall){.calls = (uint64_t)llround((double)m->syscall[i].calls * times),
+						  .ns = (uint64_t)llround((double)m->syscall[i].ns * times)};
+	memset(m->syscall, 0, sizeof(m->syscall));
+	m->syscalls_on_ns = 0;
 }
 
 void top_model_update(struct top_model *m, const struct session_view *v)
@@ -190,8 +233,7 @@ void top_model_update(struct top_model *m, const struct session_view *v)
 	tolls_take(m, v);
 	m->cores = cores_now(m);
 	m->peers = peers_now(v->pid, v->pids, m->peer);
-	memcpy(m->last, m->syscall, sizeof(m->last));
-	memset(m->syscall, 0, sizeof(m->syscall));
+	syscalls_take(m, v);
 }
 
 bool top_model_window(const struct top_model *m, struct top_sums *out)

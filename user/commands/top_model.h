@@ -58,8 +58,10 @@ struct top_model {
 	unsigned threads;
 	struct peer_now peer[PEERS_NOW_MAX];
 	unsigned peers;
-	struct top_syscall syscall[TOP_SYSCALLS], last[TOP_SYSCALLS]; /* now being counted; the last whole second */
-	bool syscalls_seen;
+	struct top_syscall syscall[TOP_SYSCALLS], last[TOP_SYSCALLS]; /* now being counted; a second, as of the last look */
+	uint64_t syscalls_on_ns,
+		syscalls_from_ns; /* for how long what is being counted was probed; 0, or since when it is again */
+	bool syscalls_seen, syscalls_off;
 	struct top_alloc alloc[TOP_ALLOCS_MAX]; /* busiest first */
 	unsigned allocs;
 	bool alloc_seen; /* the probes are there */
