@@ -121,7 +121,7 @@ static bool is_left_for(const struct figure *f)
 	return f->is_cause;
 }
 
-/* More lag makes a figure that holds `wakeups` of them grow by about as much for each; recorded runs of one gateway grew by 0.8 to 1.9 times that. */
+/* More lag makes a figure that holds `wakeups` of them grow by about as much for each; recorded runs of one gateway grew by 0.9 to 1.9 times that. */
 static struct control control_of(double wakeups, double before, double after)
 {
 	return (struct control){wakeups * (after - before), wakeups * lag_apart(before, after) / 2};
